@@ -1,0 +1,1 @@
+//! Application state: pure data and one update function.

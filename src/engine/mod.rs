@@ -1,0 +1,1 @@
+//! The model: a hooked decoder on candle.

@@ -1,0 +1,2 @@
+//! Thin binary: hands over to the command line.
+fn main() {}

@@ -1,0 +1,361 @@
+//! What the interface and the worker say to each other: plain data, nothing else.
+//!
+//! `app` produces [`Command`]s and consumes [`Event`]s; `worker` does the opposite. Neither sees
+//! the other's types, so either side can be replaced (the tests run the app on a scripted worker).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{BlockIndex, Lane, Mask, RunId};
+
+/// Where a model comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelSource {
+    /// The model inside the binary.
+    Bundled,
+    /// A Hugging Face directory.
+    Directory(PathBuf),
+}
+
+/// Where a steering vector or a data set comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asset {
+    /// Shipped inside the binary, by name.
+    Bundled(String),
+    /// A file of the user.
+    File(PathBuf),
+}
+
+impl Asset {
+    /// Short name for titles and pickers: the bundled name or the file stem.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Bundled(name) => name.clone(),
+            Self::File(path) => path
+                .file_stem()
+                .map_or_else(|| path.display().to_string(), |s| s.to_string_lossy().into_owned()),
+        }
+    }
+}
+
+/// One line of a picker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogEntry {
+    /// What to load when it is chosen.
+    pub asset: Asset,
+    /// One-line description; empty when nothing is known.
+    pub description: String,
+    /// Name of the data set (or vector) that belongs with it, if any.
+    pub companion: Option<String>,
+}
+
+/// Text-generation settings; greedy when `temperature` is zero.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// 0 means argmax.
+    pub temperature: f64,
+    /// Keep the k most likely tokens.
+    pub top_k: Option<usize>,
+    /// Keep the smallest set of tokens with this probability mass.
+    pub top_p: Option<f64>,
+    /// Seed of the random numbers; both lanes draw the same ones.
+    pub seed: u64,
+    /// Most tokens to generate.
+    pub max_tokens: usize,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { temperature: 0.0, top_k: None, top_p: None, seed: 0, max_tokens: 96 }
+    }
+}
+
+/// The intervention that both panes and histogram describe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Steering {
+    /// Hash of the loaded vector file's tensors, as reported by [`VectorInfo::id`].
+    pub vector: String,
+    /// Site: output of this block.
+    pub block: BlockIndex,
+    /// Raw coefficient `c` multiplying the stored vector (papers also say multiplier).
+    pub coefficient: f32,
+    /// Steered positions.
+    pub mask: Mask,
+}
+
+/// Generate the two lanes from one prompt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GenerateRequest {
+    /// Events of this request carry this id.
+    pub run: RunId,
+    /// Verbatim prompt text.
+    pub prompt: String,
+    /// `None`: no vector is loaded, both lanes are unsteered.
+    pub steering: Option<Steering>,
+    /// Sampling settings, shared by both lanes.
+    pub sampling: Sampling,
+}
+
+/// Measure a vector at one site over the loaded data set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MeasureRequest {
+    /// Events of this request carry this id.
+    pub run: RunId,
+    /// [`VectorInfo::id`] of the vector.
+    pub vector: String,
+    /// [`DatasetInfo::id`] of the data set.
+    pub dataset: String,
+    /// Site.
+    pub block: BlockIndex,
+    /// Steered positions.
+    pub mask: Mask,
+    /// Multiplier grid of the slope; at least three distinct values.
+    pub multipliers: Vec<f32>,
+    /// Further coefficient to measure (the slider's), when it is not on the grid.
+    pub probe: Option<f32>,
+}
+
+/// From the interface to the worker.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Replace the model; the old one stays until the new one is ready.
+    LoadModel(ModelSource),
+    /// Load a vector.
+    LoadVector(Asset),
+    /// Load a data set.
+    LoadDataset(Asset),
+    /// Newest wins: replaces a running or waiting generation.
+    Generate(GenerateRequest),
+    /// Newest wins: replaces a running or waiting measurement.
+    Measure(MeasureRequest),
+    /// Stop generating; what was streamed stays.
+    StopGeneration,
+    /// Stop measuring; what was measured stays.
+    StopMeasure,
+    /// End the worker thread.
+    Shutdown,
+}
+
+/// Facts about the loaded model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// Directory name, or `bundled`.
+    pub name: String,
+    /// SHA-256 over the weight bytes, hex.
+    pub hash: String,
+    /// `model_type` of its configuration.
+    pub architecture: String,
+    /// Number of decoder blocks.
+    pub n_blocks: usize,
+    /// Residual width d.
+    pub hidden_size: usize,
+    /// Vocabulary size.
+    pub vocab_size: usize,
+    /// Number of parameters.
+    pub parameters: usize,
+    /// Longest context the model was made for, in tokens.
+    pub max_positions: usize,
+    /// Number type of the weights in memory, e.g. `f32`.
+    pub dtype: String,
+    /// Where it runs, e.g. `cpu · 2 threads`.
+    pub device: String,
+}
+
+/// Facts about a loaded vector, for the running model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VectorInfo {
+    /// SHA-256 over the tensor bytes, hex.
+    pub id: String,
+    /// Display name.
+    pub name: String,
+    /// Where it came from.
+    pub asset: Asset,
+    /// Extraction method, if the file says.
+    pub method: Option<String>,
+    /// Euclidean norm of the raw vector at each block; `None` where the file has no vector.
+    pub norms: Vec<Option<f32>>,
+    /// Block the file recommends, if any.
+    pub recommended_block: Option<BlockIndex>,
+    /// Anything the user should know (another model id with the same width, missing blocks, …).
+    pub warnings: Vec<String>,
+}
+
+/// One input of a data set as shown to the user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputItem {
+    /// Stable id within its data set (source row number).
+    pub id: usize,
+    /// Prompt text as the model sees it.
+    pub prompt: String,
+    /// Answer that shows the behaviour.
+    pub positive: String,
+    /// The other answer.
+    pub negative: String,
+}
+
+/// Facts about a loaded data set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatasetInfo {
+    /// SHA-256 over the canonical rows, hex.
+    pub id: String,
+    /// Display name.
+    pub name: String,
+    /// Where it came from.
+    pub asset: Asset,
+    /// How the file was read, e.g. `MWE persona, converted`.
+    pub format: String,
+    /// Inputs that can be measured, in measuring order.
+    pub items: Arc<Vec<InputItem>>,
+    /// Counted remarks: duplicates dropped, rows rejected and why.
+    pub warnings: Vec<String>,
+    /// `H_b`: median residual norm at each block over the prompt tokens, position 0 excluded.
+    pub residual_norms: Vec<f32>,
+}
+
+/// One input's response.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InputResult {
+    /// Index into [`DatasetInfo::items`].
+    pub index: usize,
+    /// Propensity (logit difference, positive minus negative answer) at each multiplier.
+    pub propensity: Vec<f32>,
+    /// Least-squares slope of propensity against multiplier.
+    pub steerability: f32,
+    /// Propensity at [`MeasureRequest::probe`].
+    pub probe: Option<f32>,
+}
+
+/// A complete character run of one token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenPiece {
+    /// Vocabulary id.
+    pub id: u32,
+    /// Text that became complete with this token; may be empty for part of a character.
+    pub text: String,
+}
+
+/// Why a lane ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    /// The model ended its text.
+    Eos,
+    /// The length limit was reached.
+    Length,
+    /// The user or a newer request stopped it.
+    Stopped,
+    /// The logits were not finite; the setting is outside the usable range.
+    NonFinite,
+}
+
+/// What the worker is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Reading a model.
+    LoadModel,
+    /// Reading a vector.
+    LoadVector,
+    /// Reading and tokenizing a data set.
+    LoadDataset,
+    /// First pass over the data set's prompts (kept for every later change).
+    Prefill,
+    /// Evaluating multipliers.
+    Measure,
+    /// Streaming text.
+    Generate,
+}
+
+/// A refusal or failure: what, where, what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Part of the work that failed.
+    pub stage: Stage,
+    /// Run it belongs to, for generation and measurement.
+    pub run: Option<RunId>,
+    /// Stable kebab-case id, e.g. `hidden-size`.
+    pub id: String,
+    /// Plain sentence naming the file and the fix.
+    pub message: String,
+}
+
+/// From the worker to the interface.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// What can be picked. Sent once at start and after a rescan.
+    Catalog {
+        /// Vectors, bundled first.
+        vectors: Vec<CatalogEntry>,
+        /// Data sets, bundled first.
+        datasets: Vec<CatalogEntry>,
+    },
+    /// A model is ready; vectors and data sets must be loaded again for it.
+    ModelLoaded(ModelInfo),
+    /// A vector is ready for the running model.
+    VectorLoaded(VectorInfo),
+    /// A data set is ready for the running model.
+    DatasetLoaded(DatasetInfo),
+    /// Work under way. `total` 0: unknown.
+    Progress {
+        /// What.
+        stage: Stage,
+        /// Units finished.
+        done: usize,
+        /// Units in all.
+        total: usize,
+    },
+    /// A stage ended (also after an error or a stop).
+    Idle(Stage),
+    /// Both lanes start; the app clears its panes when the first token comes, not before.
+    GenerationStarted {
+        /// Run.
+        run: RunId,
+        /// Tokens of the prompt, BOS included.
+        prompt_tokens: usize,
+    },
+    /// New tokens of one lane, in order.
+    Tokens {
+        /// Run.
+        run: RunId,
+        /// Lane.
+        lane: Lane,
+        /// Pieces.
+        tokens: Vec<TokenPiece>,
+    },
+    /// One lane ended.
+    LaneFinished {
+        /// Run.
+        run: RunId,
+        /// Lane.
+        lane: Lane,
+        /// Why.
+        reason: FinishReason,
+        /// Tokens per second over both lanes, decode only.
+        tokens_per_second: f32,
+    },
+    /// Results of some inputs.
+    Measured {
+        /// Run.
+        run: RunId,
+        /// Results, any order.
+        results: Vec<InputResult>,
+    },
+    /// All inputs measured.
+    MeasureFinished {
+        /// Run.
+        run: RunId,
+        /// Time from the request's arrival to here.
+        elapsed: Duration,
+        /// The figures were kept from an earlier run.
+        from_cache: bool,
+    },
+    /// Something was refused or failed; the state before it still holds.
+    Failed(Failure),
+    /// The engine thread panicked and ended; the text is its reason.
+    EngineDied(String),
+}

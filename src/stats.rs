@@ -1,0 +1,1 @@
+//! Statistics: slope, quantiles, intervals, bins.

@@ -1,0 +1,1 @@
+//! Contrastive pairs, vectors, operators, file formats.

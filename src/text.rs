@@ -1,0 +1,1 @@
+//! Text helpers: sanitising hostile text, width, wrapping.

@@ -1,0 +1,1 @@
+//! Owns the engine on its own thread.
