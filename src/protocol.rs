@@ -199,7 +199,7 @@ pub struct InputItem {
 }
 
 /// Facts about a loaded data set.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DatasetInfo {
     /// SHA-256 over the canonical rows, hex.
     pub id: String,
