@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::job::Emit;
-use crate::engine::{Cancel, EngineError, Generation, LaneEnd, Model, NoHook, SamplerSettings, StreamDecoder};
-use crate::protocol::{Event, FinishReason, GenerateRequest, Sampling, Stage, TokenPiece};
-use crate::steering::{AddHook, SteeringVector};
+use crate::engine::{Cancel, EngineError, Finish, Generation, Hook, Model, NoHook, SamplerSettings, StreamDecoder};
+use crate::protocol::{Event, FinishReason, GenerateRequest, Sampling, TokenPiece};
+use crate::steering::{AddHook, LaneSteering, SteeringVector};
 use crate::units::{Lane, RunId};
 
 /// Tokens are sent in batches at most this often, so that a fast model does not flood the screen.
@@ -94,15 +94,12 @@ impl Job {
             top_p: request.sampling.top_p,
             seed: request.sampling.seed,
         };
-        let hook: Box<dyn crate::engine::Hook + Send> = match direction {
+        let hook: Box<dyn Hook + Send> = match direction {
             None => Box::new(NoHook),
             Some((s, direction)) => {
-                let coefficients: Vec<f32> = shows
-                    .iter()
-                    .map(|lanes| if lanes.contains(&Lane::Steered) { s.coefficient } else { 0.0 })
-                    .collect();
-                let lengths = vec![ids.len(); shows.len()];
-                Box::new(AddHook::new(s.block, direction.clone(), s.mask, coefficients, lengths))
+                let on = LaneSteering::new(s.mask, ids.len(), s.coefficient);
+                let lanes = shows.iter().map(|l| if l.contains(&Lane::Steered) { on } else { LaneSteering::OFF });
+                Box::new(AddHook::new(s.block, direction.as_slice(), lanes.collect()))
             }
         };
         emit(Event::GenerationStarted { run, prompt_tokens: ids.len() });
@@ -111,12 +108,15 @@ impl Job {
             emit(Event::Tokens { run, lane: Lane::Baseline, tokens });
             emit(Event::LaneFinished { run, lane: Lane::Baseline, reason: baseline.reason, tokens_per_second: 0.0 });
         }
-        let generation = Generation::start(Arc::clone(model), &ids, shows.len(), sampler, hook, &cancel)?;
+        let decoder = StreamDecoder::after(model.tokenizer(), &ids)?;
+        let stop = model.stop_ids().to_vec();
+        let generation = Generation::start(Arc::clone(model), ids, shows.len(), &sampler, stop, hook)?
+            .limit(request.sampling.max_tokens);
         let lanes = shows
             .into_iter()
             .map(|shows| LaneState {
                 shows,
-                decoder: model.tokenizer().stream_decoder(&ids),
+                decoder: decoder.clone(),
                 waiting: Vec::new(),
                 all: Vec::new(),
                 ended: false,
@@ -137,15 +137,16 @@ impl Job {
             let Some(lane) = self.lanes.get_mut(step.lane) else { continue };
             if let Some(id) = step.token {
                 self.decoded += 1;
-                let piece = TokenPiece { id, text: lane.decoder.push(id) };
+                let mut piece = TokenPiece { id, text: lane.decoder.push(id)? };
+                if step.finish.is_some() {
+                    // Bytes of a character that will never become complete.
+                    piece.text.push_str(&lane.decoder.finish()?);
+                }
                 lane.all.push(piece.clone());
                 lane.waiting.push(piece);
             }
-            let full = lane.all.len() >= self.request.sampling.max_tokens;
-            let reason = step.end.map(finish_reason).or(full.then_some(FinishReason::Length));
-            if let Some(reason) = reason {
-                self.generation.end_lane(step.lane);
-                self.end(step.lane, reason, baselines, emit);
+            if let Some(finish) = step.finish {
+                self.end(step.lane, finish_reason(finish), baselines, emit);
             }
         }
         if self.sent.elapsed() >= BATCH {
@@ -168,14 +169,8 @@ impl Job {
         let tokens_per_second = self.decoded as f32 / self.since.elapsed().as_secs_f32().max(1e-6);
         let Some(lane) = self.lanes.get_mut(index) else { return };
         lane.ended = true;
-        // Bytes of a character that never became complete.
-        let rest = lane.decoder.finish();
         for &shown in lane.shows {
             let run = self.request.run;
-            if !rest.is_empty() {
-                let id = lane.all.last().map_or(0, |t| t.id);
-                let _ = id;
-            }
             emit(Event::LaneFinished { run, lane: shown, reason, tokens_per_second });
         }
         if lane.shows.contains(&Lane::Baseline) && reason != FinishReason::Stopped {
@@ -202,13 +197,27 @@ impl Job {
     }
 }
 
-fn finish_reason(end: LaneEnd) -> FinishReason {
-    match end {
-        LaneEnd::Eos => FinishReason::Eos,
-        LaneEnd::Length => FinishReason::Length,
-        LaneEnd::NonFinite => FinishReason::NonFinite,
-    }
+/// Runs one generation from start to end; for the command line.
+///
+/// # Errors
+/// The prompt does not fit the model, or the engine refused it.
+pub fn generate_to_end(
+    model: &Arc<Model>,
+    request: GenerateRequest,
+    vector: Option<&SteeringVector>,
+    cancel: Cancel,
+    emit: Emit<'_>,
+) -> Result<(), EngineError> {
+    let mut baselines = Baselines::default();
+    let mut job = Job::start(model, request, vector, &baselines, cancel, emit)?;
+    while job.step(&mut baselines, emit)? {}
+    Ok(())
 }
 
-/// The stage of failures here.
-pub(crate) const STAGE: Stage = Stage::Generate;
+fn finish_reason(finish: Finish) -> FinishReason {
+    match finish {
+        Finish::Eos => FinishReason::Eos,
+        Finish::Length => FinishReason::Length,
+        Finish::NonFinite => FinishReason::NonFinite,
+    }
+}

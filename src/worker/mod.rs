@@ -11,6 +11,7 @@ mod job;
 mod load;
 mod mailbox;
 mod measure;
+mod shipped;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -19,6 +20,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 pub use catalog::{Library, LibraryError};
+pub use generate::generate_to_end;
+pub use load::{default_block, model_name, open_model};
 use mailbox::Mailbox;
 
 use crate::protocol::{Command, Event};
