@@ -1,0 +1,1 @@
+//! The model inside the binary.
