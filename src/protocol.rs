@@ -36,9 +36,10 @@ impl Asset {
     pub fn label(&self) -> String {
         match self {
             Self::Bundled(name) => name.clone(),
-            Self::File(path) => path
-                .file_stem()
-                .map_or_else(|| path.display().to_string(), |s| s.to_string_lossy().into_owned()),
+            Self::File(path) => path.file_stem().map_or_else(
+                || path.display().to_string(),
+                |s| s.to_string_lossy().into_owned(),
+            ),
         }
     }
 }
@@ -71,7 +72,13 @@ pub struct Sampling {
 
 impl Default for Sampling {
     fn default() -> Self {
-        Self { temperature: 0.0, top_k: None, top_p: None, seed: 0, max_tokens: 96 }
+        Self {
+            temperature: 0.0,
+            top_k: None,
+            top_p: None,
+            seed: 0,
+            max_tokens: 96,
+        }
     }
 }
 

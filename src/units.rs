@@ -19,7 +19,9 @@ impl fmt::Display for BlockIndex {
 }
 
 /// Rising number of a requested state; events of an older run are dropped by the receiver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct RunId(pub u64);
 
