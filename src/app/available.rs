@@ -1,0 +1,90 @@
+//! Which actions make sense now, and why the others do not.
+
+use crate::app::action::Action;
+use crate::app::focus::Pane;
+use crate::app::prompts::PromptRef;
+use crate::app::{App, Engine};
+
+impl App {
+    /// Whether the action would do something; else the reason in plain words.
+    pub fn available(&self, action: Action) -> Result<(), &'static str> {
+        let need = |ok: bool, why: &'static str| if ok { Ok(()) } else { Err(why) };
+        match action {
+            Action::RestartEngine => need(self.engine == Engine::Dead, "the engine is running"),
+            Action::Stop => need(
+                self.compare.is_running() || self.experiment.is_running(),
+                "nothing is running",
+            ),
+            Action::Rerun | Action::RerunNewSeed => {
+                self.engine_ready()?;
+                need(!self.prompts.active_text().is_empty(), "no prompt is open; press a")
+            }
+            Action::Undo => need(self.steering.can_undo(), "nothing to take back"),
+            Action::Redo => need(self.steering.can_redo(), "nothing to make again"),
+            Action::BlockDown | Action::BlockUp => {
+                need(self.blocks() > 1, "no model with more than one block is loaded")
+            }
+            Action::DeletePrompt => need(
+                matches!(self.prompts.selected_row(), Some(PromptRef::Typed(_))),
+                "inputs of a data set cannot be removed, only typed prompts",
+            ),
+            Action::NextPrompt | Action::PreviousPrompt | Action::Open => need(
+                !self.prompts.visible().is_empty(),
+                "the prompt list is empty; press a to write one",
+            ),
+            Action::PreviousBar | Action::NextBar => need(
+                self.experiment.current().is_some_and(|m| !m.histogram.is_empty()),
+                "no input is measured yet",
+            ),
+            Action::EditPrompt => {
+                need(!self.prompts.active_text().is_empty(), "no prompt is open; press a")
+            }
+            Action::Copy => need(self.copy_text().is_some(), "nothing to copy in this pane"),
+            _ => Ok(()),
+        }
+    }
+
+    fn engine_ready(&self) -> Result<(), &'static str> {
+        match self.engine {
+            Engine::Ready => Ok(()),
+            Engine::Starting => Err("the model is still loading"),
+            Engine::Dead => Err("the engine is not running; restart it from the palette"),
+        }
+    }
+
+    /// Text the copy action takes from the focused pane.
+    pub(super) fn copy_text(&self) -> Option<String> {
+        let lane = |baseline: bool| {
+            let shown = self.compare.shown()?;
+            let lane = if baseline { &shown.baseline } else { &shown.steered };
+            (!lane.text.is_empty()).then(|| lane.text.clone())
+        };
+        match self.focus {
+            Pane::Prompts => {
+                let row = self.prompts.selected_row()?;
+                Some(self.prompts.text_of(row).to_owned())
+            }
+            Pane::Baseline => lane(true),
+            Pane::Steered => lane(false),
+            Pane::Layer => Some(self.steering.now().block.to_string()),
+            Pane::Coefficient => Some(self.steering.now().coefficient.to_string()),
+            Pane::Histogram => {
+                let m = self.experiment.current()?;
+                let mut out = String::from("input\tsteerability\n");
+                for r in m.results.iter().flatten() {
+                    let id = self.prompts.items().get(r.index).map_or(r.index, |item| item.id);
+                    out.push_str(&format!("{id}\t{}\n", r.steerability));
+                }
+                (m.done > 0).then_some(out)
+            }
+            Pane::Curve => {
+                let m = self.experiment.current()?;
+                let mut out = String::from("multiplier\tmean\tlower_quartile\tupper_quartile\n");
+                for p in &m.curve.points {
+                    out.push_str(&format!("{}\t{}\t{}\t{}\n", p.multiplier, p.mean, p.lower, p.upper));
+                }
+                (!m.curve.points.is_empty()).then_some(out)
+            }
+        }
+    }
+}

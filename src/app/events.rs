@@ -1,0 +1,196 @@
+//! What the worker reports.
+
+use crate::app::messages::Level;
+use crate::app::overlay::Overlay;
+use crate::app::{App, Engine};
+use crate::protocol::{
+    Asset, CatalogEntry, Command, DatasetInfo, Event, Failure, ModelInfo, Stage, VectorInfo,
+};
+use crate::text::one_line;
+
+/// Vector the program opens with when it is there.
+const FIRST_VECTOR: &str = "she_he";
+
+impl App {
+    pub(super) fn on_event(&mut self, event: Event) {
+        let changed = match event {
+            Event::Catalog { vectors, datasets } => {
+                self.vectors = vectors;
+                self.datasets = datasets;
+                self.has_catalog = true;
+                if self.model.is_some() {
+                    self.load_missing();
+                }
+                true
+            }
+            Event::ModelLoaded(info) => {
+                self.model_loaded(info);
+                true
+            }
+            Event::VectorLoaded(info) => self.vector_loaded(info),
+            Event::DatasetLoaded(info) => self.dataset_loaded(info),
+            Event::Progress { stage, done, total } => {
+                self.progress.retain(|p| p.0 != stage);
+                self.progress.push((stage, done, total));
+                true
+            }
+            Event::Idle(stage) => {
+                let before = self.progress.len();
+                self.progress.retain(|p| p.0 != stage);
+                self.progress.len() != before
+            }
+            Event::GenerationStarted { .. } => false,
+            Event::Tokens { run, lane, tokens } => self.compare.tokens(run, lane, tokens, self.now),
+            Event::LaneFinished { run, lane, reason, tokens_per_second } => {
+                self.compare.finished(run, lane, reason, tokens_per_second)
+            }
+            Event::Measured { run, results } => self.experiment.measured(run, results),
+            Event::MeasureFinished { run, elapsed, from_cache } => {
+                self.experiment.finished(run, elapsed, from_cache)
+            }
+            Event::Failed(failure) => self.failed(failure),
+            Event::EngineDied(reason) => {
+                self.died(&reason);
+                true
+            }
+        };
+        self.dirty |= changed;
+    }
+
+    fn model_loaded(&mut self, info: ModelInfo) {
+        self.engine = Engine::Ready;
+        self.vector = None;
+        self.dataset = None;
+        self.experiment.clear();
+        self.bar = None;
+        let mut setting = self.steering.now();
+        setting.block = setting.block.min(info.n_blocks.saturating_sub(1));
+        self.steering.adjust(setting);
+        let parameters = info.parameters as f64 / 1e6;
+        self.messages.note(
+            format!("model '{}' loaded: {parameters:.1} M parameters", one_line(&info.name)),
+            self.now,
+        );
+        self.model = Some(info);
+        self.wants_generate = true;
+        if self.has_catalog || self.wanted_vector.is_some() {
+            self.load_missing();
+        }
+    }
+
+    /// Asks for the vector and the data set that go with the model that just came.
+    fn load_missing(&mut self) {
+        if self.wanted_vector.is_none() {
+            self.wanted_vector = preferred(&self.vectors, FIRST_VECTOR);
+        }
+        if let Some(asset) = self.wanted_vector.clone().filter(|_| self.vector.is_none()) {
+            self.send(Command::LoadVector(asset));
+        }
+        if self.wanted_dataset.is_none() {
+            let companion = self.wanted_vector.as_ref().and_then(|v| self.companion_of(v));
+            self.wanted_dataset =
+                companion.or_else(|| self.datasets.first().map(|d| d.asset.clone()));
+        }
+        if let Some(asset) = self.wanted_dataset.clone().filter(|_| self.dataset.is_none()) {
+            self.send(Command::LoadDataset(asset));
+        }
+    }
+
+    /// Data set that belongs to a vector of the catalog.
+    pub(super) fn companion_of(&self, vector: &Asset) -> Option<Asset> {
+        let entry = self.vectors.iter().find(|e| e.asset == *vector)?;
+        let name = entry.companion.as_ref()?;
+        self.datasets.iter().find(|d| d.asset.label() == *name).map(|d| d.asset.clone())
+    }
+
+    fn vector_loaded(&mut self, info: VectorInfo) -> bool {
+        if self.wanted_vector.as_ref().is_some_and(|w| *w != info.asset) {
+            return false;
+        }
+        for warning in &info.warnings {
+            self.say(Level::Warning, one_line(warning));
+        }
+        let has = |b: usize| info.norms.get(b).copied().flatten().is_some();
+        let mut setting = self.steering.now();
+        let recommended = info.recommended_block.map(|b| b.0).filter(|b| has(*b));
+        let wanted = if self.block_chosen { Some(setting.block) } else { recommended };
+        // Published sweeps find the best block a little before the middle.
+        let start = (0.42 * self.blocks() as f64).round() as usize;
+        let nearest = |b: usize| (0..info.norms.len()).filter(|i| has(*i)).min_by_key(|i| i.abs_diff(b));
+        if let Some(block) = nearest(wanted.unwrap_or(start)) {
+            setting.block = block;
+            self.steering.adjust(setting);
+        }
+        self.wanted_vector = Some(info.asset.clone());
+        self.vector = Some(info);
+        self.setting_changed();
+        true
+    }
+
+    fn dataset_loaded(&mut self, info: DatasetInfo) -> bool {
+        if self.wanted_dataset.as_ref().is_some_and(|w| *w != info.asset) {
+            return false;
+        }
+        for warning in &info.warnings {
+            self.say(Level::Warning, one_line(warning));
+        }
+        if info.items.is_empty() {
+            self.say(
+                Level::Warning,
+                format!("data set '{}' has no input that can be measured", one_line(&info.name)),
+            );
+        }
+        self.wanted_dataset = Some(info.asset.clone());
+        self.experiment.clear();
+        self.bar = None;
+        self.prompts.set_items(info.items.clone());
+        self.dataset = Some(info);
+        self.refresh_prompts();
+        self.prompts.select_active();
+        self.setting_changed();
+        true
+    }
+
+    fn failed(&mut self, failure: Failure) -> bool {
+        let newest_generation = self.compare.wanted().map(|r| r.run);
+        match failure.stage {
+            Stage::Generate if failure.run.is_some() && failure.run != newest_generation => {
+                return false;
+            }
+            Stage::Generate => self.compare.stopped(),
+            Stage::Measure | Stage::Prefill
+                if failure.run.is_some() && failure.run != Some(self.experiment.newest()) =>
+            {
+                return false;
+            }
+            Stage::Measure | Stage::Prefill => self.experiment.stopped(),
+            // The state before holds: what is wanted again is what is loaded.
+            Stage::LoadVector => {
+                self.wanted_vector = self.vector.as_ref().map(|v| v.asset.clone());
+            }
+            Stage::LoadDataset => {
+                self.wanted_dataset = self.dataset.as_ref().map(|d| d.asset.clone());
+            }
+            Stage::LoadModel => self.wanted_model = Some(self.settings.model.clone()),
+        }
+        self.progress.retain(|p| p.0 != failure.stage);
+        self.messages.add(Level::Error, &failure.id, one_line(&failure.message), self.now);
+        true
+    }
+
+    fn died(&mut self, reason: &str) {
+        self.engine = Engine::Dead;
+        self.compare.stopped();
+        self.experiment.stopped();
+        self.progress.clear();
+        let reason = one_line(reason);
+        self.messages.note(format!("engine stopped: {reason}"), self.now);
+        self.overlays.retain(|o| !matches!(o, Overlay::Died(_)));
+        self.overlays.push(Overlay::Died(reason));
+    }
+}
+
+fn preferred(catalog: &[CatalogEntry], name: &str) -> Option<Asset> {
+    let named = catalog.iter().find(|e| e.asset.label() == name);
+    named.or(catalog.first()).map(|e| e.asset.clone())
+}

@@ -1,0 +1,402 @@
+//! Carrying out an action.
+
+use std::time::Duration;
+
+use crate::app::action::Action;
+use crate::app::focus::Pane;
+use crate::app::messages::Level;
+use crate::app::msg::{Effect, GlyphSet};
+use crate::app::overlay::{Form, List, Overlay, PickerKind};
+use crate::app::prompts::PromptRef;
+use crate::app::steering::Setting;
+use crate::app::{App, Engine};
+use crate::protocol::Command;
+
+/// Two interrupts within this time quit.
+const TWICE: Duration = Duration::from_secs(2);
+
+impl App {
+    /// Does what the user asked for, or says why not.
+    pub fn perform(&mut self, action: Action) {
+        self.dirty = true;
+        if let Err(reason) = self.available(action) {
+            self.say(Level::Info, reason);
+            return;
+        }
+        match action {
+            Action::Close => self.close_top(),
+            Action::Interrupt => self.interrupt(),
+            Action::Redraw => self.effects.push(Effect::Redraw),
+            Action::Suspend => self.effects.push(Effect::Suspend),
+            Action::Quit => self.quit(),
+            Action::Help => self.overlays.push(Overlay::Help(List::default())),
+            Action::Palette => self.overlays.push(Overlay::Palette(List::default())),
+            Action::NextPane => self.move_focus(1),
+            Action::PreviousPane => self.move_focus(-1),
+            Action::FocusPane => self.move_focus(1),
+            Action::Zoom => self.zoomed = !self.zoomed,
+            Action::ToggleSteering => self.change(|s| s.enabled = !s.enabled),
+            Action::Stop => self.stop(),
+            Action::RerunNewSeed => {
+                self.sampling.seed = self.sampling.seed.wrapping_add(1);
+                if self.sampling.temperature == 0.0 {
+                    self.say(Level::Info, "greedy decoding draws no random numbers; o sets a temperature");
+                }
+                self.regenerate();
+            }
+            Action::Rerun => self.regenerate(),
+            Action::BlockDown => self.step_block(-1),
+            Action::BlockUp => self.step_block(1),
+            Action::CoefficientDown => self.step_coefficient(-1),
+            Action::CoefficientUp => self.step_coefficient(1),
+            Action::Undo => {
+                self.steering.undo();
+                self.after_history();
+            }
+            Action::Redo => {
+                self.steering.redo();
+                self.after_history();
+            }
+            Action::PickVector => self.pick(PickerKind::Vector),
+            Action::PickDataset => self.pick(PickerKind::Dataset),
+            Action::PickMask => self.pick(PickerKind::Mask),
+            Action::PickTheme => self.pick(PickerKind::Theme),
+            Action::LoadModel => self.pick(PickerKind::Model),
+            Action::Sampling => self.overlays.push(Overlay::Sampling(Form::new(&self.sampling))),
+            Action::EditPrompt => {
+                let text = self.prompts.active_text().to_owned();
+                self.open_editor(&text);
+            }
+            Action::NewPrompt => self.open_editor(""),
+            Action::DeletePrompt => {
+                if let Some(PromptRef::Typed(i)) = self.prompts.selected_row() {
+                    self.prompts.delete(i);
+                    self.refresh_prompts();
+                }
+            }
+            Action::FilterPrompts => {
+                self.filtering = true;
+                self.set_focus(Pane::Prompts);
+            }
+            Action::NextPrompt | Action::PreviousPrompt => {
+                self.prompts.select_active();
+                self.prompts.step(if action == Action::NextPrompt { 1 } else { -1 });
+                self.open_selected();
+            }
+            Action::Copy => {
+                if let Some(text) = self.copy_text() {
+                    self.effects.push(Effect::CopyText(text));
+                    self.say(Level::Info, "copied");
+                }
+            }
+            Action::Log => self.overlays.push(Overlay::Log(0)),
+            Action::ToggleGlyphs => {
+                self.settings.glyphs = match self.settings.glyphs {
+                    GlyphSet::Unicode => GlyphSet::Ascii,
+                    GlyphSet::Ascii => GlyphSet::Unicode,
+                };
+            }
+            Action::RestartEngine => self.restart(),
+            Action::MoveUp => self.move_rows(-1),
+            Action::MoveDown => self.move_rows(1),
+            Action::PageUp => self.move_rows(-self.page()),
+            Action::PageDown => self.move_rows(self.page()),
+            Action::First => self.move_rows(isize::MIN / 2),
+            Action::Last => self.move_rows(isize::MAX / 2),
+            Action::Open => self.open_selected(),
+            Action::Decrease => self.step_slider(-1),
+            Action::Increase => self.step_slider(1),
+            Action::DecreaseMore => self.step_slider(-10),
+            Action::IncreaseMore => self.step_slider(10),
+            Action::Lowest => self.slider_end(false),
+            Action::Highest => self.slider_end(true),
+            Action::Zero => self.set_coefficient(0.0),
+            Action::FlipSign => self.set_coefficient(-self.steering.now().coefficient),
+            Action::TypeValue => self.typed = "0".to_owned(),
+            Action::PreviousBar => self.step_bar(-1),
+            Action::NextBar => self.step_bar(1),
+            Action::GridDown => self.step_grid(false),
+            Action::GridUp => self.step_grid(true),
+            Action::Submit => self.submit(),
+            Action::Newline => {
+                if let Some(editor) = &mut self.editor {
+                    editor.insert("\n");
+                }
+            }
+            Action::AcceptFilter => self.filtering = false,
+            Action::ListUp => self.list_step(-1),
+            Action::ListDown => self.list_step(1),
+            Action::ListPageUp => self.list_step(-(self.hits.overlay_height.max(2) as isize - 1)),
+            Action::ListPageDown => self.list_step(self.hits.overlay_height.max(2) as isize - 1),
+            Action::ListAccept => self.list_accept(),
+            Action::FieldUp => self.in_form(|f| f.step(-1)),
+            Action::FieldDown => self.in_form(|f| f.step(1)),
+            Action::FieldLess => self.in_form(|f| f.nudge(-1)),
+            Action::FieldMore => self.in_form(|f| f.nudge(1)),
+            Action::Apply => self.apply_form(),
+        }
+    }
+
+    fn close_top(&mut self) {
+        if let Some(overlay) = self.overlays.pop() {
+            if matches!(overlay, Overlay::Picker(PickerKind::Theme, _)) {
+                self.restore_theme();
+            }
+        } else if self.editor.take().is_some() || !std::mem::take(&mut self.typed).is_empty() {
+        } else if self.filtering || !self.prompts.filter.is_empty() {
+            self.filtering = false;
+            self.prompts.filter.clear();
+            self.refresh_prompts();
+        } else if self.messages.close() {
+        } else if self.bar.take().is_some() {
+            self.refresh_prompts();
+        } else if self.zoomed {
+            self.zoomed = false;
+        } else if self.compare.is_running() || self.experiment.is_running() {
+            self.stop();
+        }
+    }
+
+    fn interrupt(&mut self) {
+        if self.interrupted.is_some_and(|at| self.now.saturating_sub(at) <= TWICE) {
+            self.quit();
+            return;
+        }
+        self.interrupted = Some(self.now);
+        self.stop();
+        self.say(Level::Info, "stopped; ctrl-c once more quits");
+    }
+
+    fn quit(&mut self) {
+        self.send(Command::Shutdown);
+        self.effects.push(Effect::Quit);
+    }
+
+    fn stop(&mut self) {
+        if self.compare.is_running() {
+            self.compare.stopped();
+            self.send(Command::StopGeneration);
+        }
+        if self.experiment.is_running() {
+            self.experiment.stopped();
+            self.send(Command::StopMeasure);
+        }
+        self.wants_generate = false;
+        self.wants_measure = false;
+    }
+
+    fn restart(&mut self) {
+        self.overlays.retain(|o| !matches!(o, Overlay::Died(_)));
+        self.engine = Engine::Starting;
+        self.effects.push(Effect::RestartEngine);
+        self.wants_model = true;
+        self.messages.note("engine restarted", self.now);
+    }
+
+    pub(super) fn regenerate(&mut self) {
+        self.rerun = true;
+        self.wants_generate = true;
+    }
+
+    /// Tab goes round the panes that are on screen; before the first frame, all of them.
+    fn move_focus(&mut self, step: isize) {
+        let mut pane = self.focus;
+        for _ in 0..Pane::ALL.len() {
+            pane = pane.moved(step);
+            if self.hits.panes.is_empty() || self.zoomed || self.hits.panes.contains(&pane) {
+                break;
+            }
+        }
+        self.set_focus(pane);
+    }
+
+    /// Changes the setting by the user's hand.
+    pub(super) fn change(&mut self, edit: impl FnOnce(&mut Setting)) {
+        let mut to = self.steering.now();
+        edit(&mut to);
+        to.coefficient = crate::app::slider::clean(to.coefficient);
+        if self.steering.change(to) {
+            self.setting_changed();
+        }
+    }
+
+    fn after_history(&mut self) {
+        self.scale.include(self.steering.now().coefficient);
+        self.setting_changed();
+    }
+
+    pub(super) fn setting_changed(&mut self) {
+        self.dirty = true;
+        self.wants_generate = true;
+        self.wants_measure = true;
+    }
+
+    pub(super) fn set_coefficient(&mut self, value: f32) {
+        self.scale.include(value);
+        let scale = self.scale;
+        let value = if value.is_finite() { value.clamp(-scale.max(), scale.max()) } else { 0.0 };
+        self.change(|s| s.coefficient = value);
+    }
+
+    pub(super) fn step_coefficient(&mut self, steps: i32) {
+        let scale = self.scale;
+        let value = scale.snap(self.steering.now().coefficient + steps as f32 * scale.step());
+        self.change(|s| s.coefficient = value);
+    }
+
+    pub(super) fn set_block(&mut self, block: usize) {
+        let block = block.min(self.blocks().saturating_sub(1));
+        self.block_chosen = true;
+        self.change(|s| s.block = block);
+    }
+
+    pub(super) fn step_block(&mut self, steps: isize) {
+        let block = self.steering.now().block.saturating_add_signed(steps);
+        self.set_block(block);
+    }
+
+    fn step_slider(&mut self, steps: i32) {
+        match self.focus {
+            Pane::Layer => self.step_block(steps as isize),
+            _ => self.step_coefficient(steps),
+        }
+    }
+
+    fn slider_end(&mut self, high: bool) {
+        match (self.focus, high) {
+            (Pane::Layer, false) => self.set_block(0),
+            (Pane::Layer, true) => self.set_block(usize::MAX),
+            (_, high) => {
+                let max = self.scale.max();
+                self.set_coefficient(if high { max } else { -max });
+            }
+        }
+    }
+
+    pub(super) fn set_typed_value(&mut self, text: &str) {
+        match self.focus {
+            Pane::Layer => match text.parse::<usize>() {
+                Ok(block) if block < self.blocks() => self.set_block(block),
+                _ => {
+                    let last = self.blocks().saturating_sub(1);
+                    self.say(Level::Info, format!("blocks go from 0 to {last}"));
+                }
+            },
+            _ => match text.parse::<f32>() {
+                Ok(value) if value.abs() <= crate::app::slider::LIMIT => self.set_coefficient(value),
+                _ => self.say(Level::Info, "the coefficient takes a number between -1000 and 1000"),
+            },
+        }
+    }
+
+    fn step_grid(&mut self, up: bool) {
+        let now = self.steering.now().coefficient;
+        let grid = self.settings.multipliers.iter().copied();
+        let next = if up {
+            grid.filter(|m| *m > now + 1e-6).min_by(f32::total_cmp)
+        } else {
+            grid.filter(|m| *m < now - 1e-6).max_by(f32::total_cmp)
+        };
+        if let Some(value) = next {
+            self.set_coefficient(value);
+        }
+    }
+
+    fn page(&self) -> isize {
+        let rows = match self.focus {
+            Pane::Baseline | Pane::Steered => self.hits.text_height,
+            _ => self.hits.list_height,
+        };
+        rows.max(2) as isize - 1
+    }
+
+    pub(super) fn move_rows(&mut self, rows: isize) {
+        match self.focus {
+            Pane::Baseline | Pane::Steered => self.scroll_text(rows),
+            _ => self.prompts.step(rows),
+        }
+    }
+
+    pub(super) fn scroll_text(&mut self, rows: isize) {
+        let last = self.hits.text_lines.saturating_sub(self.hits.text_height);
+        let at = self.text_scroll.unwrap_or(last);
+        let to = at.saturating_add_signed(rows).min(last);
+        // At the end the view follows the stream again.
+        self.text_scroll = (to < last).then_some(to);
+    }
+
+    pub(super) fn open_selected(&mut self) {
+        if let Some(row) = self.prompts.selected_row() {
+            self.prompts.open(row);
+            self.text_scroll = None;
+            self.regenerate();
+        }
+    }
+
+    fn submit(&mut self) {
+        let Some(editor) = &self.editor else { return };
+        let text = editor.text().to_owned();
+        if text.trim().is_empty() {
+            self.say(Level::Info, "the prompt is empty; type something or press esc");
+            return;
+        }
+        self.editor = None;
+        self.prompts.submit(&text);
+        self.bar = None;
+        self.refresh_prompts();
+        self.prompts.select_active();
+        self.text_scroll = None;
+        self.effects.push(Effect::SaveHistory(self.prompts.history().to_vec()));
+        self.regenerate();
+    }
+
+    /// Selects the bar `step` places from the selected one; from none, the lowest bar, where the
+    /// anti-steerable inputs are.
+    fn step_bar(&mut self, step: isize) {
+        let Some(m) = self.experiment.current() else { return };
+        let n = m.histogram.bars().len();
+        let at = self.selected_bar();
+        let mut next = at.map_or(if step > 0 { 0 } else { n.saturating_sub(1) }, |i| {
+            i.saturating_add_signed(step).min(n.saturating_sub(1))
+        });
+        // Empty bars list nothing: pass over them.
+        let bars: Vec<usize> = m.histogram.bars().map(|b| b.count).collect();
+        while bars.get(next) == Some(&0) {
+            let to = next.saturating_add_signed(step.signum());
+            if to == next || to >= n {
+                return;
+            }
+            next = to;
+        }
+        self.select_bar(next);
+    }
+
+    pub(super) fn select_bar(&mut self, index: usize) {
+        let bar = self.experiment.current().and_then(|m| m.histogram.bars().nth(index));
+        if let Some(bar) = bar {
+            self.bar = Some(f64::midpoint(bar.low, bar.high));
+            self.refresh_prompts();
+            self.prompts.selected = 0;
+        }
+    }
+
+    fn in_form(&mut self, edit: impl FnOnce(&mut Form)) {
+        if let Some(Overlay::Sampling(form)) = self.overlays.last_mut() {
+            edit(form);
+        }
+    }
+
+    fn apply_form(&mut self) {
+        let Some(Overlay::Sampling(form)) = self.overlays.last_mut() else { return };
+        match form.read() {
+            Ok(sampling) => {
+                self.overlays.pop();
+                if sampling != self.sampling {
+                    self.sampling = sampling;
+                    self.wants_generate = true;
+                }
+            }
+            Err(why) => form.error = Some(why),
+        }
+    }
+}
