@@ -1,2 +1,7 @@
 //! Thin binary: hands over to the command line.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    steerscope::cli::run()
+}

@@ -1,1 +1,54 @@
-//! Command-line twins of the screens.
+//! The command line: parses, chooses between the screen and a command, turns endings into exit
+//! statuses (0 done, 1 failed, 2 wrong usage, 130 interrupted).
+
+pub mod args;
+mod extract;
+mod generate;
+mod list;
+mod measure;
+mod open;
+mod output;
+mod screen;
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use args::{Cli, Command};
+use clap::Parser;
+use output::Ending;
+
+/// Parses the process's arguments and runs what they ask for.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, not faults; a closed pipe is no fault either.
+            let status = u8::try_from(error.exit_code()).unwrap_or(2);
+            let _ = error.print();
+            return ExitCode::from(status);
+        }
+    };
+    crate::engine::init_threads();
+    let done = match cli.command {
+        Some(Command::Generate(args)) => generate::run(&args),
+        Some(Command::Extract(args)) => extract::run(&args),
+        Some(Command::Measure(args)) => measure::run(&args),
+        Some(Command::List(args)) => list::run(&args),
+        None if io::stdout().is_terminal() && io::stdin().is_terminal() => return screen::run(cli.screen),
+        None => Err(Ending::Usage(
+            "no terminal to draw on; use 'steerscope generate', 'extract', 'measure' or 'list' (see --help)"
+                .to_string(),
+        )),
+    };
+    match done {
+        Ok(()) | Err(Ending::BrokenPipe) => ExitCode::SUCCESS,
+        Err(Ending::Failed(message)) => say(&message, 1),
+        Err(Ending::Usage(message)) => say(&message, 2),
+    }
+}
+
+fn say(message: &str, status: u8) -> ExitCode {
+    // With standard error closed the exit status still tells.
+    let _ = writeln!(io::stderr(), "steerscope: {message}");
+    ExitCode::from(status)
+}

@@ -1,1 +1,46 @@
-//! The model: a hooked decoder on candle.
+//! The model: a hooked Llama-architecture decoder on candle.
+//!
+//! Everything is packed: sequences of unequal length stand one below the other as rows, there is no
+//! padding. A [`Hook`] reads or rewrites the residual stream at block outputs under absolute
+//! positions; a [`KvCache`] keeps keys and values; [`Model::extend`] is prefill and decode alike and
+//! [`Model::resume`] runs the upper blocks from a residual checkpoint for many branches at once.
+//!
+//! Every number of a row depends on that row's own past alone, never on the other rows of a call:
+//! all sums run in one fixed order whatever the batch. So a lane decoded beside another is
+//! bit-identical to the lane decoded alone, and a cached pass to an uncached one.
+
+mod attention;
+mod bundled;
+mod cache;
+mod cancel;
+mod config;
+mod error;
+mod forward;
+mod generate;
+mod hook;
+mod kernel;
+mod linear;
+mod load;
+mod model;
+mod ops;
+mod rope;
+mod rows;
+mod sample;
+mod stream;
+mod threads;
+mod tokenizer;
+mod weights;
+
+pub use cache::KvCache;
+pub use cancel::Cancel;
+pub use config::{Config, RopeScaling};
+pub use error::EngineError;
+pub use forward::{Branch, Keep, Part};
+pub use generate::{Finish, Generation, LaneStep};
+pub use hook::{Hook, NoHook, Place};
+pub use model::Model;
+pub use rows::Rows;
+pub use sample::SamplerSettings;
+pub use stream::StreamDecoder;
+pub use threads::{init_threads, thread_count};
+pub use tokenizer::TextTokenizer;

@@ -1,1 +1,4 @@
-fn main() {}
+//! The one integration-test binary, so that the engine's libraries are linked once.
+
+mod architecture;
+mod engine;

@@ -1,0 +1,328 @@
+//! Commands and flags: the one source of `--help` and of what the program accepts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::protocol::{ModelSource, Sampling};
+use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask};
+use crate::worker::LIVE_INPUTS;
+
+/// Take the helm of a language model in the terminal.
+///
+/// Without a subcommand the interactive screen opens. Data goes to standard output, progress and
+/// errors to standard error. Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do; nothing opens the interactive screen.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Flags of the interactive screen.
+    #[command(flatten)]
+    pub screen: ScreenArgs,
+}
+
+/// The twins of the interactive screen.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Generate text from a prompt, unsteered and steered side by side
+    Generate(GenerateArgs),
+    /// Make a steering vector (every layer) from a data set of contrastive pairs
+    Extract(ExtractArgs),
+    /// Measure how strongly each input of a data set responds to a vector
+    Measure(MeasureArgs),
+    /// List the bundled vectors and data sets and those in the user's data directory
+    List(ListArgs),
+}
+
+/// Flags of the interactive screen.
+#[derive(Debug, Clone, Args)]
+pub struct ScreenArgs {
+    /// Model to open: a Hugging Face directory, or 'bundled'
+    #[arg(long, value_name = "DIR|bundled", default_value = "bundled", value_parser = parse_model)]
+    pub model: ModelSource,
+    /// Vector to load at start: a file, or the name of a bundled one
+    #[arg(long, value_name = "FILE|NAME")]
+    pub vector: Option<String>,
+    /// Data set to load at start: a file, or the name of a bundled one
+    #[arg(long, value_name = "FILE|NAME")]
+    pub dataset: Option<String>,
+    /// Inputs of a data set to measure live, at most
+    #[arg(long, value_name = "N", default_value_t = LIVE_INPUTS, value_parser = parse_positive)]
+    pub inputs: usize,
+    /// Colour theme: one of the shipped
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// Characters to draw with
+    #[arg(long, value_enum, default_value_t = GlyphChoice::Auto)]
+    pub glyphs: GlyphChoice,
+    /// When to use colour
+    #[arg(long, value_enum, default_value_t = ColourChoice::Auto)]
+    pub color: ColourChoice,
+    /// Leave the mouse to the terminal
+    #[arg(long)]
+    pub no_mouse: bool,
+    /// Panic on purpose, for the tests of the panic policy
+    #[arg(long, hide = true, value_enum)]
+    pub crash: Option<CrashPoint>,
+}
+
+/// Characters to draw with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GlyphChoice {
+    /// Unicode unless the locale or terminal cannot show it
+    Auto,
+    /// Block elements and braille
+    Unicode,
+    /// Plain ASCII
+    Ascii,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColourChoice {
+    /// As the terminal says, never under `NO_COLOR`
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Where `--crash` panics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CrashPoint {
+    /// The interface thread, on the first key.
+    Ui,
+    /// The engine thread, on the second generation.
+    Engine,
+}
+
+/// The model of a command.
+#[derive(Debug, Clone, Args)]
+pub struct ModelArgs {
+    /// Model: a Hugging Face directory, or 'bundled'
+    #[arg(long, value_name = "DIR|bundled", default_value = "bundled", value_parser = parse_model)]
+    pub model: ModelSource,
+}
+
+/// Where and how a vector is applied.
+#[derive(Debug, Clone, Args)]
+pub struct SiteArgs {
+    /// Block whose output is steered, 0-based [default: the file's recommendation, else 0.42 of the depth]
+    #[arg(long, value_name = "B", value_parser = parse_block)]
+    pub layer: Option<BlockIndex>,
+    /// Steered positions
+    #[arg(long, default_value_t = Mask::default(), value_parser = ["from_last_prompt", "from_answer", "all"].map_mask())]
+    pub mask: Mask,
+}
+
+/// `steerscope generate`
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    /// Model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Prompt text; '-' or nothing reads standard input
+    #[arg(long, short, value_name = "TEXT")]
+    pub prompt: Option<String>,
+    /// Vector: a file, or the name of a bundled one; without it only the unsteered text is made
+    #[arg(long, value_name = "FILE|NAME")]
+    pub vector: Option<String>,
+    /// Site.
+    #[command(flatten)]
+    pub site: SiteArgs,
+    /// Raw coefficient multiplying the vector
+    #[arg(long, value_name = "C", default_value_t = 1.0, allow_negative_numbers = true, value_parser = parse_finite)]
+    pub coefficient: f32,
+    /// Sampling.
+    #[command(flatten)]
+    pub sampling: SamplingArgs,
+    /// One JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Sampling flags.
+#[derive(Debug, Clone, Args)]
+pub struct SamplingArgs {
+    /// Sampling temperature; 0 is greedy
+    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = parse_temperature)]
+    pub temperature: f64,
+    /// Keep the K most likely tokens
+    #[arg(long, value_name = "K", value_parser = parse_positive)]
+    pub top_k: Option<usize>,
+    /// Keep the smallest set of tokens with this probability
+    #[arg(long, value_name = "P", value_parser = parse_probability)]
+    pub top_p: Option<f64>,
+    /// Seed; both lanes draw the same random numbers
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Most tokens to generate
+    #[arg(long, value_name = "N", default_value_t = 96, value_parser = parse_positive)]
+    pub max_tokens: usize,
+}
+
+impl SamplingArgs {
+    /// As the protocol wants it.
+    pub fn to_sampling(&self) -> Sampling {
+        Sampling {
+            temperature: self.temperature,
+            top_k: self.top_k,
+            top_p: self.top_p,
+            seed: self.seed,
+            max_tokens: self.max_tokens,
+        }
+    }
+}
+
+/// `steerscope extract`
+#[derive(Debug, Args)]
+pub struct ExtractArgs {
+    /// Model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Data set of contrastive pairs: a file, or the name of a bundled one
+    #[arg(long, value_name = "FILE|NAME")]
+    pub dataset: String,
+    /// Part of the data set to use after the seeded shuffle
+    #[arg(long, value_enum, default_value_t = SplitChoice::Train)]
+    pub split: SplitChoice,
+    /// Seed of the split
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// File to write; an existing one is replaced only with --force
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub out: PathBuf,
+    /// Replace an existing file
+    #[arg(long)]
+    pub force: bool,
+    /// Name stored in the file [default: the data set's]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// One JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `steerscope measure`
+#[derive(Debug, Args)]
+pub struct MeasureArgs {
+    /// Model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Vector: a file, or the name of a bundled one [default: extracted from the training split]
+    #[arg(long, value_name = "FILE|NAME")]
+    pub vector: Option<String>,
+    /// Data set: a file, or the name of a bundled one
+    #[arg(long, value_name = "FILE|NAME")]
+    pub dataset: String,
+    /// Site.
+    #[command(flatten)]
+    pub site: SiteArgs,
+    /// Multiplier grid of the slope, at least three values
+    #[arg(long, value_name = "LIST", value_delimiter = ',', allow_hyphen_values = true, value_parser = parse_finite, conflicts_with = "coefficient")]
+    pub multipliers: Option<Vec<f32>>,
+    /// Shorthand for the grid -C, 0, C
+    #[arg(long, value_name = "C", allow_negative_numbers = true, value_parser = parse_finite)]
+    pub coefficient: Option<f32>,
+    /// Part of the data set to measure after the seeded shuffle
+    #[arg(long, value_enum, default_value_t = SplitChoice::Test)]
+    pub split: SplitChoice,
+    /// Measure at most N inputs
+    #[arg(long, value_name = "N", value_parser = parse_positive)]
+    pub limit: Option<usize>,
+    /// Seed of the split and of the bootstrap
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// One JSON object, nothing else, on standard output
+    #[arg(long, conflicts_with = "csv")]
+    pub json: bool,
+    /// One line per input on standard output
+    #[arg(long)]
+    pub csv: bool,
+}
+
+impl MeasureArgs {
+    /// The multiplier grid these flags ask for.
+    pub fn grid(&self) -> Vec<f32> {
+        match (&self.multipliers, self.coefficient) {
+            (Some(list), _) => list.clone(),
+            (None, Some(c)) => vec![-c, 0.0, c],
+            (None, None) => DEFAULT_MULTIPLIERS.to_vec(),
+        }
+    }
+}
+
+/// `steerscope list`
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// One JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Part of a data set: 40 % train, 10 % val, 50 % test, disjoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SplitChoice {
+    /// First 40 %: vectors are made from it
+    Train,
+    /// Next 10 %: layers and coefficients are chosen on it
+    Val,
+    /// Last 50 %: everything reported is measured on it
+    Test,
+    /// Everything, in file order
+    All,
+}
+
+/// Lets clap list a mask's names and hand over the value.
+trait MapMask {
+    fn map_mask(self) -> impl clap::builder::TypedValueParser<Value = Mask>;
+}
+
+impl MapMask for [&'static str; 3] {
+    fn map_mask(self) -> impl clap::builder::TypedValueParser<Value = Mask> {
+        use clap::builder::{PossibleValuesParser, TypedValueParser};
+        PossibleValuesParser::new(self).try_map(|s| s.parse::<Mask>())
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the signature is clap's")]
+fn parse_model(s: &str) -> Result<ModelSource, String> {
+    Ok(match s {
+        "bundled" => ModelSource::Bundled,
+        path => ModelSource::Directory(PathBuf::from(path)),
+    })
+}
+
+fn parse_block(s: &str) -> Result<BlockIndex, String> {
+    s.parse().map(BlockIndex).map_err(|_| "give a block index, 0 or more".to_string())
+}
+
+fn parse_positive(s: &str) -> Result<usize, String> {
+    s.parse().ok().filter(|n| *n > 0).ok_or_else(|| "give a whole number above 0".to_string())
+}
+
+fn parse_finite(s: &str) -> Result<f32, String> {
+    s.trim()
+        .parse()
+        .ok()
+        .filter(|x: &f32| x.is_finite())
+        .ok_or_else(|| "give a finite number".to_string())
+}
+
+fn parse_temperature(s: &str) -> Result<f64, String> {
+    s.parse()
+        .ok()
+        .filter(|t: &f64| t.is_finite() && *t >= 0.0)
+        .ok_or_else(|| "give a number of 0 or more".to_string())
+}
+
+fn parse_probability(s: &str) -> Result<f64, String> {
+    s.parse()
+        .ok()
+        .filter(|p: &f64| *p > 0.0 && *p <= 1.0)
+        .ok_or_else(|| "give a probability above 0 and at most 1".to_string())
+}

@@ -1,0 +1,123 @@
+//! `steerscope generate`: both lanes from one prompt, the same job the screen runs.
+
+use std::cell::RefCell;
+use std::io::{self, IsTerminal, Read, Write};
+
+use serde_json::json;
+
+use super::args::GenerateArgs;
+use super::open::{self, failed};
+use super::output::Ending;
+use crate::engine::Cancel;
+use crate::protocol::{Event, FinishReason, GenerateRequest, Steering, TokenPiece};
+use crate::units::{Lane, RunId};
+use crate::worker::generate_to_end;
+
+/// What one lane made.
+#[derive(Default)]
+struct Text {
+    tokens: Vec<TokenPiece>,
+    finish: Option<FinishReason>,
+}
+
+impl Text {
+    fn text(&self) -> String {
+        self.tokens.iter().map(|t| t.text.as_str()).collect()
+    }
+}
+
+pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
+    let prompt = prompt(args.prompt.as_deref())?;
+    let opened = open::model(&args.model.model)?;
+    let vector = args.vector.as_deref().map(|v| open::vector(v, &opened)).transpose()?;
+    let steering = match &vector {
+        None => None,
+        Some((v, _)) => Some(Steering {
+            vector: v.id(),
+            block: open::block(args.site.layer, v, &opened)?,
+            coefficient: args.coefficient,
+            mask: args.site.mask,
+        }),
+    };
+    let request = GenerateRequest {
+        run: RunId(1),
+        prompt: prompt.clone(),
+        steering: steering.clone(),
+        sampling: args.sampling.to_sampling(),
+    };
+    let lanes = RefCell::new([Text::default(), Text::default()]);
+    let slot = |lane| usize::from(lane == Lane::Steered);
+    generate_to_end(&opened.model, request, vector.as_ref().map(|(v, _)| v), Cancel::never(), &|event| match event {
+        Event::Tokens { lane, tokens, .. } => lanes.borrow_mut()[slot(lane)].tokens.extend(tokens),
+        Event::LaneFinished { lane, reason, .. } => lanes.borrow_mut()[slot(lane)].finish = Some(reason),
+        _ => {}
+    })
+    .map_err(failed)?;
+    let [baseline, steered] = lanes.into_inner();
+
+    let mut out = io::stdout().lock();
+    if args.json {
+        let lane = |t: &Text| {
+            let ids: Vec<u32> = t.tokens.iter().map(|p| p.id).collect();
+            json!({ "text": t.text(), "ids": ids, "finish": t.finish })
+        };
+        let object = json!({
+            "schema": 1,
+            "model": { "name": opened.name, "hash": opened.model.hash() },
+            "vector": vector.as_ref().map(|(v, _)| json!({ "name": v.name, "id": v.id() })),
+            "steering": steering,
+            "sampling": args.sampling.to_sampling(),
+            "prompt": prompt,
+            "baseline": lane(&baseline),
+            "steered": steering.is_some().then(|| lane(&steered)),
+        });
+        writeln!(out, "{object:#}")?;
+        return Ok(());
+    }
+    let Some(steering) = steering else {
+        writeln!(out, "{}", baseline.text())?;
+        return Ok(());
+    };
+    let differ = first_difference(&baseline.tokens, &steered.tokens);
+    writeln!(out, "── unsteered ──\n{}{}\n", prompt, baseline.text())?;
+    writeln!(out, "── steered: block {}, coefficient {:+} ──\n{}{}\n", steering.block, steering.coefficient, prompt, steered.text())?;
+    match differ {
+        Some(n) => writeln!(out, "The texts part at generated token {}.", n + 1)?,
+        None => writeln!(out, "Both texts are the same.")?,
+    }
+    Ok(())
+}
+
+fn first_difference(a: &[TokenPiece], b: &[TokenPiece]) -> Option<usize> {
+    let shared = a.iter().zip(b).take_while(|(a, b)| a.id == b.id).count();
+    (shared < a.len().max(b.len())).then_some(shared)
+}
+
+/// The prompt of the flag, or of standard input.
+fn prompt(flag: Option<&str>) -> Result<String, Ending> {
+    if let Some(text) = flag.filter(|t| *t != "-") {
+        return Ok(text.to_string());
+    }
+    if io::stdin().is_terminal() {
+        return Err(Ending::Usage("give a prompt with --prompt, or pipe one into standard input".to_string()));
+    }
+    let mut text = String::new();
+    io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|error| Ending::Failed(format!("the prompt on standard input is not readable text: {error}")))?;
+    // A shell's echo ends in a line break that nobody means as part of the prompt.
+    Ok(text.trim_end_matches(['\n', '\r']).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_part_at_the_first_token_that_differs() {
+        let piece = |id| TokenPiece { id, text: String::new() };
+        assert_eq!(first_difference(&[piece(1), piece(2)], &[piece(1), piece(3)]), Some(1));
+        assert_eq!(first_difference(&[piece(1)], &[piece(1), piece(3)]), Some(1));
+        assert_eq!(first_difference(&[piece(1)], &[piece(1)]), None);
+    }
+}

@@ -1,0 +1,99 @@
+//! Opening what the flags name: model, vector, data set, site.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::args::SplitChoice;
+use super::output::Ending;
+use crate::engine::Model;
+use crate::protocol::{Asset, ModelSource};
+use crate::runtime::Paths;
+use crate::stats::Splits;
+use crate::steering::dataset::{Dataset, Example};
+use crate::steering::SteeringVector;
+use crate::units::BlockIndex;
+use crate::worker::{Library, default_block, model_name, open_model};
+
+/// A model with its display name.
+pub(super) struct Opened {
+    pub(super) model: Arc<Model>,
+    pub(super) name: String,
+}
+
+pub(super) fn model(source: &ModelSource) -> Result<Opened, Ending> {
+    let model = open_model(source).map_err(failed)?;
+    Ok(Opened { model: Arc::new(model), name: model_name(source) })
+}
+
+pub(super) fn library() -> Library {
+    Library::new(Some(Paths::find().data))
+}
+
+/// A vector that fits the model; remarks go to standard error.
+pub(super) fn vector(text: &str, opened: &Opened) -> Result<(SteeringVector, Asset), Ending> {
+    let library = library();
+    let asset = library.vector_asset(text);
+    let (vector, _) = library.load_vector(&asset).map_err(failed)?;
+    let model = &opened.model;
+    let warnings = vector
+        .fit(&opened.name, model.hash(), model.n_blocks(), model.hidden_size())
+        .map_err(failed)?;
+    for warning in warnings {
+        remark(&warning.to_string());
+    }
+    Ok((vector, asset))
+}
+
+/// A data set; remarks go to standard error.
+pub(super) fn dataset(text: &str) -> Result<(Dataset, Asset), Ending> {
+    let library = library();
+    let asset = library.dataset_asset(text);
+    let dataset = library.load_dataset(&asset).map_err(failed)?;
+    for warning in &dataset.warnings {
+        remark(&warning.to_string());
+    }
+    Ok((dataset, asset))
+}
+
+/// The rows of one part of a data set, in measuring order.
+pub(super) fn part<'a>(dataset: &'a Dataset, split: SplitChoice, seed: u64) -> Vec<&'a Example> {
+    let rows: Vec<&Example> = dataset.examples.iter().collect();
+    let splits = Splits::new(rows.len(), seed);
+    let chosen = match split {
+        SplitChoice::Train => splits.train,
+        SplitChoice::Val => splits.validation,
+        SplitChoice::Test => splits.test,
+        SplitChoice::All => return rows,
+    };
+    chosen.into_iter().filter_map(|i| rows.get(i).copied()).collect()
+}
+
+/// The block asked for, else the vector's recommendation, else 0.42 of the depth.
+pub(super) fn block(asked: Option<BlockIndex>, vector: &SteeringVector, opened: &Opened) -> Result<BlockIndex, Ending> {
+    let n = opened.model.n_blocks();
+    if let Some(BlockIndex(b)) = asked.filter(|b| b.0 >= n) {
+        return Err(Ending::Failed(format!("'{}' has blocks 0 to {}; there is no block {b}", opened.name, n.saturating_sub(1))));
+    }
+    let block = asked.or_else(|| vector.recommended_block()).unwrap_or_else(|| default_block(n));
+    vector.direction(block).map_err(failed)?;
+    Ok(block)
+}
+
+/// Refuses to replace a file unless told to.
+pub(super) fn may_write(path: &Path, force: bool) -> Result<(), Ending> {
+    if path.exists() && !force {
+        return Err(Ending::Failed(format!("'{}' exists already; give another name, or --force to replace it", path.display())));
+    }
+    Ok(())
+}
+
+pub(super) fn failed(error: impl std::fmt::Display) -> Ending {
+    Ending::Failed(error.to_string())
+}
+
+/// A remark beside the result.
+pub(super) fn remark(text: &str) {
+    use std::io::Write as _;
+    // Remarks are not worth failing for when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "note: {text}");
+}

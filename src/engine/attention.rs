@@ -1,0 +1,288 @@
+//! Causal grouped-query attention over ragged packed rows, without materialised masks and without
+//! repeating keys and values per query head.
+
+use std::ops::Range;
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Shape};
+use rayon::prelude::*;
+
+use super::cache::{Geometry, Page};
+use super::kernel::{Isa, Left, PANEL, Panel, Shared, Store, Target, product, row};
+use super::ops::contiguous;
+use super::rope::Rope;
+
+/// Query rows (positions × heads of a group) of one tile.
+const TILE: usize = 12;
+/// Multiply-adds below which one thread is faster than waking the others.
+const ALONE: usize = 1 << 18;
+
+/// One query position.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Query {
+    /// Row of the stacked queries, keys and values.
+    pub(super) row: usize,
+    /// Positions visible in the cache.
+    pub(super) cached: usize,
+    /// First row whose key and value are the branch's own.
+    pub(super) own_row: usize,
+    /// Own rows visible.
+    pub(super) own: usize,
+}
+
+/// Queries that see the same pages.
+#[derive(Debug)]
+pub(super) struct Job<'a> {
+    pub(super) pages: &'a [Page],
+    pub(super) queries: Range<usize>,
+    /// Rows of the branches' own keys and values; empty when the cache holds everything.
+    pub(super) own: Range<usize>,
+}
+
+/// `(rows, (h + 2 h_kv) d) → (queries, h d)`.
+pub(super) struct Attention<'a> {
+    pub(super) geometry: Geometry,
+    pub(super) rope: &'a Rope,
+    /// Absolute position of every row.
+    pub(super) positions: &'a [usize],
+    pub(super) queries: &'a [Query],
+    pub(super) jobs: &'a [Job<'a>],
+}
+
+impl CustomOp1 for Attention<'_> {
+    fn name(&self) -> &'static str {
+        "gqa-attention"
+    }
+
+    fn cpu_fwd(
+        &self,
+        qkv: &CpuStorage,
+        layout: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        let qkv = contiguous(qkv, layout)?;
+        let g = self.geometry;
+        let mut out = vec![0.0; self.queries.len() * g.heads * g.head_dim];
+        let target = Shared::new(&mut out);
+        let visible: usize = self.queries.iter().map(|q| q.cached + q.own).sum();
+        let task = |i: usize| self.head(&self.jobs[i / g.kv_heads], i % g.kv_heads, qkv, target);
+        let tasks = self.jobs.len() * g.kv_heads;
+        if visible * g.heads * g.head_dim * 2 < ALONE {
+            (0..tasks).for_each(task);
+        } else {
+            (0..tasks).into_par_iter().for_each(task);
+        }
+        Ok((
+            CpuStorage::F32(out),
+            Shape::from((self.queries.len(), g.heads * g.head_dim)),
+        ))
+    }
+}
+
+impl Attention<'_> {
+    /// All query heads of one key/value head for one job.
+    fn head(&self, job: &Job<'_>, h: usize, qkv: &[f32], out: Shared) {
+        let g = self.geometry;
+        let group = g.heads / g.kv_heads;
+        let own_keys = self.own_keys(job, h, qkv);
+        let rows = job.queries.len() * group;
+        let mut scratch = Scratch::default();
+        let mut first = 0;
+        while first < rows {
+            let last = rows.min(first + TILE);
+            self.tile(job, h, first..last, qkv, &own_keys, &mut scratch);
+            for (i, r) in (first..last).enumerate() {
+                let (query, head) = (job.queries.start + r / group, h * group + r % group);
+                let from = &scratch.out[i * g.value_width()..][..g.head_dim];
+                #[expect(
+                    unsafe_code,
+                    reason = "tasks write disjoint rows and heads of the result"
+                )]
+                // SAFETY: this query and head belong to this job and key/value head alone.
+                let to = unsafe {
+                    std::slice::from_raw_parts_mut(
+                        out.at((query * g.heads + head) * g.head_dim),
+                        g.head_dim,
+                    )
+                };
+                to.copy_from_slice(from);
+            }
+            first = last;
+        }
+    }
+
+    /// Rotated own keys of the job as panels of 32 rows.
+    fn own_keys(&self, job: &Job<'_>, h: usize, qkv: &[f32]) -> Vec<f32> {
+        let g = self.geometry;
+        let d = g.head_dim;
+        let mut panels = vec![0.0; job.own.len().div_ceil(PANEL) * d * PANEL];
+        let mut key = vec![0.0; d];
+        for (i, r) in job.own.clone().enumerate() {
+            self.rope.rotate(
+                self.positions[r],
+                &qkv[r * g.qkv() + (g.heads + h) * d..][..d],
+                &mut key,
+            );
+            let panel = &mut panels[i / PANEL * d * PANEL..];
+            for (v, to) in key
+                .iter()
+                .zip(panel.iter_mut().skip(i % PANEL).step_by(PANEL))
+            {
+                *to = *v;
+            }
+        }
+        panels
+    }
+
+    /// Up to [`TILE`] query rows `rows` (position-major, head-minor) of a job; result in `scratch.out`.
+    fn tile(
+        &self,
+        job: &Job<'_>,
+        h: usize,
+        rows: Range<usize>,
+        qkv: &[f32],
+        own_keys: &[f32],
+        scratch: &mut Scratch,
+    ) {
+        let g = self.geometry;
+        let (d, group, isa) = (g.head_dim, g.heads / g.kv_heads, Isa::best());
+        let query = |r: usize| &self.queries[job.queries.start + r / group];
+        let m = rows.len();
+        scratch.queries.resize(TILE * d, 0.0);
+        for (i, r) in rows.clone().enumerate() {
+            let q = query(r);
+            let src = &qkv[q.row * g.qkv() + (h * group + r % group) * d..][..d];
+            self.rope.rotate(
+                self.positions[q.row],
+                src,
+                &mut scratch.queries[i * d..][..d],
+            );
+        }
+        let left = Left {
+            data: &scratch.queries,
+            stride: d,
+            m,
+            k: d,
+        };
+
+        let cached = rows.clone().map(|r| query(r).cached).max().unwrap_or(0);
+        let own = rows.clone().map(|r| query(r).own).max().unwrap_or(0);
+        let stride = cached.next_multiple_of(PANEL) + own + PANEL;
+        scratch.scores.resize(TILE * stride, 0.0);
+        let pages = cached.div_ceil(PANEL);
+        for (p, page) in job.pages[..pages].iter().enumerate() {
+            let keys = Panel {
+                data: &page[g.keys(h)..][..d * PANEL],
+                stride: PANEL,
+            };
+            product(
+                isa,
+                left,
+                keys,
+                Target {
+                    data: &mut scratch.scores[p * PANEL..],
+                    stride,
+                },
+                Store::Set,
+            );
+        }
+        if own > 0 {
+            self.own_scores(job, &rows, left, own_keys, &mut scratch.scores, stride);
+        }
+
+        let scale = 1.0 / (d as f32).sqrt();
+        for (i, r) in rows.clone().enumerate() {
+            let q = query(r);
+            let scores = &mut scratch.scores[i * stride..][..stride];
+            row::softmax(isa, &mut scores[..q.cached + q.own], scale);
+            if q.own == 0 {
+                scores[q.cached..cached].fill(0.0);
+            }
+        }
+
+        let width = g.value_width();
+        scratch.out.clear();
+        scratch.out.resize(TILE * width, 0.0);
+        for (p, page) in job.pages[..pages].iter().enumerate() {
+            let k = PANEL.min(cached - p * PANEL);
+            let weights = Left {
+                data: &scratch.scores[p * PANEL..],
+                stride,
+                m,
+                k,
+            };
+            for column in (0..width).step_by(PANEL) {
+                let values = Panel {
+                    data: &page[g.values(h) + column..],
+                    stride: width,
+                };
+                let target = Target {
+                    data: &mut scratch.out[column..],
+                    stride: width,
+                };
+                product(isa, weights, values, target, Store::Continue);
+            }
+        }
+        for (i, r) in rows.enumerate() {
+            let q = query(r);
+            for j in 0..q.own {
+                let value = &qkv[(q.own_row + j) * g.qkv() + (g.heads + g.kv_heads + h) * d..][..d];
+                let weight = scratch.scores[i * stride + q.cached + j];
+                row::axpy(isa, weight, value, &mut scratch.out[i * width..][..d]);
+            }
+        }
+    }
+
+    /// Scores against the branches' own keys, put behind each row's cached ones.
+    fn own_scores(
+        &self,
+        job: &Job<'_>,
+        rows: &Range<usize>,
+        left: Left<'_>,
+        own_keys: &[f32],
+        scores: &mut [f32],
+        stride: usize,
+    ) {
+        let g = self.geometry;
+        let (d, group) = (g.head_dim, g.heads / g.kv_heads);
+        let query = |r: usize| &self.queries[job.queries.start + r / group];
+        let lanes = |q: &Query| q.own_row - job.own.start..q.own_row - job.own.start + q.own;
+        let low = rows
+            .clone()
+            .map(|r| lanes(query(r)).start)
+            .min()
+            .unwrap_or(0);
+        let high = rows.clone().map(|r| lanes(query(r)).end).max().unwrap_or(0);
+        let mut tile = [0.0; TILE * PANEL];
+        for p in low / PANEL..high.div_ceil(PANEL) {
+            let keys = Panel {
+                data: &own_keys[p * d * PANEL..][..d * PANEL],
+                stride: PANEL,
+            };
+            product(
+                Isa::best(),
+                left,
+                keys,
+                Target {
+                    data: &mut tile,
+                    stride: PANEL,
+                },
+                Store::Set,
+            );
+            for (i, r) in rows.clone().enumerate() {
+                let q = query(r);
+                let wanted = lanes(q);
+                for lane in wanted.start.max(p * PANEL)..wanted.end.min((p + 1) * PANEL) {
+                    scores[i * stride + q.cached + lane - wanted.start] =
+                        tile[i * PANEL + lane % PANEL];
+                }
+            }
+        }
+    }
+}
+
+/// Buffers that the tiles of a task reuse.
+#[derive(Default)]
+struct Scratch {
+    queries: Vec<f32>,
+    scores: Vec<f32>,
+    out: Vec<f32>,
+}

@@ -1,0 +1,24 @@
+//! The model inside the binary.
+
+use super::load::Files;
+use super::weights::{Bytes, WeightFile, WeightFiles};
+use super::{Config, EngineError, Model, TextTokenizer};
+
+static CONFIG: &[u8] = include_bytes!("../../assets/model/config.json");
+static TOKENIZER: &[u8] = include_bytes!("../../assets/model/tokenizer.json");
+static GENERATION: &[u8] = include_bytes!("../../assets/model/generation_config.json");
+static WEIGHTS: &[u8] = include_bytes!("../../assets/model/model.safetensors");
+
+impl Model {
+    /// The model shipped inside the binary; no file is read.
+    ///
+    /// # Errors
+    /// Those of [`from_dir`](Self::from_dir), if the binary was built with damaged files.
+    pub fn bundled() -> Result<Self, EngineError> {
+        let config = Config::from_json(CONFIG, "bundled config.json")?;
+        let tokenizer = TextTokenizer::from_bytes(TOKENIZER, "bundled tokenizer.json")?;
+        let weights = WeightFile::open(Bytes::Static(WEIGHTS), "bundled model.safetensors".to_owned())?;
+        let generation = Some((GENERATION, "bundled generation_config.json"));
+        Self::from_files(Files::new(config, tokenizer, generation, WeightFiles(vec![weights]))?)
+    }
+}

@@ -1,0 +1,237 @@
+//! Keys and values of every block and sequence, in pages of 32 positions shared between sequences.
+
+use std::sync::Arc;
+
+use super::kernel::PANEL;
+use super::linear::with_f32;
+use super::rope::Rope;
+use super::{Config, EngineError, Model};
+
+/// Sizes of the key/value pages of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Geometry {
+    pub(super) heads: usize,
+    pub(super) kv_heads: usize,
+    pub(super) head_dim: usize,
+}
+
+impl Geometry {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            heads: config.n_heads,
+            kv_heads: config.n_kv_heads,
+            head_dim: config.head_dim,
+        }
+    }
+
+    /// Row width of the values of a page: whole panels.
+    pub(super) fn value_width(self) -> usize {
+        self.head_dim.next_multiple_of(PANEL)
+    }
+
+    /// Keys of head `h` in a page: a panel, `(head_dim, 32 positions)`.
+    pub(super) fn keys(self, h: usize) -> usize {
+        h * self.head_dim * PANEL
+    }
+
+    /// Values of head `h` in a page: `(32 positions, value_width)`.
+    pub(super) fn values(self, h: usize) -> usize {
+        self.keys(self.kv_heads) + h * PANEL * self.value_width()
+    }
+
+    fn page(self) -> usize {
+        self.values(self.kv_heads)
+    }
+
+    /// Width of a row of stacked queries, keys and values.
+    pub(super) fn qkv(self) -> usize {
+        (self.heads + 2 * self.kv_heads) * self.head_dim
+    }
+}
+
+/// 32 positions of all heads of one block.
+pub(super) type Page = Arc<[f32]>;
+
+#[derive(Debug, Clone, Default)]
+struct Sequence {
+    len: usize,
+    /// Pages per block.
+    blocks: Vec<Vec<Page>>,
+}
+
+/// Consecutive new rows of one sequence in a packed batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) sequence: usize,
+    /// Absolute position of the first row.
+    pub(super) start: usize,
+    pub(super) len: usize,
+    /// Its row in the batch.
+    pub(super) row: usize,
+}
+
+/// Keys and values per sequence and block. Sequences may share pages: a copy costs nothing until
+/// one of the two grows within the last page.
+#[derive(Debug, Clone)]
+pub struct KvCache {
+    geometry: Geometry,
+    n_blocks: usize,
+    sequences: Vec<Sequence>,
+}
+
+impl KvCache {
+    /// An empty cache of `n_sequences` sequences for `model`.
+    pub fn new(model: &Model, n_sequences: usize) -> Self {
+        let n_blocks = model.n_blocks();
+        let empty = Sequence {
+            len: 0,
+            blocks: vec![Vec::new(); n_blocks],
+        };
+        Self {
+            geometry: Geometry::new(model.config()),
+            n_blocks,
+            sequences: vec![empty; n_sequences],
+        }
+    }
+
+    /// Number of sequences.
+    pub fn n_sequences(&self) -> usize {
+        self.sequences.len()
+    }
+
+    /// Tokens cached for `sequence`; 0 when there is none of this number.
+    pub fn len(&self, sequence: usize) -> usize {
+        self.sequences.get(sequence).map_or(0, |s| s.len)
+    }
+
+    /// Whether no sequence holds a token.
+    pub fn is_empty(&self) -> bool {
+        self.sequences.iter().all(|s| s.len == 0)
+    }
+
+    /// Forgets the tokens of `sequence` from position `len` on.
+    pub fn truncate(&mut self, sequence: usize, len: usize) {
+        if let Some(s) = self.sequences.get_mut(sequence) {
+            s.len = s.len.min(len);
+            for pages in &mut s.blocks {
+                pages.truncate(s.len.div_ceil(PANEL));
+            }
+        }
+    }
+
+    /// Makes sequence `to` a copy of `from`, without copying memory.
+    ///
+    /// # Errors
+    /// [`EngineError::Request`] when either does not exist.
+    pub fn clone_sequence(&mut self, from: usize, to: usize) -> Result<(), EngineError> {
+        let n = self.sequences.len();
+        match self.sequences.get(from).cloned() {
+            Some(copy) if to < n => {
+                self.sequences[to] = copy;
+                Ok(())
+            }
+            _ => Err(EngineError::Request(format!(
+                "a copy of sequence {from} to {to} of {n}"
+            ))),
+        }
+    }
+
+    /// Appends an empty sequence; returns its number.
+    pub fn push_sequence(&mut self) -> usize {
+        self.sequences.push(Sequence {
+            len: 0,
+            blocks: vec![Vec::new(); self.n_blocks],
+        });
+        self.sequences.len() - 1
+    }
+
+    /// Bytes of all pages; shared ones count once per sequence.
+    pub fn memory_bytes(&self) -> usize {
+        let pages: usize = self
+            .sequences
+            .iter()
+            .flat_map(|s| &s.blocks)
+            .map(Vec::len)
+            .sum();
+        pages * self.geometry.page() * size_of::<f32>()
+    }
+
+    /// The key (rotated) and value rows of one position: `(kv_heads · head_dim)` values each.
+    /// For inspection; `None` where nothing is cached.
+    pub fn keys_values(
+        &self,
+        block: usize,
+        sequence: usize,
+        position: usize,
+    ) -> Option<(Vec<f32>, Vec<f32>)> {
+        let s = self.sequences.get(sequence).filter(|s| position < s.len)?;
+        let page = s.blocks.get(block)?.get(position / PANEL)?;
+        let (g, column) = (self.geometry, position % PANEL);
+        let (mut keys, mut values) = (Vec::new(), Vec::new());
+        for h in 0..g.kv_heads {
+            keys.extend((0..g.head_dim).map(|j| page[g.keys(h) + j * PANEL + column]));
+            values.extend_from_slice(&page[g.values(h) + column * g.value_width()..][..g.head_dim]);
+        }
+        Some((keys, values))
+    }
+
+    /// Refuses a cache made for a model of another shape.
+    pub(super) fn check(&self, model: &Model) -> Result<(), EngineError> {
+        if self.geometry == Geometry::new(model.config()) && self.n_blocks == model.n_blocks() {
+            Ok(())
+        } else {
+            Err(EngineError::Request("a cache of another model".to_owned()))
+        }
+    }
+
+    pub(super) fn pages(&self, block: usize, sequence: usize) -> &[Page] {
+        self.sequences
+            .get(sequence)
+            .and_then(|s| s.blocks.get(block))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// Writes the keys (rotated here) and values of `spans` from packed rows of queries, keys and values.
+    /// Lengths stay as they are until [`commit`](Self::commit): a cancelled pass leaves the cache valid.
+    pub(super) fn write(
+        &mut self,
+        block: usize,
+        spans: &[Span],
+        qkv: &candle_core::Tensor,
+        rope: &Rope,
+    ) -> candle_core::Result<()> {
+        let g = self.geometry;
+        with_f32(qkv, |rows| {
+            let d = g.head_dim;
+            let mut key = vec![0.0; d];
+            for span in spans {
+                let pages = &mut self.sequences[span.sequence].blocks[block];
+                let needed = (span.start + span.len).div_ceil(PANEL);
+                while pages.len() < needed {
+                    pages.push(std::iter::repeat_n(0.0, g.page()).collect());
+                }
+                for i in 0..span.len {
+                    let position = span.start + i;
+                    let row = &rows[(span.row + i) * g.qkv()..][..g.qkv()];
+                    let column = position % PANEL;
+                    let page = Arc::make_mut(&mut pages[position / PANEL]);
+                    for h in 0..g.kv_heads {
+                        rope.rotate(position, &row[(g.heads + h) * d..][..d], &mut key);
+                        let keys = &mut page[g.keys(h)..][..d * PANEL];
+                        for (v, to) in key.iter().zip(keys.iter_mut().skip(column).step_by(PANEL)) {
+                            *to = *v;
+                        }
+                        let value = &row[(g.heads + g.kv_heads + h) * d..][..d];
+                        page[g.values(h) + column * g.value_width()..][..d].copy_from_slice(value);
+                    }
+                }
+            }
+        })
+    }
+
+    pub(super) fn commit(&mut self, spans: &[Span]) {
+        for span in spans {
+            self.sequences[span.sequence].len = span.start + span.len;
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! CPU kernels over raw f32 memory: one tile product and a few row functions.
+//!
+//! The product `Y (m, 32) = X (m, k) · P (k, 32)` takes its right side as a *panel*: 32 columns side
+//! by side for each of the `k` steps. Weights are stored as panels, so are cached keys (32 positions
+//! per panel) and values. Every element is one chain of multiply-adds in the order of `k`, whatever
+//! the tile height or the number of rows: results do not depend on the batch.
+
+mod portable;
+pub(super) mod row;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use std::sync::OnceLock;
+
+/// Columns of a panel.
+pub(super) const PANEL: usize = 32;
+
+/// Instruction set, detected at run time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Isa {
+    /// 16 lanes, 32 registers.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// 8 lanes, 16 registers.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// Whatever the compiler makes of plain loops.
+    Portable,
+}
+
+impl Isa {
+    /// The best of this machine.
+    pub(super) fn best() -> Self {
+        static BEST: OnceLock<Isa> = OnceLock::new();
+        *BEST.get_or_init(|| {
+            #[cfg(target_arch = "x86_64")]
+            {
+                let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+                if avx2 && is_x86_feature_detected!("avx512f") {
+                    return Self::Avx512;
+                }
+                if avx2 {
+                    return Self::Avx2;
+                }
+            }
+            Self::Portable
+        })
+    }
+}
+
+/// What becomes of the product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Store {
+    /// `Y = X·P`.
+    Set,
+    /// The chains go on from what stands in `Y`.
+    Continue,
+    /// `Y = Y + (X·P)`.
+    Add,
+}
+
+/// Left side of a product: `m` rows of `k` values, `stride` apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Left<'a> {
+    pub(super) data: &'a [f32],
+    pub(super) stride: usize,
+    pub(super) m: usize,
+    pub(super) k: usize,
+}
+
+/// Right side: `k` rows of [`PANEL`] values, `stride` apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Panel<'a> {
+    pub(super) data: &'a [f32],
+    pub(super) stride: usize,
+}
+
+/// Where the product goes: [`PANEL`] columns, rows `stride` apart.
+pub(super) struct Target<'a> {
+    pub(super) data: &'a mut [f32],
+    pub(super) stride: usize,
+}
+
+/// One product with bounds checked.
+///
+/// # Panics
+/// When a slice is shorter than its dimensions say.
+pub(super) fn product(isa: Isa, x: Left<'_>, p: Panel<'_>, y: Target<'_>, store: Store) {
+    if x.m == 0 {
+        return;
+    }
+    assert!(
+        y.stride >= PANEL && y.data.len() >= (x.m - 1) * y.stride + PANEL,
+        "target of a tile product"
+    );
+    #[expect(unsafe_code, reason = "the target was checked just above")]
+    // SAFETY: `y` is exclusively borrowed and long enough for `m` rows of PANEL values `stride` apart.
+    unsafe {
+        product_at(isa, x, p, y.data.as_mut_ptr(), y.stride, store);
+    }
+}
+
+/// The same to a raw target, for tasks that write disjoint columns of one matrix.
+///
+/// # Safety
+/// `y` must be valid for `m` rows of [`PANEL`] floats `ys` apart, and nobody else may touch those.
+#[expect(
+    unsafe_code,
+    reason = "parallel tasks write disjoint column ranges of one matrix"
+)]
+pub(super) unsafe fn product_at(
+    isa: Isa,
+    x: Left<'_>,
+    p: Panel<'_>,
+    y: *mut f32,
+    ys: usize,
+    store: Store,
+) {
+    if x.m == 0 {
+        return;
+    }
+    assert!(
+        x.data.len() >= (x.m - 1) * x.stride + x.k,
+        "left side of a tile product"
+    );
+    assert!(
+        x.k == 0 || p.data.len() >= (x.k - 1) * p.stride + PANEL,
+        "panel of a tile product"
+    );
+    // SAFETY: the reads were checked above, the writes are the caller's promise, and an `Isa` other
+    // than Portable only comes from run-time detection.
+    unsafe {
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => x86::product_512(x, p, y, ys, store),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => x86::product_256(x, p, y, ys, store),
+            Isa::Portable => portable::product(x, p, y, ys, store),
+        }
+    }
+}
+
+/// A pointer that parallel tasks share; each writes its own part.
+#[derive(Clone, Copy)]
+pub(super) struct Shared(*mut f32);
+
+#[expect(
+    unsafe_code,
+    reason = "the tasks of one operation write disjoint parts of its result"
+)]
+// SAFETY: only an address; every dereference states why its part is its own.
+unsafe impl Send for Shared {}
+#[expect(
+    unsafe_code,
+    reason = "the tasks of one operation write disjoint parts of its result"
+)]
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    pub(super) fn new(data: &mut [f32]) -> Self {
+        Self(data.as_mut_ptr())
+    }
+
+    /// Address of element `i`.
+    pub(super) fn at(self, i: usize) -> *mut f32 {
+        self.0.wrapping_add(i)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! The tile product with AVX-512 and with AVX2.
+
+use std::arch::x86_64::{
+    __m256, __m512, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+};
+
+use super::{Left, Panel, Store};
+
+/// Tallest tile: 12 rows × 2 registers accumulate, which leaves 8 of 32 registers for operands.
+const ROWS_512: usize = 12;
+/// 3 rows × 4 registers of 16.
+const ROWS_256: usize = 3;
+
+macro_rules! sweep {
+    ($tile:ident, $tallest:expr, $x:expr, $p:expr, $y:expr, $ys:expr, $store:expr, [$($m:literal),*]) => {{
+        let mut i = 0;
+        while i < $x.m {
+            let take = ($x.m - i).min($tallest);
+            // SAFETY: rows i..i + take lie inside what the caller of the sweep promised.
+            unsafe {
+                let (x, y) = ($x.data.as_ptr().add(i * $x.stride), $y.add(i * $ys));
+                match take {
+                    $($m => $tile::<$m>(x, $x.stride, $x.k, $p.data.as_ptr(), $p.stride, y, $ys, $store),)*
+                    _ => {}
+                }
+            }
+            i += take;
+        }
+    }};
+}
+
+/// # Safety
+/// As for [`super::product_at`], on a machine with AVX-512F.
+#[expect(unsafe_code, reason = "vector intrinsics on raw memory")]
+pub(super) unsafe fn product_512(x: Left<'_>, p: Panel<'_>, y: *mut f32, ys: usize, store: Store) {
+    sweep!(
+        tile_512,
+        ROWS_512,
+        x,
+        p,
+        y,
+        ys,
+        store,
+        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
+    );
+}
+
+/// # Safety
+/// As for [`super::product_at`], on a machine with AVX2 and FMA.
+#[expect(unsafe_code, reason = "vector intrinsics on raw memory")]
+pub(super) unsafe fn product_256(x: Left<'_>, p: Panel<'_>, y: *mut f32, ys: usize, store: Store) {
+    sweep!(tile_256, ROWS_256, x, p, y, ys, store, [1, 2, 3]);
+}
+
+#[target_feature(enable = "avx512f")]
+#[expect(unsafe_code, reason = "vector intrinsics on raw memory")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "three matrices with their strides"
+)]
+unsafe fn tile_512<const M: usize>(
+    x: *const f32,
+    xs: usize,
+    k: usize,
+    p: *const f32,
+    ps: usize,
+    y: *mut f32,
+    ys: usize,
+    store: Store,
+) {
+    // SAFETY: M rows of x and y and k rows of p are readable and writable by the caller's promise.
+    unsafe {
+        let mut acc: [[__m512; 2]; M] = [[_mm512_setzero_ps(); 2]; M];
+        if store == Store::Continue {
+            for (m, acc) in acc.iter_mut().enumerate() {
+                *acc = [
+                    _mm512_loadu_ps(y.add(m * ys)),
+                    _mm512_loadu_ps(y.add(m * ys + 16)),
+                ];
+            }
+        }
+        for i in 0..k {
+            let b = [
+                _mm512_loadu_ps(p.add(i * ps)),
+                _mm512_loadu_ps(p.add(i * ps + 16)),
+            ];
+            for (m, acc) in acc.iter_mut().enumerate() {
+                let a = _mm512_set1_ps(*x.add(m * xs + i));
+                acc[0] = _mm512_fmadd_ps(a, b[0], acc[0]);
+                acc[1] = _mm512_fmadd_ps(a, b[1], acc[1]);
+            }
+        }
+        for (m, acc) in acc.iter().enumerate() {
+            for (j, acc) in acc.iter().enumerate() {
+                let to = y.add(m * ys + 16 * j);
+                let sum = if store == Store::Add {
+                    _mm512_add_ps(_mm512_loadu_ps(to), *acc)
+                } else {
+                    *acc
+                };
+                _mm512_storeu_ps(to, sum);
+            }
+        }
+    }
+}
+
+#[target_feature(enable = "avx2,fma")]
+#[expect(unsafe_code, reason = "vector intrinsics on raw memory")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "three matrices with their strides"
+)]
+unsafe fn tile_256<const M: usize>(
+    x: *const f32,
+    xs: usize,
+    k: usize,
+    p: *const f32,
+    ps: usize,
+    y: *mut f32,
+    ys: usize,
+    store: Store,
+) {
+    // SAFETY: M rows of x and y and k rows of p are readable and writable by the caller's promise.
+    unsafe {
+        let mut acc: [[__m256; 4]; M] = [[_mm256_setzero_ps(); 4]; M];
+        if store == Store::Continue {
+            for (m, acc) in acc.iter_mut().enumerate() {
+                for (j, acc) in acc.iter_mut().enumerate() {
+                    *acc = _mm256_loadu_ps(y.add(m * ys + 8 * j));
+                }
+            }
+        }
+        for i in 0..k {
+            for j in 0..4 {
+                let b = _mm256_loadu_ps(p.add(i * ps + 8 * j));
+                for (m, acc) in acc.iter_mut().enumerate() {
+                    acc[j] = _mm256_fmadd_ps(_mm256_set1_ps(*x.add(m * xs + i)), b, acc[j]);
+                }
+            }
+        }
+        for (m, acc) in acc.iter().enumerate() {
+            for (j, acc) in acc.iter().enumerate() {
+                let to = y.add(m * ys + 8 * j);
+                let sum = if store == Store::Add {
+                    _mm256_add_ps(_mm256_loadu_ps(to), *acc)
+                } else {
+                    *acc
+                };
+                _mm256_storeu_ps(to, sum);
+            }
+        }
+    }
+}

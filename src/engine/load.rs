@@ -1,0 +1,113 @@
+//! Finding and reading the files of a model directory.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::weights::{Bytes, WeightFile, WeightFiles};
+use super::{Config, EngineError, TextTokenizer};
+
+/// Everything a model is built from.
+pub(super) struct Files {
+    pub(super) config: Config,
+    pub(super) tokenizer: TextTokenizer,
+    pub(super) stop_ids: Vec<u32>,
+    pub(super) weights: WeightFiles,
+}
+
+pub(super) fn io_error(path: &Path, e: &std::io::Error) -> EngineError {
+    if e.kind() == std::io::ErrorKind::NotFound {
+        EngineError::MissingFile {
+            path: path.to_owned(),
+        }
+    } else {
+        EngineError::Unreadable {
+            path: path.to_owned(),
+            reason: e.to_string(),
+        }
+    }
+}
+
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, EngineError> {
+    std::fs::read(path).map_err(|e| io_error(path, &e))
+}
+
+impl Files {
+    /// Reads a Hugging Face directory; nothing is converted yet.
+    pub(super) fn in_dir(dir: &Path) -> Result<Self, EngineError> {
+        let config_path = dir.join("config.json");
+        let config = Config::from_json(&read(&config_path)?, &config_path.display().to_string())?;
+        let tokenizer = TextTokenizer::from_file(&dir.join("tokenizer.json"))?;
+        let generation = dir.join("generation_config.json");
+        let generation = if generation.exists() {
+            Some((read(&generation)?, generation.display().to_string()))
+        } else {
+            None
+        };
+        let weights = WeightFiles(weight_files(dir)?);
+        Self::new(
+            config,
+            tokenizer,
+            generation.as_ref().map(|(b, n)| (b.as_slice(), n.as_str())),
+            weights,
+        )
+    }
+
+    /// Checks that the parts belong together.
+    pub(super) fn new(
+        config: Config,
+        tokenizer: TextTokenizer,
+        generation: Option<(&[u8], &str)>,
+        weights: WeightFiles,
+    ) -> Result<Self, EngineError> {
+        tokenizer.check_vocab(config.vocab_size)?;
+        let listed = match generation {
+            Some((bytes, name)) => super::config::generation_stops(bytes, name)?,
+            None => None,
+        };
+        let stop_ids = listed.unwrap_or_else(|| config.eos.clone());
+        Ok(Self {
+            config,
+            tokenizer,
+            stop_ids,
+            weights,
+        })
+    }
+}
+
+fn weight_files(dir: &Path) -> Result<Vec<WeightFile>, EngineError> {
+    let open = |name: &str| {
+        let path = dir.join(name);
+        WeightFile::open(Bytes::map(&path)?, path.display().to_string())
+    };
+    let index = dir.join("model.safetensors.index.json");
+    if dir.join("model.safetensors").exists() || !index.exists() {
+        return Ok(vec![open("model.safetensors")?]);
+    }
+    let bad = |reason: String| EngineError::Config {
+        file: index.display().to_string(),
+        reason,
+    };
+    let value: Value =
+        serde_json::from_slice(&read(&index)?).map_err(|e| bad(format!("not valid JSON ({e})")))?;
+    let map = value.get("weight_map").and_then(Value::as_object);
+    let map = map.ok_or_else(|| bad("weight_map is missing".to_owned()))?;
+    let mut shards = BTreeSet::new();
+    for (tensor, shard) in map {
+        let shard = shard
+            .as_str()
+            .ok_or_else(|| bad(format!("the shard of {tensor} is no file name")))?;
+        // The index must not lead out of its directory.
+        if Path::new(shard).file_name() != Some(shard.as_ref()) {
+            return Err(bad(format!(
+                "the shard \"{shard}\" of {tensor} is no plain file name"
+            )));
+        }
+        shards.insert(shard);
+    }
+    if shards.is_empty() {
+        return Err(bad("weight_map is empty".to_owned()));
+    }
+    shards.into_iter().map(open).collect()
+}

@@ -1,0 +1,110 @@
+//! Text to token ids and back, on the tokenizers library.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokenizers::Tokenizer;
+
+use super::EngineError;
+
+/// The model's own tokenizer (`tokenizer.json`); cheap to clone.
+#[derive(Clone)]
+pub struct TextTokenizer {
+    inner: Arc<Tokenizer>,
+    highest: u32,
+    size: usize,
+    file: Arc<str>,
+}
+
+impl fmt::Debug for TextTokenizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TextTokenizer")
+            .field("file", &self.file)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TextTokenizer {
+    /// Reads a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// [`EngineError::MissingFile`], [`EngineError::Unreadable`], [`EngineError::Tokenizer`].
+    pub fn from_file(path: &Path) -> Result<Self, EngineError> {
+        Self::from_bytes(&super::load::read(path)?, &path.display().to_string())
+    }
+
+    /// The same from memory; `file` names it in messages.
+    pub fn from_bytes(bytes: &[u8], file: &str) -> Result<Self, EngineError> {
+        let bad = |reason: String| EngineError::Tokenizer {
+            file: file.to_owned(),
+            reason,
+        };
+        let mut inner = Tokenizer::from_bytes(bytes).map_err(|e| bad(e.to_string()))?;
+        // A file may ask for padding or truncation made for another use; ids must be those of the text alone.
+        inner.with_padding(None);
+        inner
+            .with_truncation(None)
+            .map_err(|e| bad(e.to_string()))?;
+        let vocab = inner.get_vocab(true);
+        let highest = vocab
+            .values()
+            .copied()
+            .max()
+            .ok_or_else(|| bad("empty vocabulary".to_owned()))?;
+        Ok(Self {
+            inner: Arc::new(inner),
+            highest,
+            size: vocab.len(),
+            file: file.into(),
+        })
+    }
+
+    /// Token ids of `text`, with the special tokens (BOS) that the tokenizer's own post-processor adds.
+    ///
+    /// # Errors
+    /// [`EngineError::Text`].
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {
+        let encoding = self
+            .inner
+            .encode_fast(text, true)
+            .map_err(|e| EngineError::Text(e.to_string()))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Text of `ids`, special tokens left out. A part of a character shows as U+FFFD; for a stream
+    /// use [`StreamDecoder`](super::StreamDecoder).
+    ///
+    /// # Errors
+    /// [`EngineError::Text`].
+    pub fn decode(&self, ids: &[u32]) -> Result<String, EngineError> {
+        self.inner
+            .decode(ids, true)
+            .map_err(|e| EngineError::Text(e.to_string()))
+    }
+
+    /// Number of tokens, added ones included.
+    pub fn vocab_size(&self) -> usize {
+        self.size
+    }
+
+    /// Id of a token by its exact spelling in the file.
+    pub fn token_id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// Refuses a tokenizer of another model: an id the model has no row for, or a vocabulary much
+    /// smaller than the model's (some padding of the embedding is usual).
+    pub(super) fn check_vocab(&self, vocab: usize) -> Result<(), EngineError> {
+        let used = self.highest as usize + 1;
+        if used > vocab || vocab - used > (vocab / 8).max(64) {
+            return Err(EngineError::TokenizerMismatch {
+                file: self.file.to_string(),
+                highest: self.highest,
+                vocab,
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,368 @@
+//! safetensors files: header checks, memory mapping, rows widened to f32.
+//!
+//! The header is read here rather than by a library: every offset and size is checked against the
+//! configuration and the file before a byte of data is touched.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::ops::Range;
+use std::path::Path;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::EngineError;
+
+/// The format's own limit on its header.
+const LONGEST_HEADER: u64 = 100_000_000;
+
+/// Bytes of one file.
+#[derive(Debug)]
+pub(super) enum Bytes {
+    /// A file mapped into memory.
+    Mapped(memmap2::Mmap),
+    /// Inside the binary.
+    Static(&'static [u8]),
+}
+
+impl Bytes {
+    pub(super) fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Static(bytes) => bytes,
+        }
+    }
+
+    /// Maps a file.
+    pub(super) fn map(path: &Path) -> Result<Self, EngineError> {
+        let fail = |e: &std::io::Error| super::load::io_error(path, e);
+        let file = std::fs::File::open(path).map_err(|e| fail(&e))?;
+        if !file.metadata().map_err(|e| fail(&e))?.is_file() {
+            return Err(EngineError::Unreadable {
+                path: path.to_owned(),
+                reason: "not a regular file".to_owned(),
+            });
+        }
+        #[expect(unsafe_code, reason = "memory mapping")]
+        // SAFETY: the map is read-only and private. Another process that rewrites a model file while
+        // it is being loaded could still change the bytes; every value is copied out during loading
+        // and any bit pattern is a valid f32, so the worst outcome is a refused or wrong weight.
+        let map = unsafe { memmap2::Mmap::map(&file) };
+        map.map(Self::Mapped).map_err(|e| fail(&e))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Number {
+    F32,
+    F16,
+    Bf16,
+}
+
+impl Number {
+    fn parse(name: &str) -> Option<Self> {
+        match name {
+            "F32" => Some(Self::F32),
+            "F16" => Some(Self::F16),
+            "BF16" => Some(Self::Bf16),
+            _ => None,
+        }
+    }
+
+    fn size(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Header {
+    dtype: String,
+    shape: Vec<usize>,
+    data_offsets: [u64; 2],
+}
+
+/// One safetensors file with its checked header.
+#[derive(Debug)]
+pub(super) struct WeightFile {
+    /// Name for messages.
+    name: String,
+    bytes: Bytes,
+    /// First byte of the data part.
+    data: usize,
+    tensors: BTreeMap<String, Header>,
+}
+
+impl WeightFile {
+    /// Reads and checks the header.
+    pub(super) fn open(bytes: Bytes, name: String) -> Result<Self, EngineError> {
+        let bad = |reason: String| EngineError::WeightsHeader {
+            file: name.clone(),
+            reason,
+        };
+        let all = bytes.as_slice();
+        let got = all.len() as u64;
+        let truncated = |expected: u64| EngineError::WeightsTruncated {
+            file: name.clone(),
+            expected,
+            got,
+        };
+        let Some(length) = all.first_chunk::<8>().map(|b| u64::from_le_bytes(*b)) else {
+            return Err(truncated(8));
+        };
+        if length > LONGEST_HEADER {
+            return Err(bad(format!("its header would be {length} bytes long")));
+        }
+        let data = 8 + length as usize;
+        let Some(header) = all.get(8..data) else {
+            return Err(truncated(data as u64));
+        };
+        let values: BTreeMap<String, serde_json::Value> =
+            serde_json::from_slice(header).map_err(|e| bad(format!("header: {e}")))?;
+        let mut tensors = BTreeMap::new();
+        let mut end = 0;
+        for (tensor, value) in values {
+            if tensor == "__metadata__" {
+                continue;
+            }
+            let header: Header =
+                serde_json::from_value(value).map_err(|e| bad(format!("entry {tensor}: {e}")))?;
+            let [from, to] = header.data_offsets;
+            if from > to {
+                return Err(bad(format!("entry {tensor}: offsets {from} and {to}")));
+            }
+            if let Some(number) = Number::parse(&header.dtype) {
+                let size = header
+                    .shape
+                    .iter()
+                    .try_fold(number.size(), |a, n| a.checked_mul(*n));
+                if size.map(|s| s as u64) != Some(to - from) {
+                    return Err(bad(format!(
+                        "entry {tensor}: {} bytes for shape {:?}",
+                        to - from,
+                        header.shape
+                    )));
+                }
+            }
+            end = end.max(to);
+            tensors.insert(tensor, header);
+        }
+        match (data as u64).checked_add(end) {
+            Some(expected) if expected == got => {}
+            Some(expected) if expected > got => return Err(truncated(expected)),
+            _ => return Err(bad("its header does not cover the whole file".to_owned())),
+        }
+        Ok(Self {
+            name,
+            bytes,
+            data,
+            tensors,
+        })
+    }
+}
+
+/// Rows of a matrix to come; a vector is one row.
+pub(super) trait RowSource: Sync {
+    /// Number of rows.
+    fn rows(&self) -> usize;
+    /// Row `i` as f32; refuses values that are not finite.
+    fn fill(&self, i: usize, row: &mut [f32]) -> Result<(), EngineError>;
+}
+
+/// Where the tensors of a model come from.
+pub(super) trait Weights: Sync {
+    /// The tensor of this name and shape.
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Box<dyn RowSource + '_>, EngineError>;
+
+    /// A vector of `n` values.
+    fn vector(&self, name: &str, n: usize) -> Result<Vec<f32>, EngineError> {
+        let mut v = vec![0.0; n];
+        self.tensor(name, &[n])?.fill(0, &mut v)?;
+        Ok(v)
+    }
+}
+
+/// The weight files of a model, in name order.
+#[derive(Debug)]
+pub(super) struct WeightFiles(pub(super) Vec<WeightFile>);
+
+impl WeightFiles {
+    /// SHA-256 over the files' bytes, one after the other in name order; for a single file the
+    /// digest of that file.
+    pub(super) fn digest(&self) -> String {
+        let mut hasher = Sha256::new();
+        for file in &self.0 {
+            hasher.update(file.bytes.as_slice());
+        }
+        hex(&hasher.finalize())
+    }
+
+    /// All names in messages.
+    fn names(&self) -> String {
+        self.0
+            .iter()
+            .map(|f| f.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut s, b| {
+        let _ = write!(s, "{b:02x}");
+        s
+    })
+}
+
+impl Weights for WeightFiles {
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Box<dyn RowSource + '_>, EngineError> {
+        let found = self
+            .0
+            .iter()
+            .find_map(|f| f.tensors.get(name).map(|h| (f, h)));
+        let Some((file, header)) = found else {
+            return Err(EngineError::TensorMissing {
+                file: self.names(),
+                tensor: name.to_owned(),
+            });
+        };
+        if header.shape != shape {
+            return Err(EngineError::TensorShape {
+                file: file.name.clone(),
+                tensor: name.to_owned(),
+                expected: shape.to_vec(),
+                got: header.shape.clone(),
+            });
+        }
+        let Some(number) = Number::parse(&header.dtype) else {
+            let (tensor, dtype) = (name.to_owned(), header.dtype.clone());
+            return Err(EngineError::TensorType {
+                file: file.name.clone(),
+                tensor,
+                dtype,
+            });
+        };
+        let k = shape.last().copied().unwrap_or(1);
+        let rows = shape.iter().rev().skip(1).product();
+        let [from, to] = header.data_offsets;
+        let range = file.data + from as usize..file.data + to as usize;
+        Ok(Box::new(FileRows {
+            file,
+            name: name.to_owned(),
+            range,
+            number,
+            rows,
+            k,
+        }))
+    }
+}
+
+struct FileRows<'a> {
+    file: &'a WeightFile,
+    name: String,
+    range: Range<usize>,
+    number: Number,
+    rows: usize,
+    k: usize,
+}
+
+impl RowSource for FileRows<'_> {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn fill(&self, i: usize, row: &mut [f32]) -> Result<(), EngineError> {
+        let size = self.number.size();
+        let bytes =
+            &self.file.bytes.as_slice()[self.range.clone()][i * self.k * size..][..self.k * size];
+        match self.number {
+            Number::F32 => widen::<4>(bytes, row, f32::from_le_bytes),
+            Number::F16 => widen::<2>(bytes, row, |b| half::f16::from_le_bytes(b).to_f32()),
+            Number::Bf16 => widen::<2>(bytes, row, |b| half::bf16::from_le_bytes(b).to_f32()),
+        }
+        // x - x is 0 for finite values and NaN otherwise: one vectorised sum instead of a branch per value.
+        if row.iter().map(|v| v - v).sum::<f32>() == 0.0 {
+            Ok(())
+        } else {
+            Err(EngineError::WeightsNotFinite {
+                file: self.file.name.clone(),
+                tensor: self.name.clone(),
+            })
+        }
+    }
+}
+
+fn widen<const N: usize>(bytes: &[u8], row: &mut [f32], f: impl Fn([u8; N]) -> f32) {
+    for (v, b) in row.iter_mut().zip(bytes.as_chunks::<N>().0) {
+        *v = f(*b);
+    }
+}
+
+/// Seeded random weights of the usual scale: normal, standard deviation 0.02 (norms 1, biases 0).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RandomWeights {
+    pub(super) seed: u64,
+}
+
+impl Weights for RandomWeights {
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Box<dyn RowSource + '_>, EngineError> {
+        let mut hasher = Sha256::new();
+        hasher.update(self.seed.to_le_bytes());
+        hasher.update(name);
+        let state = hasher
+            .finalize()
+            .first_chunk::<8>()
+            .map_or(0, |b| u64::from_le_bytes(*b));
+        let fixed = if name.ends_with("norm.weight") {
+            Some(1.0)
+        } else if name.ends_with(".bias") {
+            Some(0.0)
+        } else {
+            None
+        };
+        Ok(Box::new(RandomRows {
+            state,
+            rows: shape.iter().rev().skip(1).product(),
+            fixed,
+        }))
+    }
+}
+
+struct RandomRows {
+    state: u64,
+    rows: usize,
+    fixed: Option<f32>,
+}
+
+impl RowSource for RandomRows {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn fill(&self, i: usize, row: &mut [f32]) -> Result<(), EngineError> {
+        if let Some(value) = self.fixed {
+            row.fill(value);
+            return Ok(());
+        }
+        let mut state = self.state ^ (i as u64).wrapping_mul(0xD134_2543_DE82_EF95);
+        for v in row {
+            // Sum of four uniform numbers (Irwin-Hall): close enough to normal, variance 1/3.
+            let bits = split_mix(&mut state);
+            let sum: f32 = (0..4)
+                .map(|j| (bits >> (16 * j) & 0xFFFF) as f32 / 65_536.0 - 0.5)
+                .sum();
+            *v = 0.02 * 3.0f32.sqrt() * sum;
+        }
+        Ok(())
+    }
+}
+
+/// `SplitMix64` (Steele et al. 2014).
+fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let z = (*state ^ (*state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}

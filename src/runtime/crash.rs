@@ -1,0 +1,59 @@
+//! What a panic does: on the interface thread the terminal is given back and a crash file written;
+//! on the engine thread nothing is touched, the worker turns it into a panel.
+
+use std::backtrace::Backtrace;
+use std::fmt::Write as _;
+use std::fs;
+use std::panic::{self, PanicHookInfo};
+use std::path::{Path, PathBuf};
+
+use super::terminal;
+use crate::worker::ENGINE_THREAD;
+
+/// Installs the policy. `directory` receives the crash files.
+pub(crate) fn install(directory: PathBuf) {
+    panic::set_hook(Box::new(move |info| {
+        let thread = std::thread::current();
+        let name = thread.name().unwrap_or("unnamed");
+        let report = report(info, name);
+        if name == ENGINE_THREAD {
+            // The screen is alive and will say so; the details go where standard error goes.
+            write_file(&directory, &report);
+            return;
+        }
+        terminal::give_back();
+        say(&directory, &report, info);
+    }));
+}
+
+#[expect(clippy::print_stderr, reason = "the screen has been given back and the program is ending")]
+fn say(directory: &Path, report: &str, info: &PanicHookInfo<'_>) {
+    eprintln!("steerscope stopped because of a fault of its own: {}", reason(info));
+    match write_file(directory, report) {
+        Some(path) => eprintln!("Details are in '{}'; please attach that file to a report.", path.display()),
+        None => eprintln!("{report}"),
+    }
+}
+
+fn reason(info: &PanicHookInfo<'_>) -> String {
+    info.payload_as_str().unwrap_or("no reason given").to_string()
+}
+
+/// Version, place, thread and backtrace; never prompt text.
+fn report(info: &PanicHookInfo<'_>, thread: &str) -> String {
+    let mut text = String::new();
+    let place = info.location().map_or_else(|| "unknown".to_string(), ToString::to_string);
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "steerscope {} on {} {}", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH);
+    let _ = writeln!(text, "thread: {thread}\nplace: {place}\nreason: {}", reason(info));
+    let _ = writeln!(text, "TERM={}", std::env::var("TERM").unwrap_or_default());
+    let _ = writeln!(text, "\n{}", Backtrace::force_capture());
+    text
+}
+
+fn write_file(directory: &Path, report: &str) -> Option<PathBuf> {
+    fs::create_dir_all(directory).ok()?;
+    let path = directory.join(format!("crash-{}.txt", std::process::id()));
+    fs::write(&path, report).ok()?;
+    Some(path)
+}

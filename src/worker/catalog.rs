@@ -1,0 +1,154 @@
+//! What can be loaded: assets shipped inside the binary and the files of the user's data folder.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use super::shipped::{self, Shipped};
+use crate::protocol::{Asset, CatalogEntry};
+use crate::steering::dataset::{Dataset, DatasetError};
+use crate::steering::{Card, SteeringVector, VectorError};
+
+/// Why an asset could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LibraryError {
+    /// No shipped asset has this name.
+    #[error("there is no bundled {kind} '{name}'; 'steerscope list' shows what there is, a file is given by its path")]
+    Unknown {
+        /// `vector` or `data set`.
+        kind: &'static str,
+        /// What was asked for.
+        name: String,
+    },
+    /// The vector or its card was refused.
+    #[error(transparent)]
+    Vector(#[from] VectorError),
+    /// The data set was refused.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+}
+
+impl LibraryError {
+    /// Stable kebab-case id.
+    pub fn id(&self) -> &'static str {
+        match self {
+            Self::Unknown { .. } => "asset-unknown",
+            Self::Vector(error) => error.id(),
+            Self::Dataset(error) => error.id(),
+        }
+    }
+}
+
+/// Everything that can be loaded by name.
+#[derive(Debug, Clone)]
+pub struct Library {
+    /// The user's folder, with `vectors/` and `datasets/`.
+    data: Option<PathBuf>,
+}
+
+impl Library {
+    /// Shipped assets, and those of `data` if given.
+    pub fn new(data: Option<PathBuf>) -> Self {
+        Self { data }
+    }
+
+    /// Vectors, shipped ones first.
+    pub fn vectors(&self) -> Vec<CatalogEntry> {
+        let shipped = shipped::VECTORS.iter().map(|s| entry(Asset::Bundled(s.name.to_string()), shipped_card(s)));
+        let files = self.files("vectors", &["safetensors"]);
+        let own = files.into_iter().map(|path| {
+            // A damaged card must not hide its vector; loading it says what is wrong.
+            let card = Card::beside(&path).ok().flatten();
+            entry(Asset::File(path), card)
+        });
+        shipped.chain(own).collect()
+    }
+
+    /// Data sets, shipped ones first.
+    pub fn datasets(&self) -> Vec<CatalogEntry> {
+        let shipped = shipped::DATASETS.iter().map(|s| CatalogEntry {
+            asset: Asset::Bundled(s.name.to_string()),
+            description: s.about.to_string(),
+            companion: shipped::VECTORS.iter().any(|v| v.name == s.name).then(|| s.name.to_string()),
+        });
+        let files = self.files("datasets", &["jsonl", "json", "toml"]);
+        shipped.chain(files.into_iter().map(|path| entry(Asset::File(path), None))).collect()
+    }
+
+    /// Files of a subfolder with one of `endings`, sorted. A missing folder holds none.
+    fn files(&self, folder: &str, endings: &[&str]) -> Vec<PathBuf> {
+        let Some(folder) = self.data.as_ref().map(|d| d.join(folder)) else { return Vec::new() };
+        let listed = fs::read_dir(folder).and_then(|entries| {
+            entries.map(|e| e.map(|e| e.path())).collect::<io::Result<Vec<_>>>()
+        });
+        let mut files = listed.unwrap_or_default();
+        files.retain(|p| p.extension().is_some_and(|e| endings.iter().any(|known| e.eq_ignore_ascii_case(known))));
+        files.sort();
+        files
+    }
+
+    /// A vector by bundled name, by its name in the user's folder, or by path.
+    pub fn vector_asset(&self, text: &str) -> Asset {
+        choose(text, shipped::VECTORS, &self.files("vectors", &["safetensors"]))
+    }
+
+    /// A data set by bundled name, by its name in the user's folder, or by path.
+    pub fn dataset_asset(&self, text: &str) -> Asset {
+        choose(text, shipped::DATASETS, &self.files("datasets", &["jsonl", "json", "toml"]))
+    }
+
+    /// Reads a vector and the card beside it.
+    ///
+    /// # Errors
+    /// No such bundled vector, or the file is refused.
+    pub fn load_vector(&self, asset: &Asset) -> Result<(SteeringVector, Option<Card>), LibraryError> {
+        match asset {
+            Asset::Bundled(name) => {
+                let shipped = find("vector", shipped::VECTORS, name)?;
+                Ok((SteeringVector::from_bytes(shipped.name, shipped.bytes)?, shipped_card(shipped)))
+            }
+            Asset::File(path) => Ok((SteeringVector::load(path)?, Card::beside(path)?)),
+        }
+    }
+
+    /// Reads a data set.
+    ///
+    /// # Errors
+    /// No such bundled data set, or the file is refused.
+    pub fn load_dataset(&self, asset: &Asset) -> Result<Dataset, LibraryError> {
+        match asset {
+            Asset::Bundled(name) => {
+                let shipped = find("data set", shipped::DATASETS, name)?;
+                Ok(Dataset::from_bytes(shipped.name, shipped.bytes)?)
+            }
+            Asset::File(path) => Ok(Dataset::load(path)?),
+        }
+    }
+}
+
+fn find(kind: &'static str, table: &'static [Shipped], name: &str) -> Result<&'static Shipped, LibraryError> {
+    table.iter().find(|s| s.name == name).ok_or_else(|| LibraryError::Unknown { kind, name: name.to_string() })
+}
+
+fn shipped_card(shipped: &Shipped) -> Option<Card> {
+    Card::parse(shipped.name, shipped.card).ok()
+}
+
+fn entry(asset: Asset, card: Option<Card>) -> CatalogEntry {
+    let card = card.unwrap_or_default();
+    let description = card.description.or(card.title).unwrap_or_default();
+    CatalogEntry { asset, description, companion: card.dataset }
+}
+
+/// A name wins over a file of the same name only when there is no such file.
+fn choose(text: &str, table: &[Shipped], own: &[PathBuf]) -> Asset {
+    if Path::new(text).exists() {
+        return Asset::File(PathBuf::from(text));
+    }
+    if let Some(path) = own.iter().find(|p| p.file_stem().is_some_and(|s| s == text)) {
+        return Asset::File(path.clone());
+    }
+    let named = table.iter().any(|s| s.name == text);
+    // Something that looks like a path is reported as a missing file, not as an unknown name.
+    let looks_like_a_path = text.contains(['/', '\\', '.']);
+    if named || !looks_like_a_path { Asset::Bundled(text.to_string()) } else { Asset::File(PathBuf::from(text)) }
+}

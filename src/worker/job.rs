@@ -1,0 +1,140 @@
+//! The engine thread's loop: look into the mailbox, do one slice of each job, repeat.
+
+use std::sync::Arc;
+
+use super::catalog::Library;
+use super::generate::{self, Baselines};
+use super::mailbox::{Load, Mail, Mailbox};
+use super::measure::{self, Bench};
+use super::{Options, load};
+use crate::engine::Model;
+use crate::protocol::{Event, Failure, GenerateRequest, Stage};
+use crate::steering::SteeringVector;
+use crate::units::RunId;
+
+/// Where events go.
+pub(crate) type Emit<'a> = &'a dyn Fn(Event);
+
+/// What is loaded. A failed load leaves all of it as it was.
+pub(crate) struct Desk {
+    pub(crate) model: Option<Arc<Model>>,
+    pub(crate) model_name: String,
+    pub(crate) vector: Option<Arc<SteeringVector>>,
+    pub(crate) bench: Option<Bench>,
+    pub(crate) baselines: Baselines,
+    /// Inputs of a data set that are measured live.
+    pub(crate) inputs: usize,
+}
+
+impl Desk {
+    fn new(inputs: usize) -> Self {
+        Self { model: None, model_name: String::new(), vector: None, bench: None, baselines: Baselines::default(), inputs }
+    }
+
+    /// Another model: everything that belonged to the old one goes.
+    pub(crate) fn replace_model(&mut self, model: Model, name: String) {
+        *self = Self { model: Some(Arc::new(model)), model_name: name, ..Self::new(self.inputs) };
+    }
+}
+
+/// Runs until the mailbox says so.
+pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
+    let library = Library::new(options.data.clone());
+    emit(Event::Catalog { vectors: library.vectors(), datasets: library.datasets() });
+    let mut desk = Desk::new(options.inputs);
+    let mut generating: Option<generate::Job> = None;
+    let mut measuring: Option<measure::Job> = None;
+    let mut generations = 0;
+    loop {
+        let Mail { loads, generate, measure, shutdown } = mailbox.take(generating.is_some() || measuring.is_some());
+        if shutdown {
+            return;
+        }
+        for load in loads {
+            if matches!(load, Load::Model(_)) {
+                stop_generation(&mut generating, &mut desk, emit);
+                measuring = None;
+            }
+            load::perform(&load, &library, &mut desk, mailbox, emit);
+        }
+        // A newer request (or a stop) has moved the newest id past the running job's.
+        if generating.as_ref().is_some_and(|j| mailbox.generate_cancel(j.run()).is_cancelled()) {
+            stop_generation(&mut generating, &mut desk, emit);
+        }
+        if measuring.as_ref().is_some_and(|j| mailbox.measure_cancel(j.run()).is_cancelled()) {
+            measuring = None;
+            emit(Event::Idle(Stage::Measure));
+        }
+        if let Some(request) = generate {
+            generations += 1;
+            assert!(!(options.crash && generations == 2), "asked to panic on the second generation");
+            generating = start_generation(request, &desk, mailbox, emit);
+        }
+        if let Some((request, arrived)) = measure {
+            measuring = measure::Job::start(request, arrived, &mut desk, mailbox, emit);
+        }
+        if let Some(job) = &mut measuring {
+            match job.step(&mut desk, emit) {
+                Ok(true) => {}
+                Ok(false) => measuring = None,
+                Err(failure) => {
+                    report(failure, emit);
+                    emit(Event::Idle(Stage::Measure));
+                    measuring = None;
+                }
+            }
+        }
+        if let Some(job) = &mut generating {
+            match job.step(&mut desk.baselines, emit) {
+                Ok(true) => {}
+                Ok(false) => {
+                    generating = None;
+                    emit(Event::Idle(Stage::Generate));
+                }
+                Err(error) => {
+                    let run = job.run();
+                    stop_generation(&mut generating, &mut desk, emit);
+                    if !error.is_cancelled() {
+                        report(Some(failure(Stage::Generate, Some(run), error.id(), &error)), emit);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn start_generation(request: GenerateRequest, desk: &Desk, mailbox: &Mailbox, emit: Emit<'_>) -> Option<generate::Job> {
+    let model = desk.model.as_ref()?;
+    let run = request.run;
+    let cancel = mailbox.generate_cancel(run);
+    let vector = desk.vector.as_deref();
+    match generate::Job::start(model, request, vector, &desk.baselines, cancel, emit) {
+        Ok(job) => Some(job),
+        Err(error) => {
+            if !error.is_cancelled() {
+                report(Some(failure(Stage::Generate, Some(run), error.id(), &error)), emit);
+            }
+            emit(Event::Idle(Stage::Generate));
+            None
+        }
+    }
+}
+
+fn stop_generation(generating: &mut Option<generate::Job>, desk: &mut Desk, emit: Emit<'_>) {
+    if let Some(mut job) = generating.take() {
+        job.stop(&mut desk.baselines, emit);
+        emit(Event::Idle(Stage::Generate));
+    }
+}
+
+/// `None` stands for a cancelled piece of work, which is no news.
+fn report(failure: Option<Failure>, emit: Emit<'_>) {
+    if let Some(failure) = failure {
+        emit(Event::Failed(failure));
+    }
+}
+
+/// A failure in the words of the error itself.
+pub(crate) fn failure(stage: Stage, run: Option<RunId>, id: &str, error: &dyn std::fmt::Display) -> Failure {
+    Failure { stage, run, id: id.to_string(), message: error.to_string() }
+}

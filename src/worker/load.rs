@@ -1,0 +1,184 @@
+//! Loads: a model, a vector, a data set. A failed one changes nothing.
+
+use std::sync::Arc;
+
+use super::catalog::{Library, LibraryError};
+use super::job::{Desk, Emit, failure};
+use super::mailbox::{Load, Mailbox};
+use super::measure::Bench;
+use crate::engine::{Cancel, EngineError, Model, thread_count};
+use crate::measure::PreparedSet;
+use crate::protocol::{Asset, DatasetInfo, Event, InputItem, ModelInfo, ModelSource, Stage, VectorInfo};
+use crate::stats::Splits;
+use crate::steering::dataset::{Dataset, Example};
+use crate::steering::residual_norms;
+use crate::units::BlockIndex;
+
+/// Prompts whose residual norms are looked at for H_b; the median settles long before.
+const NORM_PROMPTS: usize = 32;
+
+/// Opens a model.
+///
+/// # Errors
+/// Whatever makes the directory unusable, by file and remedy.
+pub fn open_model(source: &ModelSource) -> Result<Model, EngineError> {
+    match source {
+        ModelSource::Bundled => Model::bundled(),
+        ModelSource::Directory(path) => Model::from_dir(path),
+    }
+}
+
+/// Display name of a model.
+pub fn model_name(source: &ModelSource) -> String {
+    match source {
+        ModelSource::Bundled => "bundled".to_string(),
+        ModelSource::Directory(path) => path
+            .canonicalize()
+            .ok()
+            .as_deref()
+            .unwrap_or(path)
+            .file_name()
+            .map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned()),
+    }
+}
+
+/// Where to begin when a vector recommends nothing: 0.42 of the depth (Tan et al. steer Llama-2's
+/// block 13 of 32).
+pub fn default_block(n_blocks: usize) -> BlockIndex {
+    BlockIndex(((n_blocks as f64 * 0.42).round() as usize).min(n_blocks.saturating_sub(1)))
+}
+
+pub(super) fn perform(load: &Load, library: &Library, desk: &mut Desk, mailbox: &Mailbox, emit: Emit<'_>) {
+    let cancel = mailbox.closing_cancel();
+    let (stage, done) = match load {
+        Load::Model(source) => (Stage::LoadModel, self::model(source, desk, emit).map_err(|e| (e.id(), e.to_string()))),
+        Load::Vector(asset) => (Stage::LoadVector, vector(asset, library, desk, emit)),
+        Load::Dataset(asset) => (Stage::LoadDataset, dataset(asset, library, desk, &cancel, emit)),
+    };
+    if let Err((id, message)) = done
+        && !cancel.is_cancelled()
+    {
+        emit(Event::Failed(failure(stage, None, id, &message)));
+    }
+    emit(Event::Idle(stage));
+}
+
+fn model(source: &ModelSource, desk: &mut Desk, emit: Emit<'_>) -> Result<(), EngineError> {
+    emit(Event::Progress { stage: Stage::LoadModel, done: 0, total: 0 });
+    let model = open_model(source)?;
+    let config = model.config();
+    let threads = thread_count();
+    let info = ModelInfo {
+        name: model_name(source),
+        hash: model.hash().to_string(),
+        architecture: config.architecture.clone(),
+        n_blocks: model.n_blocks(),
+        hidden_size: model.hidden_size(),
+        vocab_size: config.vocab_size,
+        parameters: model.parameters(),
+        max_positions: config.max_positions,
+        dtype: "f32".to_string(),
+        device: format!("cpu · {threads} thread{}", if threads == 1 { "" } else { "s" }),
+    };
+    desk.replace_model(model, info.name.clone());
+    emit(Event::ModelLoaded(info));
+    Ok(())
+}
+
+type Refusal = (&'static str, String);
+
+fn refuse(error: &LibraryError) -> Refusal {
+    (error.id(), error.to_string())
+}
+
+/// Nothing but the model can be loaded before the model.
+fn running(desk: &Desk) -> Result<Arc<Model>, Refusal> {
+    let message = "no model is loaded; load a model first".to_string();
+    desk.model.clone().ok_or(("no-model", message))
+}
+
+fn vector(asset: &Asset, library: &Library, desk: &mut Desk, emit: Emit<'_>) -> Result<(), Refusal> {
+    let model = running(desk)?;
+    let (vector, card) = library.load_vector(asset).map_err(|e| refuse(&e))?;
+    let warnings = vector
+        .fit(&desk.model_name, model.hash(), model.n_blocks(), model.hidden_size())
+        .map_err(|e| (e.id(), e.to_string()))?;
+    let from_card = card.and_then(|c| c.recommended_layers.first().copied()).map(BlockIndex);
+    let info = VectorInfo {
+        id: vector.id(),
+        name: vector.name.clone(),
+        asset: asset.clone(),
+        method: vector.method().map(ToString::to_string),
+        norms: vector.norms(model.n_blocks()),
+        recommended_block: vector.recommended_block().or(from_card.filter(|b| vector.directions.contains_key(&b.0))),
+        warnings: warnings.iter().map(ToString::to_string).collect(),
+    };
+    desk.vector = Some(Arc::new(vector));
+    emit(Event::VectorLoaded(info));
+    Ok(())
+}
+
+fn dataset(asset: &Asset, library: &Library, desk: &mut Desk, cancel: &Cancel, emit: Emit<'_>) -> Result<(), Refusal> {
+    let model = running(desk)?;
+    emit(Event::Progress { stage: Stage::LoadDataset, done: 0, total: 0 });
+    let dataset = library.load_dataset(asset).map_err(|e| refuse(&e))?;
+    let rows = live_rows(&dataset, desk.inputs);
+    if rows.is_empty() {
+        return Err(("no-measurable-rows", texts_only(&dataset.name)));
+    }
+    let set = PreparedSet::of_rows(&dataset, &rows, model.tokenizer(), model.config().max_positions)
+        .map_err(|e| (e.id(), e.to_string()))?;
+    let items: Vec<InputItem> = set
+        .inputs
+        .iter()
+        .map(|input| InputItem {
+            id: input.row,
+            prompt: input.prompt.clone(),
+            positive: input.positive.clone(),
+            negative: input.negative.clone(),
+        })
+        .collect();
+    let norms = norms(&model, &dataset, cancel).map_err(|e| (e.id(), e.to_string()))?;
+    let mut warnings: Vec<String> = dataset.warnings.iter().map(ToString::to_string).collect();
+    warnings.extend(set.warnings());
+    let info = DatasetInfo {
+        id: dataset.id.clone(),
+        name: dataset.name.clone(),
+        asset: asset.clone(),
+        format: dataset.format.name().to_string(),
+        items: Arc::new(items),
+        warnings,
+        residual_norms: norms,
+    };
+    desk.bench = Some(Bench::new(&model, set));
+    emit(Event::DatasetLoaded(info));
+    Ok(())
+}
+
+fn texts_only(name: &str) -> String {
+    format!("'{name}' holds pairs of whole texts, which serve for extraction only; to measure, load a data set with prompts and two answers")
+}
+
+/// What the live histogram measures: the first rows of the test part (seed 0).
+fn live_rows(dataset: &Dataset, limit: usize) -> Vec<&Example> {
+    let rows: Vec<&Example> = dataset.measurable().collect();
+    let test = Splits::new(rows.len(), 0).test;
+    test.into_iter().filter_map(|i| rows.get(i).copied()).take(limit).collect()
+}
+
+/// H_b over prompts of the validation part; of the test part where there is none.
+fn norms(model: &Model, dataset: &Dataset, cancel: &Cancel) -> Result<Vec<f32>, EngineError> {
+    let rows: Vec<&Example> = dataset.measurable().collect();
+    let splits = Splits::new(rows.len(), 0);
+    let part = if splits.validation.is_empty() { splits.test } else { splits.validation };
+    let mut prompts = Vec::new();
+    for i in part.into_iter().take(NORM_PROMPTS) {
+        let Some(text) = rows.get(i).and_then(|e| e.prompt_text()) else { continue };
+        let ids = model.tokenizer().encode(text)?;
+        if ids.len() <= model.config().max_positions {
+            prompts.push(ids);
+        }
+    }
+    let prompts: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
+    residual_norms(model, &prompts, cancel)
+}

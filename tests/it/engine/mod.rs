@@ -1,0 +1,4 @@
+//! The engine against reference numbers and against itself.
+
+mod parity;
+mod support;
