@@ -17,13 +17,17 @@ impl App {
             ),
             Action::Rerun | Action::RerunNewSeed => {
                 self.engine_ready()?;
-                need(!self.prompts.active_text().is_empty(), "no prompt is open; press a")
+                need(
+                    !self.prompts.active_text().is_empty(),
+                    "no prompt is open; press a",
+                )
             }
             Action::Undo => need(self.steering.can_undo(), "nothing to take back"),
             Action::Redo => need(self.steering.can_redo(), "nothing to make again"),
-            Action::BlockDown | Action::BlockUp => {
-                need(self.blocks() > 1, "no model with more than one block is loaded")
-            }
+            Action::BlockDown | Action::BlockUp => need(
+                self.blocks() > 1,
+                "no model with more than one block is loaded",
+            ),
             Action::DeletePrompt => need(
                 matches!(self.prompts.selected_row(), Some(PromptRef::Typed(_))),
                 "inputs of a data set cannot be removed, only typed prompts",
@@ -33,12 +37,15 @@ impl App {
                 "the prompt list is empty; press a to write one",
             ),
             Action::PreviousBar | Action::NextBar => need(
-                self.experiment.current().is_some_and(|m| !m.histogram.is_empty()),
+                self.experiment
+                    .current()
+                    .is_some_and(|m| !m.histogram.is_empty()),
                 "no input is measured yet",
             ),
-            Action::EditPrompt => {
-                need(!self.prompts.active_text().is_empty(), "no prompt is open; press a")
-            }
+            Action::EditPrompt => need(
+                !self.prompts.active_text().is_empty(),
+                "no prompt is open; press a",
+            ),
             Action::Copy => need(self.copy_text().is_some(), "nothing to copy in this pane"),
             _ => Ok(()),
         }
@@ -56,7 +63,11 @@ impl App {
     pub(super) fn copy_text(&self) -> Option<String> {
         let lane = |baseline: bool| {
             let shown = self.compare.shown()?;
-            let lane = if baseline { &shown.baseline } else { &shown.steered };
+            let lane = if baseline {
+                &shown.baseline
+            } else {
+                &shown.steered
+            };
             (!lane.text.is_empty()).then(|| lane.text.clone())
         };
         match self.focus {
@@ -72,7 +83,11 @@ impl App {
                 let m = self.experiment.current()?;
                 let mut out = String::from("input\tsteerability\n");
                 for r in m.results.iter().flatten() {
-                    let id = self.prompts.items().get(r.index).map_or(r.index, |item| item.id);
+                    let id = self
+                        .prompts
+                        .items()
+                        .get(r.index)
+                        .map_or(r.index, |item| item.id);
                     out.push_str(&format!("{id}\t{}\n", r.steerability));
                 }
                 (m.done > 0).then_some(out)
@@ -81,7 +96,10 @@ impl App {
                 let m = self.experiment.current()?;
                 let mut out = String::from("multiplier\tmean\tlower_quartile\tupper_quartile\n");
                 for p in &m.curve.points {
-                    out.push_str(&format!("{}\t{}\t{}\t{}\n", p.multiplier, p.mean, p.lower, p.upper));
+                    out.push_str(&format!(
+                        "{}\t{}\t{}\t{}\n",
+                        p.multiplier, p.mean, p.lower, p.upper
+                    ));
                 }
                 (!m.curve.points.is_empty()).then_some(out)
             }

@@ -19,7 +19,11 @@ impl Editor {
     /// An editor on `text`, cursor at its end.
     pub fn new(text: &str) -> Self {
         let text = sanitize(text);
-        Self { cursor: text.len(), text, ..Self::default() }
+        Self {
+            cursor: text.len(),
+            text,
+            ..Self::default()
+        }
     }
 
     /// The text.
@@ -58,7 +62,10 @@ impl Editor {
     /// Deletes the word before the cursor.
     pub fn delete_word(&mut self) {
         let head = self.text.get(..self.cursor).unwrap_or_default();
-        let kept = head.trim_end().trim_end_matches(|c: char| !c.is_whitespace()).len();
+        let kept = head
+            .trim_end()
+            .trim_end_matches(|c: char| !c.is_whitespace())
+            .len();
         self.cut(kept, self.cursor);
     }
 
@@ -96,7 +103,10 @@ impl Editor {
     }
 
     fn line_start(&self) -> usize {
-        self.text.get(..self.cursor).and_then(|h| h.rfind('\n')).map_or(0, |i| i + 1)
+        self.text
+            .get(..self.cursor)
+            .and_then(|h| h.rfind('\n'))
+            .map_or(0, |i| i + 1)
     }
 
     fn line_end(&self) -> usize {

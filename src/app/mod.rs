@@ -7,6 +7,7 @@
 
 pub mod action;
 pub mod available;
+pub mod bindings;
 pub mod compare;
 pub mod curve;
 pub mod editor;
@@ -28,6 +29,7 @@ mod keys;
 mod mouse;
 mod perform;
 mod requests;
+mod set;
 mod view;
 
 use std::time::Duration;

@@ -42,7 +42,11 @@ impl App {
                 self.set_focus(pane);
             }
             Target::LayerTrack | Target::CoefficientTrack => {
-                let pane = if target == Target::LayerTrack { Pane::Layer } else { Pane::Coefficient };
+                let pane = if target == Target::LayerTrack {
+                    Pane::Layer
+                } else {
+                    Pane::Coefficient
+                };
                 self.leave_inputs(pane);
                 self.set_focus(pane);
                 self.typed.clear();
@@ -92,7 +96,9 @@ impl App {
     }
 
     fn slide(&mut self, area: Area, target: Target, column: u16) {
-        let offset = column.saturating_sub(area.x).min(area.width.saturating_sub(1));
+        let offset = column
+            .saturating_sub(area.x)
+            .min(area.width.saturating_sub(1));
         if target == Target::LayerTrack {
             let last = self.blocks().saturating_sub(1);
             let across = usize::from(area.width.saturating_sub(1)).max(1);

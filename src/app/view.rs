@@ -147,7 +147,12 @@ impl App {
 
     /// Edges `(low, high]` of the selected bar.
     pub fn selected_range(&self) -> Option<(f64, f64)> {
-        let bar = self.experiment.current()?.histogram.bars().nth(self.selected_bar()?)?;
+        let bar = self
+            .experiment
+            .current()?
+            .histogram
+            .bars()
+            .nth(self.selected_bar()?)?;
         Some((bar.low, bar.high))
     }
 
@@ -167,7 +172,11 @@ impl App {
 
     /// Turn of the spinner; always 0 without animation.
     pub fn spin(&self) -> usize {
-        if self.settings.animation { (self.now.as_millis() / SPIN.as_millis()) as usize } else { 0 }
+        if self.settings.animation {
+            (self.now.as_millis() / SPIN.as_millis()) as usize
+        } else {
+            0
+        }
     }
 
     /// Norm of the raw vector at a block.
@@ -184,21 +193,33 @@ impl App {
             .as_ref()
             .and_then(|d| d.residual_norms.get(setting.block).copied())
             .filter(|h| h.is_finite() && *h > 0.0);
-        let kappa = norm.zip(residual).map(|(n, h)| n / h).filter(|k| k.is_finite());
-        Readout { raw: setting.coefficient, norm, kappa }
+        let kappa = norm
+            .zip(residual)
+            .map(|(n, h)| n / h)
+            .filter(|k| k.is_finite());
+        Readout {
+            raw: setting.coefficient,
+            norm,
+            kappa,
+        }
     }
 
-    /// The setting in a few words, for the label of texts and figures.
-    pub(super) fn setting_label(&self) -> String {
+    /// The setting in words, long and short, for the label of texts.
+    pub(super) fn setting_label(&self) -> [String; 2] {
         let setting = self.steering.now();
+        let block = setting.block;
+        let both = |text: String| [text.clone(), text];
         match &self.vector {
-            None => "no vector".to_owned(),
-            Some(_) if self.norm_at(setting.block).is_none() => {
-                format!("no vector at block {}", setting.block)
-            }
+            None => both("no vector".to_owned()),
+            Some(_) if self.norm_at(block).is_none() => both(format!("no vector at {block}")),
+            Some(_) if !setting.enabled => both("vector off".to_owned()),
             Some(v) => {
+                let c = signed(setting.coefficient);
                 let name = crate::text::one_line(&v.name);
-                format!("{name} {} block {}", signed(setting.effective()), setting.block)
+                [
+                    format!("{name} {c} block {block}"),
+                    format!("{c} block {block}"),
+                ]
             }
         }
     }
@@ -225,5 +246,9 @@ pub fn signed(value: f32) -> String {
     }
     let text = format!("{value:+.3}");
     let short = text.trim_end_matches('0').trim_end_matches('.');
-    if short.is_empty() { "0".to_owned() } else { short.to_owned() }
+    if short.is_empty() {
+        "0".to_owned()
+    } else {
+        short.to_owned()
+    }
 }

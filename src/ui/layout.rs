@@ -64,8 +64,16 @@ fn three_columns(c: &mut Canvas<'_>, area: Rect) {
     pane(c, coefficient, Pane::Coefficient);
 
     let lines = prompts::lines(c, middle.width.saturating_sub(2)).max(1) as u16;
-    let most = if c.app.editor().is_some() { area.height / 2 } else { area.height / 3 };
-    let wanted = if c.app.editor().is_some() { lines.max(4) } else { lines };
+    let most = if c.app.editor().is_some() {
+        area.height / 2
+    } else {
+        area.height / 3
+    };
+    let wanted = if c.app.editor().is_some() {
+        lines.max(4)
+    } else {
+        lines
+    };
     let [prompt, texts] = cut_top(middle, (wanted + 2).clamp(3, most.max(3)));
     prompts::open_prompt(c, prompt, true);
     two_texts(c, texts);
@@ -120,7 +128,11 @@ fn stacked(c: &mut Canvas<'_>, area: Rect) {
     let editing = c.app.editor().is_some();
     let [prompt, rest] = cut_top(area, if editing { 5 } else { 1 });
     prompts::open_prompt(c, prompt, editing);
-    let figures = if rest.height >= 18 { (rest.height * 2 / 5).clamp(7, 20) } else { 0 };
+    let figures = if rest.height >= 18 {
+        (rest.height * 2 / 5).clamp(7, 20)
+    } else {
+        0
+    };
     let [rest, bottom] = cut_bottom(rest, figures);
     let [texts, sliders] = cut_bottom(rest, 2);
     let [upper, lower] = cut_top(texts, texts.height / 2);
@@ -134,9 +146,9 @@ fn stacked(c: &mut Canvas<'_>, area: Rect) {
     } else if matches!(c.app.focus(), Pane::Histogram | Pane::Curve | Pane::Prompts) && !editing {
         // No room below: the focused figure lies over the texts.
         c.clear(texts);
-        c.hits.regions.retain(|(_, t)| {
-            !matches!(t, Target::Pane(Pane::Baseline | Pane::Steered))
-        });
+        c.hits
+            .regions
+            .retain(|(_, t)| !matches!(t, Target::Pane(Pane::Baseline | Pane::Steered)));
         pane(c, texts, c.app.focus());
     }
 }
@@ -176,15 +188,31 @@ fn draw_tabs(c: &mut Canvas<'_>, area: Rect) {
     for (pane, name) in Pane::ALL.iter().zip(&names) {
         let focused = *pane == c.app.focus();
         let number = pane.number().to_string();
-        let label = if full <= usize::from(area.width) || focused { name } else { &number };
+        let label = if full <= usize::from(area.width) || focused {
+            name
+        } else {
+            &number
+        };
         let room = area.right().saturating_sub(x);
         if room == 0 {
             return;
         }
-        let style = c.style(if focused { Role::Selection } else { Role::Muted });
+        let style = c.style(if focused {
+            Role::Selection
+        } else {
+            Role::Muted
+        });
         let label = format!(" {label} ");
         let used = c.raw(x, area.y, &label, style, room);
-        c.region(Rect { x, y: area.y, width: used, height: 1 }, Target::Pane(*pane));
+        c.region(
+            Rect {
+                x,
+                y: area.y,
+                width: used,
+                height: 1,
+            },
+            Target::Pane(*pane),
+        );
         x += used;
     }
 }
@@ -193,8 +221,15 @@ fn draw_tabs(c: &mut Canvas<'_>, area: Rect) {
 pub(super) fn cut_top(area: Rect, rows: u16) -> [Rect; 2] {
     let rows = rows.min(area.height);
     [
-        Rect { height: rows, ..area },
-        Rect { y: area.y + rows, height: area.height - rows, ..area },
+        Rect {
+            height: rows,
+            ..area
+        },
+        Rect {
+            y: area.y + rows,
+            height: area.height - rows,
+            ..area
+        },
     ]
 }
 
@@ -207,8 +242,15 @@ pub(super) fn cut_bottom(area: Rect, rows: u16) -> [Rect; 2] {
 pub(super) fn cut_left(area: Rect, columns: u16) -> [Rect; 2] {
     let columns = columns.min(area.width);
     [
-        Rect { width: columns, ..area },
-        Rect { x: area.x + columns, width: area.width - columns, ..area },
+        Rect {
+            width: columns,
+            ..area
+        },
+        Rect {
+            x: area.x + columns,
+            width: area.width - columns,
+            ..area
+        },
     ]
 }
 
