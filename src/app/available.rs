@@ -55,6 +55,7 @@ impl App {
         match self.engine {
             Engine::Ready => Ok(()),
             Engine::Starting => Err("the model is still loading"),
+            Engine::Empty => Err("no model is loaded; press M"),
             Engine::Dead => Err("the engine is not running; restart it from the palette"),
         }
     }

@@ -78,6 +78,11 @@ impl LaneText {
             .unwrap_or_default()
     }
 
+    /// Whether it takes the place of an earlier text for the same prompt.
+    pub fn has_previous(&self) -> bool {
+        !self.previous.is_empty()
+    }
+
     fn place_of(&self, token: usize) -> usize {
         let end = token
             .checked_sub(1)

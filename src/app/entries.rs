@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::app::App;
 use crate::app::action::{Action, Binding, When};
 use crate::app::bindings::BINDINGS;
 use crate::app::keymap::holds_in;
 use crate::app::overlay::{Choice, Entry, List, Overlay, PickerKind, fuzzy};
+use crate::app::{App, Engine};
 use crate::protocol::{Asset, CatalogEntry, Command, ModelSource};
 use crate::text::one_line;
 use crate::units::Mask;
@@ -148,7 +148,7 @@ impl App {
             PickerKind::Model => vec![Entry {
                 label: "bundled".to_owned(),
                 detail: "the model inside the program; type a directory for another one".to_owned(),
-                note: mark(self.wanted_model == Some(ModelSource::Bundled), "loaded"),
+                note: mark(self.loaded_model == Some(ModelSource::Bundled), "loaded"),
                 enabled: true,
                 choice: Choice::Model(ModelSource::Bundled),
             }],
@@ -268,7 +268,10 @@ impl App {
                 self.theme_before = None;
             }
             Choice::Model(source) => {
-                self.wanted_model = Some(source.clone());
+                self.wanted_model = source.clone();
+                if self.model.is_none() {
+                    self.engine = Engine::Starting;
+                }
                 self.send(Command::LoadModel(source));
             }
             Choice::Heading => {}

@@ -64,6 +64,7 @@ impl App {
 
     fn model_loaded(&mut self, info: ModelInfo) {
         self.engine = Engine::Ready;
+        self.loaded_model = Some(self.wanted_model.clone());
         self.vector = None;
         self.dataset = None;
         self.experiment.clear();
@@ -208,7 +209,10 @@ impl App {
             Stage::LoadDataset => {
                 self.wanted_dataset = self.dataset.as_ref().map(|d| d.asset.clone());
             }
-            Stage::LoadModel => self.wanted_model = Some(self.settings.model.clone()),
+            Stage::LoadModel => match &self.loaded_model {
+                Some(loaded) => self.wanted_model = loaded.clone(),
+                None => self.engine = Engine::Empty,
+            },
         }
         self.progress.retain(|p| p.0 != failure.stage);
         self.messages.add(

@@ -60,8 +60,10 @@ const SPIN: Duration = Duration::from_millis(120);
 /// State of the worker as far as events tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
-    /// No model yet.
+    /// The first model is being read.
     Starting,
+    /// No model could be read.
+    Empty,
     /// A model is loaded.
     Ready,
     /// The thread ended after a panic.
@@ -86,7 +88,8 @@ pub struct App {
     vectors: Vec<CatalogEntry>,
     datasets: Vec<CatalogEntry>,
     has_catalog: bool,
-    wanted_model: Option<ModelSource>,
+    wanted_model: ModelSource,
+    loaded_model: Option<ModelSource>,
     wanted_vector: Option<Asset>,
     wanted_dataset: Option<Asset>,
     dataset_chosen: bool,
@@ -144,7 +147,8 @@ impl App {
             vectors: Vec::new(),
             datasets: Vec::new(),
             has_catalog: false,
-            wanted_model: Some(settings.model.clone()),
+            wanted_model: settings.model.clone(),
+            loaded_model: None,
             wanted_vector: settings.vector.clone(),
             wanted_dataset: settings.dataset.clone(),
             dataset_chosen: settings.dataset.is_some(),

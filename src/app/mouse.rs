@@ -7,6 +7,16 @@ use crate::app::input::{Mouse, MouseKind};
 use crate::app::overlay::{List, Overlay};
 
 impl App {
+    /// What lay under a cell in the last frame.
+    pub fn target_at(&self, column: u16, row: u16) -> Option<Target> {
+        self.hits.at(column, row).map(|(_, target)| target)
+    }
+
+    /// Regions of the last frame, later ones on top.
+    pub fn regions(&self) -> &[(Area, Target)] {
+        &self.hits.regions
+    }
+
     pub(super) fn on_mouse(&mut self, mouse: Mouse) {
         let hit = self.hits.at(mouse.column, mouse.row);
         match mouse.kind {

@@ -235,10 +235,8 @@ impl App {
 
     pub(super) fn scroll_text(&mut self, rows: isize) {
         let last = self.hits.text_lines.saturating_sub(self.hits.text_height);
-        let at = self.text_scroll.unwrap_or(last);
-        let to = at.saturating_add_signed(rows).min(last);
-        // At the end the view follows the stream again.
-        self.text_scroll = (to < last).then_some(to);
+        let at = self.text_scroll.unwrap_or(self.hits.text_first);
+        self.text_scroll = Some(at.saturating_add_signed(rows).min(last));
     }
 
     pub(super) fn open_selected(&mut self) {

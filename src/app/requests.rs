@@ -8,9 +8,8 @@ use crate::units::{BlockIndex, RunId};
 impl App {
     /// Ends a batch of messages: at most one request per kind of work for the newest setting.
     pub fn flush(&mut self) -> Vec<Effect> {
-        if std::mem::take(&mut self.wants_model)
-            && let Some(source) = self.wanted_model.clone()
-        {
+        if std::mem::take(&mut self.wants_model) {
+            let source = self.wanted_model.clone();
             self.send(Command::LoadModel(source));
         }
         self.compare.refresh();

@@ -46,8 +46,8 @@ impl App {
     }
 
     /// The model asked for.
-    pub fn wanted_model(&self) -> Option<&ModelSource> {
-        self.wanted_model.as_ref()
+    pub fn wanted_model(&self) -> &ModelSource {
+        &self.wanted_model
     }
 
     /// The loaded vector.
@@ -135,7 +135,7 @@ impl App {
         &self.typed
     }
 
-    /// First row of the texts; `None`: their end.
+    /// First line of the texts the user scrolled to; `None`: not scrolled.
     pub fn text_scroll(&self) -> Option<usize> {
         self.text_scroll
     }
@@ -163,7 +163,7 @@ impl App {
 
     /// Whether the worker has something to do.
     pub fn is_busy(&self) -> bool {
-        self.engine != Engine::Dead
+        !matches!(self.engine, Engine::Dead | Engine::Empty)
             && (self.engine == Engine::Starting
                 || self.compare.is_running()
                 || self.experiment.is_running()

@@ -245,6 +245,19 @@ fn plot_bars(
         let count = bars.now.get(&k).copied().unwrap_or(0);
         let middle = (k as f64 + 0.5) * bars.width;
         let chosen = selected.is_some_and(|(low, high)| middle > low && middle <= high);
+        if chosen {
+            let style = c.style(Role::Focus);
+            c.fill(
+                Rect {
+                    x,
+                    y: axis,
+                    width,
+                    height: 1,
+                },
+                c.glyphs.filled,
+                style,
+            );
+        }
         draw_bar(
             c,
             Rect {

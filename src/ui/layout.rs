@@ -160,12 +160,26 @@ fn one_pane(c: &mut Canvas<'_>, area: Rect) {
         draw_tabs(c, tabs);
     }
     let focus = c.app.focus();
-    let line = rest.height >= 6 && !matches!(focus, Pane::Layer | Pane::Coefficient);
-    let [main, slider] = cut_bottom(rest, u16::from(line));
-    if line {
+    let sliding = matches!(focus, Pane::Layer | Pane::Coefficient);
+    if sliding && rest.height >= 8 {
+        // What the slider does shows below it.
+        let [slider, text] = cut_top(rest, if focus == Pane::Layer { 4 } else { 5 });
+        pane(c, slider, focus);
+        pane(c, text, Pane::Steered);
+    } else if sliding && rest.height >= 5 {
+        let [text, slider] = cut_bottom(rest, 1);
+        pane(c, text, Pane::Steered);
+        match focus {
+            Pane::Layer => slider::layer_line(c, slider),
+            _ => slider::coefficient_line(c, slider),
+        }
+    } else if rest.height >= 6 {
+        let [main, slider] = cut_bottom(rest, 1);
+        pane(c, main, focus);
         slider::coefficient_line(c, slider);
+    } else {
+        pane(c, rest, focus);
     }
-    pane(c, main, focus);
     // Every pane can be reached, shown or not.
     c.hits.panes = Pane::ALL.to_vec();
 }

@@ -33,8 +33,8 @@ pub(super) fn title(c: &mut Canvas<'_>, area: Rect) {
         (Some(m), _) => {
             format!("{} {}", text::one_line(&m.name), parameters(m.parameters))
         }
-        (None, Some(ModelSource::Directory(path))) => text::one_line(&path.display().to_string()),
-        (None, _) => "bundled".to_owned(),
+        (None, ModelSource::Directory(path)) => text::one_line(&path.display().to_string()),
+        (None, ModelSource::Bundled) => "bundled".to_owned(),
     };
     let device = app
         .model()
@@ -52,11 +52,11 @@ pub(super) fn title(c: &mut Canvas<'_>, area: Rect) {
     let coefficient = format!("c {}{kappa}", signed(setting.coefficient));
     let vector = app
         .vector()
-        .map(|v| text::one_line(&v.name))
+        .map(|v| format!("vector {}", text::one_line(&v.name)))
         .unwrap_or_default();
     let dataset = app
         .dataset()
-        .map(|d| text::one_line(&d.name))
+        .map(|d| format!("on {} ({})", text::one_line(&d.name), d.items.len()))
         .unwrap_or_default();
     // In reading order, with the rank at which a fact is dropped (0 stays).
     let facts: [(u8, String, Style); 7] = [
@@ -112,6 +112,7 @@ fn state(c: &Canvas<'_>) -> (String, Style) {
             format!("{} engine stopped", c.glyphs.cross),
             c.style(Role::Error),
         ),
+        Engine::Empty => (format!("{} no model", c.glyphs.cross), c.style(Role::Error)),
         Engine::Starting => (
             format!("{} loading", c.glyphs.spin(app.spin())),
             c.style(Role::Warning),
@@ -163,6 +164,7 @@ pub(super) fn status(c: &mut Canvas<'_>, area: Rect) {
     } else {
         let idle = match app.engine() {
             Engine::Dead => "engine stopped: press r in the panel, or : restart-engine",
+            Engine::Empty => "no model: press M to choose one",
             _ => "ready",
         };
         c.text(area.x + 1, area.y, idle, muted, room);

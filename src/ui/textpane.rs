@@ -58,6 +58,7 @@ fn label(generation: &Generation, lead: &str, room: usize) -> String {
 fn empty(c: &Canvas<'_>) -> &'static str {
     match c.app.engine() {
         Engine::Starting => "loading the model",
+        Engine::Empty => "no model: press M to choose one",
         Engine::Dead => "the engine is not running",
         Engine::Ready if c.app.compare().is_running() => "reading the prompt",
         Engine::Ready if c.app.prompts().active_text().is_empty() => {
@@ -82,11 +83,15 @@ fn body(c: &mut Canvas<'_>, inner: Rect, lane: &LaneText, which: Lane, stale: bo
     let lines = text::wrap(text, usize::from(width));
     c.hits.text_lines = c.hits.text_lines.max(lines.len());
     let height = usize::from(inner.height);
+    let last = lines.len().saturating_sub(height);
+    // A first text is followed while it grows; else the beginning shows, where texts part.
+    let follow = growing && lane.finished.is_none() && !lane.has_previous();
     let first = c
         .app
         .text_scroll()
-        .unwrap_or(usize::MAX)
-        .min(lines.len().saturating_sub(height));
+        .unwrap_or(if follow { last } else { 0 })
+        .min(last);
+    c.hits.text_first = first;
     let marked = if which == Lane::Baseline {
         Role::Removed
     } else {
