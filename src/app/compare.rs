@@ -103,8 +103,8 @@ impl LaneText {
 pub struct Generation {
     /// What was asked for.
     pub request: GenerateRequest,
-    /// The setting in words, long and short.
-    pub label: [String; 2],
+    /// The setting in words, from long to short.
+    pub label: [String; 3],
     /// Unsteered.
     pub baseline: LaneText,
     /// Steered.
@@ -118,7 +118,7 @@ pub struct Generation {
 }
 
 impl Generation {
-    fn new(request: GenerateRequest, label: [String; 2]) -> Self {
+    fn new(request: GenerateRequest, label: [String; 3]) -> Self {
         Self {
             request,
             label,
@@ -230,7 +230,7 @@ impl Compare {
     }
 
     /// A request goes out.
-    pub fn requested(&mut self, request: GenerateRequest, label: [String; 2]) {
+    pub fn requested(&mut self, request: GenerateRequest, label: [String; 3]) {
         self.newest = request.run;
         self.running = true;
         self.pending = Some(Generation::new(request, label));

@@ -204,24 +204,35 @@ impl App {
         }
     }
 
-    /// The setting in words, long and short, for the label of texts.
-    pub(super) fn setting_label(&self) -> [String; 2] {
+    /// The setting in words for the label of texts, from long to short.
+    pub(super) fn setting_label(&self) -> [String; 3] {
         let setting = self.steering.now();
         let block = setting.block;
-        let both = |text: String| [text.clone(), text];
+        let same = |text: String| [text.clone(), text.clone(), text];
         match &self.vector {
-            None => both("no vector".to_owned()),
-            Some(_) if self.norm_at(block).is_none() => both(format!("no vector at {block}")),
-            Some(_) if !setting.enabled => both("vector off".to_owned()),
+            None => same("no vector".to_owned()),
+            Some(_) if self.norm_at(block).is_none() => same(format!("no vector at {block}")),
+            Some(_) if !setting.enabled => same("vector off".to_owned()),
             Some(v) => {
                 let c = signed(setting.coefficient);
                 let name = crate::text::one_line(&v.name);
                 [
                     format!("{name} {c} block {block}"),
                     format!("{c} block {block}"),
+                    format!("{c} b{block}"),
                 ]
             }
         }
+    }
+
+    /// Whether the model, or what goes with it, is still on its way.
+    pub fn is_loading(&self) -> bool {
+        let coming = |loaded: bool, wanted: bool| !loaded && wanted;
+        self.engine == Engine::Starting
+            || self.engine == Engine::Ready
+                && (!self.has_catalog
+                    || coming(self.vector.is_some(), self.wanted_vector.is_some())
+                    || coming(self.dataset.is_some(), self.wanted_dataset.is_some()))
     }
 
     /// Applies the filters of the prompt list: the text filter and the selected bar.

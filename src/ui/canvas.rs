@@ -49,8 +49,8 @@ impl Canvas<'_> {
             if w == 0 {
                 continue;
             }
-            let symbol = if self.glyphs.ascii && !grapheme.is_ascii() {
-                "?"
+            let symbol = if self.glyphs.ascii {
+                ascii(grapheme)
             } else {
                 grapheme
             };
@@ -213,5 +213,19 @@ impl Canvas<'_> {
                 area.width,
             );
         }
+    }
+}
+
+/// The nearest ASCII character of one that the terminal cannot draw.
+fn ascii(grapheme: &str) -> &str {
+    match grapheme {
+        g if g.is_ascii() => g,
+        "·" | "•" => "|",
+        "…" => "~",
+        "–" | "—" | "−" => "-",
+        "“" | "”" | "„" => "\"",
+        "‘" | "’" => "'",
+        "×" => "x",
+        _ => "?",
     }
 }

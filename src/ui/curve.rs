@@ -62,7 +62,12 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
     let muted = c.style(Role::Muted);
     let Some(m) = shown.filter(|m| !m.curve.points.is_empty()) else {
         let inner = c.pane(area, Pane::Curve, &[]);
-        c.message(inner, "no input measured", muted);
+        let what = if c.app.is_loading() {
+            "loading"
+        } else {
+            "no input measured"
+        };
+        c.message(inner, what, muted);
         return;
     };
     let coefficient = c.app.setting().coefficient;

@@ -34,7 +34,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
     let stale = c.style(Role::Stale);
     let running = c.app.experiment().is_running();
     let before = match ghost {
-        Some(g) if done == 0 => format!("  before: block {}", g.key.block),
+        Some(g) if done == 0 => format!("  was block {}", g.key.block),
         _ if !running && total > 0 && done < total => "  stopped".to_owned(),
         _ => String::new(),
     };
@@ -60,7 +60,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
         height: inner.height - used,
         ..inner
     };
-    if plot.height < 3 || plot.width < 8 {
+    if plot.height < 2 || plot.width < 8 {
         return;
     }
     let bars = count_bars(
@@ -72,7 +72,9 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
 }
 
 fn waiting(c: &Canvas<'_>) -> String {
-    if c.app.vector().is_none() {
+    if c.app.is_loading() {
+        "loading".to_owned()
+    } else if c.app.vector().is_none() {
         "no vector: press v".to_owned()
     } else if c.app.dataset().is_none() {
         "no data set: press d".to_owned()
@@ -199,7 +201,9 @@ fn plot_bars(
     let each = (area.width / n).clamp(1, 8);
     let left = area.x + (area.width - (each * n).min(area.width)) / 2;
     let gap = u16::from(each >= 3);
-    let rows = area.height - 2;
+    // Bars, axis, and numbers below it if there is room.
+    let numbers = u16::from(area.height >= 3);
+    let rows = area.height - 1 - numbers;
     let most = bars
         .now
         .values()
@@ -283,7 +287,13 @@ fn plot_bars(
             c.region(column, Target::Bar(bin));
         }
     }
-    label_axis(c, area, bars, column(0), each);
+    if column(0) < area.right() {
+        let zero = c.style(Role::Zero);
+        c.cell(column(0), axis, c.glyphs.axis_zero, zero);
+    }
+    if numbers > 0 {
+        label_axis(c, area, bars, column(0));
+    }
     let muted = c.style(Role::Muted);
     c.text(area.x, area.y, &most.to_string(), muted, 5);
     let at = |value: f64| {
@@ -342,15 +352,11 @@ fn draw_ghost(c: &mut Canvas<'_>, area: Rect, eighths: usize) {
     }
 }
 
-fn label_axis(c: &mut Canvas<'_>, area: Rect, bars: &Bars, zero: u16, each: u16) {
+fn label_axis(c: &mut Canvas<'_>, area: Rect, bars: &Bars, zero: u16) {
     let y = area.bottom() - 1;
     let (muted, zero_style) = (c.style(Role::Muted), c.style(Role::Zero));
     let low = number(bars.first as f64 * bars.width);
     let high = number((bars.last + 1) as f64 * bars.width);
-    let _ = each;
-    if zero < area.right() {
-        c.cell(zero, y - 1, c.glyphs.axis_zero, zero_style);
-    }
     let len = text::width(&high) as u16;
     let right = area.right().saturating_sub(len);
     let left_end = area.x + text::width(&low) as u16;

@@ -16,7 +16,7 @@ pub(super) fn screen(c: &mut Canvas<'_>, area: Rect) {
         return;
     }
     let tabs = area.width < 60 || area.height < 16;
-    let status = if area.height >= 8 { 1 } else { 0 };
+    let status = if area.height >= 12 { 1 } else { 0 };
     let [title, rest] = cut_top(area, 1);
     let [rest, footer] = cut_bottom(rest, 1);
     let [body, status] = cut_bottom(rest, status);
@@ -59,7 +59,7 @@ fn three_columns(c: &mut Canvas<'_>, area: Rect) {
 
     let [list, sliders] = cut_bottom(left, 9);
     let [layer, coefficient] = cut_top(sliders, 4);
-    pane(c, list, Pane::Prompts);
+    prompts::list(c, list);
     pane(c, layer, Pane::Layer);
     pane(c, coefficient, Pane::Coefficient);
 
@@ -88,7 +88,7 @@ fn side_by_side(c: &mut Canvas<'_>, area: Rect) {
     let editing = c.app.editor().is_some();
     let lines = prompts::lines(c, area.width.saturating_sub(2)).max(1) as u16;
     let prompt = match (editing, roomy) {
-        (true, _) => (lines + 2).clamp(5, area.height / 2),
+        (true, _) => (lines + 2).clamp(4, area.height / 2),
         (false, true) => (lines + 2).clamp(3, 7),
         (false, false) => 1,
     };

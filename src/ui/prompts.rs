@@ -42,7 +42,9 @@ pub(super) fn list(c: &mut Canvas<'_>, area: Rect) {
     let height = usize::from(rows.height);
     c.hits.list_height = height;
     if shown == 0 && height > 0 {
-        let what = if total == 0 {
+        let what = if c.app.is_loading() {
+            "loading"
+        } else if total == 0 {
             "no prompts: d chooses a data set, a writes one"
         } else {
             "none passes the filter: esc"
@@ -199,7 +201,12 @@ pub(super) fn open_prompt(c: &mut Canvas<'_>, area: Rect, boxed: bool) {
     let name = c.style(Role::Text);
     let inner = c.frame(area, &[("prompt ", name), (&origin, muted)], false);
     if shown.is_empty() {
-        c.message(inner, "no prompt: press a to write one", muted);
+        let what = if c.app.is_loading() {
+            "loading"
+        } else {
+            "no prompt: press a to write one"
+        };
+        c.message(inner, what, muted);
         return;
     }
     let wrapped = text::wrap(&shown, usize::from(inner.width));

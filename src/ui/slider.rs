@@ -38,6 +38,7 @@ pub(super) fn layer(c: &mut Canvas<'_>, area: Rect) {
         let note = match c.app.norm_at(c.app.setting().block) {
             Some(_) => format!("{norm} at block {}", c.app.setting().block),
             None if c.app.vector().is_some() => "the file has no vector here".to_owned(),
+            None if c.app.is_loading() => "loading".to_owned(),
             None => "no vector: press v".to_owned(),
         };
         c.text(inner.x, inner.y + 1, &note, muted, inner.width);
@@ -116,7 +117,7 @@ fn one_line(
     let name = c.style(if focused { Role::Focus } else { Role::Text });
     let accent = c.style(Role::Accent);
     let mark = if focused { c.glyphs.here } else { " " };
-    let short = if area.width < 40 { "" } else { pane.title() };
+    let short = if area.width < 60 { "" } else { pane.title() };
     let label = format!("{mark}{} {short} ", pane.number());
     let used = c.pieces(
         area.x,

@@ -140,7 +140,11 @@ pub(super) fn status(c: &mut Canvas<'_>, area: Rect) {
         c.style(Role::Text),
         c.style(Role::Accent),
     );
-    let left = if work(c).is_some() { 40 } else { 10 };
+    let left = match (work(c), app.engine()) {
+        (Some(_), _) => 40,
+        (None, Engine::Ready) => 10,
+        (None, _) => 60,
+    };
     let right = facts(c, area.width.saturating_sub(left));
     let right_width = text::width(&right) as u16;
     let room = area.width.saturating_sub(right_width + 3);

@@ -25,9 +25,9 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
     let compare = c.app.compare();
     let stale = compare.is_stale();
     let shown = compare.shown();
-    let room = usize::from(area.width).saturating_sub(pane.title().len() + 8);
+    let room = usize::from(area.width).saturating_sub(pane.title().len() + 6);
     let fact = match (lane, stale, shown) {
-        (_, true, Some(g)) => (label(g, "before: ", room), Role::Stale),
+        (_, true, Some(g)) => (label(g, "was ", room), Role::Stale),
         (Lane::Steered, false, Some(g)) => (label(g, "", room), Role::Steered),
         _ => (String::new(), Role::Text),
     };
@@ -50,9 +50,10 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
 }
 
 fn label(generation: &Generation, lead: &str, room: usize) -> String {
-    let [long, short] = &generation.label;
-    let fits = text::width(lead) + text::width(long) <= room;
-    format!("{lead}{}", if fits { long } else { short })
+    let fits = |label: &&String| text::width(lead) + text::width(label) <= room;
+    let [.., shortest] = &generation.label;
+    let label = generation.label.iter().find(fits).unwrap_or(shortest);
+    format!("{lead}{label}")
 }
 
 fn empty(c: &Canvas<'_>) -> &'static str {
@@ -60,6 +61,7 @@ fn empty(c: &Canvas<'_>) -> &'static str {
         Engine::Starting => "loading the model",
         Engine::Empty => "no model: press M to choose one",
         Engine::Dead => "the engine is not running",
+        Engine::Ready if c.app.is_loading() => "loading vector and data set",
         Engine::Ready if c.app.compare().is_running() => "reading the prompt",
         Engine::Ready if c.app.prompts().active_text().is_empty() => {
             "no prompt: press a to write one, d to choose a data set"
