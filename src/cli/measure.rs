@@ -11,6 +11,7 @@ use crate::measure::{
     CacheOptions, DatasetIdentity, Measurement, ModelIdentity, PreparedSet, PromptCache, Protocol,
     Site, VectorIdentity, check_multipliers,
 };
+use crate::stats::Interval;
 use crate::steering::dataset::Dataset;
 use crate::steering::{PairSet, SteeringVector, extract_mean};
 use crate::units::Mask;
@@ -57,9 +58,23 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     progress.finish();
 
     let result = Measurement::new(
-        ModelIdentity::of(model, &opened.name),
-        VectorIdentity::of(&vector),
-        DatasetIdentity::of(&dataset),
+        ModelIdentity {
+            name: opened.name.clone(),
+            sha256: model.hash().to_string(),
+            n_blocks: model.n_blocks(),
+            hidden_size: model.hidden_size(),
+        },
+        VectorIdentity {
+            name: vector.name.clone(),
+            id: vector.id(),
+            norm: vector.norm(block).unwrap_or(f32::NAN),
+        },
+        DatasetIdentity {
+            name: dataset.name.clone(),
+            id: dataset.id.clone(),
+            format: dataset.format.name().to_string(),
+            warnings: dataset.warnings.iter().map(ToString::to_string).chain(set.warnings()).collect(),
+        },
         Protocol::new(block, mask, grid),
         &set,
         &measured,
@@ -138,10 +153,18 @@ fn table(result: &Measurement, split: &str, set: &PreparedSet, out: &mut impl Wr
     writeln!(out)?;
     writeln!(out, "multiplier  mean propensity  quartiles")?;
     for point in &result.curve {
-        writeln!(out, "{:>10}  {:>15}  {} .. {}", point.multiplier, number(point.mean), number(point.q1), number(point.q3))?;
+        writeln!(out, "{:>10}  {:>15}  {} .. {}", point.multiplier, number(Some(point.mean)), number(Some(point.lower)), number(Some(point.upper)))?;
     }
     writeln!(out)?;
-    write!(out, "{summary}")?;
+    let interval = |i: Option<Interval>| i.map_or_else(String::new, |i| format!("  (95 % {:.3} .. {:.3})", i.low, i.high));
+    let anti = summary.anti_steerable;
+    let percent = anti.fraction.map_or_else(|| "-".to_string(), |f| format!("{:.1} %", 100.0 * f));
+    writeln!(out, "mean steerability  {}{}", number(summary.mean), interval(summary.ci95))?;
+    writeln!(out, "median, sd         {}, {}", number(summary.median), number(summary.sd))?;
+    writeln!(out, "anti-steerable     {percent}, {} of {}{}", anti.count, summary.n, interval(anti.ci95))?;
+    if summary.non_finite > 0 {
+        writeln!(out, "not finite         {} inputs left the usable range and are not in the figures above", summary.non_finite)?;
+    }
     Ok(())
 }
 

@@ -12,9 +12,10 @@ use super::mailbox::Mailbox;
 use crate::engine::{Cancel, Model};
 use crate::measure::{
     CacheOptions, KeptResults, MeasureError, PreparedSet, PromptCache, Site, SiteKey,
-    check_multipliers, steerability,
+    check_multipliers,
 };
 use crate::protocol::{Event, Failure, InputResult, MeasureRequest, Stage};
+use crate::stats::steerability;
 use crate::steering::SteeringVector;
 use crate::units::RunId;
 
