@@ -1,5 +1,7 @@
 //! Which actions make sense now, and why the others do not.
 
+use std::fmt::Write as _;
+
 use crate::app::action::Action;
 use crate::app::focus::Pane;
 use crate::app::prompts::PromptRef;
@@ -89,7 +91,7 @@ impl App {
                         .items()
                         .get(r.index)
                         .map_or(r.index, |item| item.id);
-                    out.push_str(&format!("{id}\t{}\n", r.steerability));
+                    let _ = writeln!(out, "{id}\t{}", r.steerability);
                 }
                 (m.done > 0).then_some(out)
             }
@@ -97,10 +99,7 @@ impl App {
                 let m = self.experiment.current()?;
                 let mut out = String::from("multiplier\tmean\tlower_quartile\tupper_quartile\n");
                 for p in &m.curve.points {
-                    out.push_str(&format!(
-                        "{}\t{}\t{}\t{}\n",
-                        p.multiplier, p.mean, p.lower, p.upper
-                    ));
+                    let _ = writeln!(out, "{}	{}	{}	{}", p.multiplier, p.mean, p.lower, p.upper);
                 }
                 (!m.curve.points.is_empty()).then_some(out)
             }

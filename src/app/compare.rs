@@ -160,7 +160,10 @@ impl Generation {
     /// Tokens per second over both lanes: the worker's figure, before that an own estimate.
     pub fn rate(&self) -> Option<f32> {
         self.reported_rate.or_else(|| {
-            let seconds = (self.last_token? - self.first_token?).as_secs_f32();
+            let seconds = self
+                .last_token?
+                .checked_sub(self.first_token?)?
+                .as_secs_f32();
             let tokens = self.baseline.len() + self.steered.len();
             (seconds > 0.05).then(|| tokens as f32 / seconds)
         })

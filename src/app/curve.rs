@@ -41,14 +41,11 @@ impl Curve {
     }
 
     /// Figures over these results; propensities that are not finite are left out.
-    pub fn over<'a>(
-        multipliers: &[f32],
-        results: impl Iterator<Item = &'a InputResult> + Clone,
-    ) -> Self {
+    pub fn over(multipliers: &[f32], results: &[&InputResult]) -> Self {
         let mut curve = Self::empty(multipliers);
         for (i, &multiplier) in multipliers.iter().enumerate() {
             let column: Vec<f64> = results
-                .clone()
+                .iter()
                 .filter_map(|r| r.propensity.get(i).filter(|p| p.is_finite()))
                 .map(|p| f64::from(*p))
                 .collect();

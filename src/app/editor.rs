@@ -122,7 +122,7 @@ impl Editor {
         if start > 0 {
             let column = self.cursor - start;
             self.cursor = start - 1;
-            self.to_column(column);
+            self.go_to_column(column);
             return;
         }
         let at = self.recalled.unwrap_or(history.len());
@@ -130,7 +130,7 @@ impl Editor {
             if self.recalled.is_none() {
                 self.draft.clone_from(&self.text);
             }
-            self.recall(Some(i), older.clone());
+            self.recall(Some(i), older);
         }
     }
 
@@ -140,24 +140,27 @@ impl Editor {
         if end < self.text.len() {
             let column = self.cursor - self.line_start();
             self.cursor = end + 1;
-            self.to_column(column);
+            self.go_to_column(column);
             return;
         }
         if let Some(i) = self.recalled {
             match history.get(i + 1) {
-                Some(newer) => self.recall(Some(i + 1), newer.clone()),
-                None => self.recall(None, self.draft.clone()),
+                Some(newer) => self.recall(Some(i + 1), newer),
+                None => {
+                    let draft = std::mem::take(&mut self.draft);
+                    self.recall(None, &draft);
+                }
             }
         }
     }
 
-    fn recall(&mut self, place: Option<usize>, text: String) {
+    fn recall(&mut self, place: Option<usize>, text: &str) {
         self.recalled = place;
-        self.text = sanitize(&text);
+        self.text = sanitize(text);
         self.cursor = self.text.len();
     }
 
-    fn to_column(&mut self, column: usize) {
+    fn go_to_column(&mut self, column: usize) {
         let (start, end) = (self.line_start(), self.line_end());
         let mut at = start;
         while at < end && at - start < column {

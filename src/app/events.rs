@@ -53,7 +53,7 @@ impl App {
                 elapsed,
                 from_cache,
             } => self.experiment.finished(run, elapsed, from_cache),
-            Event::Failed(failure) => self.failed(failure),
+            Event::Failed(failure) => self.failed(&failure),
             Event::EngineDied(reason) => {
                 self.died(&reason);
                 true
@@ -189,7 +189,7 @@ impl App {
         true
     }
 
-    fn failed(&mut self, failure: Failure) -> bool {
+    fn failed(&mut self, failure: &Failure) -> bool {
         let newest_generation = self.compare.wanted().map(|r| r.run);
         match failure.stage {
             Stage::Generate if failure.run.is_some() && failure.run != newest_generation => {

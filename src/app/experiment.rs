@@ -172,7 +172,8 @@ impl Measurement {
         if !std::mem::take(&mut self.outdated) {
             return;
         }
-        self.curve = Curve::over(&self.key.multipliers, self.results.iter().flatten());
+        let measured: Vec<&InputResult> = self.results.iter().flatten().collect();
+        self.curve = Curve::over(&self.key.multipliers, &measured);
         let probes: Vec<f64> = self
             .results
             .iter()

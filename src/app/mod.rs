@@ -72,6 +72,10 @@ pub enum Engine {
 
 /// The whole state of the program's face.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, not one state in disguise"
+)]
 pub struct App {
     settings: Settings,
     keymap: Keymap,

@@ -34,7 +34,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
     let stale = c.style(Role::Stale);
     let running = c.app.experiment().is_running();
     let before = match ghost {
-        Some(g) if done == 0 => format!("  was block {}", g.key.block),
+        Some(g) if done == 0 => format!("  was b{}", g.key.block),
         _ if !running && total > 0 && done < total => "  stopped".to_owned(),
         _ => String::new(),
     };
@@ -295,7 +295,9 @@ fn plot_bars(
         label_axis(c, area, bars, column(0));
     }
     let muted = c.style(Role::Muted);
-    c.text(area.x, area.y, &most.to_string(), muted, 5);
+    if rows >= 3 {
+        c.text(area.x, area.y, &most.to_string(), muted, 5);
+    }
     let at = |value: f64| {
         let x = f64::from(left) + (value / bars.width - bars.first as f64) * f64::from(each);
         (x.max(0.0) as u16).clamp(area.x, area.right() - 1)
@@ -374,7 +376,7 @@ fn label_axis(c: &mut Canvas<'_>, area: Rect, bars: &Bars, zero: u16) {
 /// A number for an axis, as short as it can be read.
 pub(super) fn number(value: f64) -> String {
     match value.abs() {
-        a if a == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         a if a < 10.0 => format!("{value:+.2}"),
         a if a < 1000.0 => format!("{value:+.1}"),
         a if a < 1e6 => format!("{value:+.0}"),

@@ -16,7 +16,7 @@ pub(super) fn screen(c: &mut Canvas<'_>, area: Rect) {
         return;
     }
     let tabs = area.width < 60 || area.height < 16;
-    let status = if area.height >= 12 { 1 } else { 0 };
+    let status = u16::from(area.height >= 12);
     let [title, rest] = cut_top(area, 1);
     let [rest, footer] = cut_bottom(rest, 1);
     let [body, status] = cut_bottom(rest, status);
@@ -155,7 +155,7 @@ fn stacked(c: &mut Canvas<'_>, area: Rect) {
 
 /// One pane under a row of tabs; the sliders stay in reach on the last line.
 fn one_pane(c: &mut Canvas<'_>, area: Rect) {
-    let [tabs, rest] = cut_top(area, if area.height >= 4 { 1 } else { 0 });
+    let [tabs, rest] = cut_top(area, u16::from(area.height >= 4));
     if tabs.height > 0 {
         draw_tabs(c, tabs);
     }

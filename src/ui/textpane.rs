@@ -25,7 +25,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
     let compare = c.app.compare();
     let stale = compare.is_stale();
     let shown = compare.shown();
-    let room = usize::from(area.width).saturating_sub(pane.title().len() + 6);
+    let room = usize::from(area.width).saturating_sub(pane.title().len() + 8);
     let fact = match (lane, stale, shown) {
         (_, true, Some(g)) => (label(g, "was ", room), Role::Stale),
         (Lane::Steered, false, Some(g)) => (label(g, "", room), Role::Steered),

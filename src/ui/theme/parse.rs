@@ -152,23 +152,25 @@ fn read_color(name: &str, palette: &[&Table], depth: usize) -> Option<Color> {
     if name == "terminal" {
         return Some(Color::Reset);
     }
-    const NAMES: [(&str, Color); 16] = [
-        ("black", Color::Black),
-        ("red", Color::Red),
-        ("green", Color::Green),
-        ("yellow", Color::Yellow),
-        ("blue", Color::Blue),
-        ("magenta", Color::Magenta),
-        ("cyan", Color::Cyan),
-        ("gray", Color::Gray),
-        ("dark-gray", Color::DarkGray),
-        ("light-red", Color::LightRed),
-        ("light-green", Color::LightGreen),
-        ("light-yellow", Color::LightYellow),
-        ("light-blue", Color::LightBlue),
-        ("light-magenta", Color::LightMagenta),
-        ("light-cyan", Color::LightCyan),
-        ("white", Color::White),
-    ];
     NAMES.iter().find(|(n, _)| *n == name).map(|(_, c)| *c)
 }
+
+/// The terminal's own colours.
+const NAMES: [(&str, Color); 16] = [
+    ("black", Color::Black),
+    ("red", Color::Red),
+    ("green", Color::Green),
+    ("yellow", Color::Yellow),
+    ("blue", Color::Blue),
+    ("magenta", Color::Magenta),
+    ("cyan", Color::Cyan),
+    ("gray", Color::Gray),
+    ("dark-gray", Color::DarkGray),
+    ("light-red", Color::LightRed),
+    ("light-green", Color::LightGreen),
+    ("light-yellow", Color::LightYellow),
+    ("light-blue", Color::LightBlue),
+    ("light-magenta", Color::LightMagenta),
+    ("light-cyan", Color::LightCyan),
+    ("white", Color::White),
+];

@@ -8,7 +8,12 @@ use crate::app::world::World;
 
 fn panes(world: &World) -> Vec<(Area, Pane)> {
     let regions = world.app.regions().iter();
-    regions.filter_map(|(a, t)| match t { Target::Pane(p) => Some((*a, *p)), _ => None }).collect()
+    regions
+        .filter_map(|(a, t)| match t {
+            Target::Pane(p) => Some((*a, *p)),
+            _ => None,
+        })
+        .collect()
 }
 
 fn overlap(a: Area, b: Area) -> bool {
@@ -46,7 +51,16 @@ proptest! {
 
 #[test]
 fn the_focused_pane_is_on_screen_at_every_usual_size() {
-    for (columns, rows) in [(160, 50), (120, 40), (100, 30), (80, 24), (70, 24), (60, 16), (50, 14), (40, 10)] {
+    for (columns, rows) in [
+        (160, 50),
+        (120, 40),
+        (100, 30),
+        (80, 24),
+        (70, 24),
+        (60, 16),
+        (50, 14),
+        (40, 10),
+    ] {
         for steps in 0..7 {
             let mut world = World::ready();
             world.draw(columns, rows);
@@ -55,14 +69,25 @@ fn the_focused_pane_is_on_screen_at_every_usual_size() {
                 world.draw(columns, rows);
             }
             let focus = world.app.focus();
-            assert!(panes(&world).iter().any(|(_, p)| *p == focus), "{focus:?} at {columns}x{rows}");
+            assert!(
+                panes(&world).iter().any(|(_, p)| *p == focus),
+                "{focus:?} at {columns}x{rows}"
+            );
         }
     }
 }
 
 #[test]
 fn wide_screens_show_everything_at_once_and_small_ones_a_pane_with_tabs() {
-    let names = ["prompts", "unsteered", "steered", "layer", "coefficient", "steerability", "propensity"];
+    let names = [
+        "prompts",
+        "unsteered",
+        "steered",
+        "layer",
+        "coefficient",
+        "steerability",
+        "propensity",
+    ];
     let mut world = World::ready();
     let wide = world.screen(120, 40);
     assert!(names.iter().all(|n| wide.contains(n)), "{wide}");

@@ -28,7 +28,11 @@ fn snapshot(name: &str, state: impl Fn(Settings) -> World) {
     for (set, glyphs) in [("unicode", GlyphSet::Unicode), ("ascii", GlyphSet::Ascii)] {
         let mut all = String::new();
         for (columns, rows) in SIZES {
-            let mut world = state(Settings { glyphs, animation: false, ..settings() });
+            let mut world = state(Settings {
+                glyphs,
+                animation: false,
+                ..settings()
+            });
             // The second frame knows the sizes of the first.
             world.draw(columns, rows);
             let _ = writeln!(all, "{columns}x{rows}\n{}", world.screen(columns, rows));
@@ -49,7 +53,11 @@ fn before_anything_is_loaded() {
     snapshot("loading", |s| {
         let mut world = World::new(s);
         world.send(Msg::Worker(catalog()));
-        world.send(Msg::Worker(Event::Progress { stage: Stage::LoadModel, done: 3, total: 8 }));
+        world.send(Msg::Worker(Event::Progress {
+            stage: Stage::LoadModel,
+            done: 3,
+            total: 8,
+        }));
         world
     });
 }
@@ -58,7 +66,10 @@ fn before_anything_is_loaded() {
 fn with_a_model_and_nothing_else() {
     snapshot("empty", |s| {
         let mut world = World::new(s);
-        world.send(Msg::Worker(Event::Catalog { vectors: Vec::new(), datasets: Vec::new() }));
+        world.send(Msg::Worker(Event::Catalog {
+            vectors: Vec::new(),
+            datasets: Vec::new(),
+        }));
         world.send(Msg::Worker(Event::ModelLoaded(model())));
         world
     });
@@ -120,7 +131,9 @@ fn an_error_on_screen() {
 fn the_engine_died() {
     snapshot("engine_died", |s| {
         let mut world = ready(s);
-        world.send(Msg::Worker(Event::EngineDied("index out of bounds: the len is 6".to_owned())));
+        world.send(Msg::Worker(Event::EngineDied(
+            "index out of bounds: the len is 6".to_owned(),
+        )));
         world
     });
 }
@@ -192,13 +205,19 @@ fn styled(buffer: &Buffer) -> String {
         let mut x = 0;
         while x < buffer.area.width {
             let start = x;
-            let Some(style) = buffer.cell((x, y)).map(look) else { break };
+            let Some(style) = buffer.cell((x, y)).map(look) else {
+                break;
+            };
             while buffer.cell((x, y)).map(look) == Some(style) {
                 x += 1;
             }
             let plain = style == (Color::Reset, Color::Reset, Modifier::empty());
             if !plain {
-                let _ = writeln!(out, "{y}:{start}..{x} {} on {} {:?}", style.0, style.1, style.2);
+                let _ = writeln!(
+                    out,
+                    "{y}:{start}..{x} {} on {} {:?}",
+                    style.0, style.1, style.2
+                );
             }
         }
     }

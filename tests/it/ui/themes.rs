@@ -23,11 +23,27 @@ fn text_is_readable_in_every_theme_with_a_background_of_its_own() {
     let look = Look::new(Depth::True);
     for name in look.names() {
         let (theme, _) = look.load(&name);
-        let Some(bg @ Color::Rgb(..)) = theme.get(Role::Background).bg else { continue };
+        let Some(bg @ Color::Rgb(..)) = theme.get(Role::Background).bg else {
+            continue;
+        };
         let strong = [
-            Role::Text, Role::Accent, Role::Focus, Role::Title, Role::Added, Role::Removed, Role::Baseline,
-            Role::Steered, Role::Negative, Role::Positive, Role::Zero, Role::Warning, Role::Error, Role::Curve,
-            Role::Own, Role::Diverge, Role::Selection,
+            Role::Text,
+            Role::Accent,
+            Role::Focus,
+            Role::Title,
+            Role::Added,
+            Role::Removed,
+            Role::Baseline,
+            Role::Steered,
+            Role::Negative,
+            Role::Positive,
+            Role::Zero,
+            Role::Warning,
+            Role::Error,
+            Role::Curve,
+            Role::Own,
+            Role::Diverge,
+            Role::Selection,
         ];
         let weak = [Role::Muted, Role::Stale, Role::Border];
         for (roles, least) in [(strong.as_slice(), 4.5), (weak.as_slice(), 3.0)] {
@@ -51,7 +67,11 @@ fn light_and_dark_themes_say_so() {
         ("catppuccin-mocha", Variant::Dark),
         ("default", Variant::Dark),
     ] {
-        assert_eq!(Theme::shipped(name, Depth::True).variant(), variant, "{name}");
+        assert_eq!(
+            Theme::shipped(name, Depth::True).variant(),
+            variant,
+            "{name}"
+        );
     }
 }
 
@@ -62,14 +82,22 @@ fn mistakes_are_warnings_and_the_rest_of_the_file_holds() {
         "mine",
         "inherits = \"mono\"\nshade = 1\n[styles]\ntext = \"#102030\"\nmuted = \"nocolour\"\nwhat = \"red\"\nzero = 3\n",
     );
-    let said = |part: &str| assert!(warnings.iter().any(|w| w.contains(part)), "{part}: {warnings:?}");
+    let said = |part: &str| {
+        assert!(
+            warnings.iter().any(|w| w.contains(part)),
+            "{part}: {warnings:?}"
+        )
+    };
     said("unknown key 'shade'");
     said("unknown colour 'nocolour'");
     said("unknown style 'what'");
     said("'zero' takes a text");
     let (theme, _) = look.load("mine");
     assert_eq!(theme.get(Role::Text).fg, Some(Color::Rgb(0x10, 0x20, 0x30)));
-    assert_eq!(theme.get(Role::Selection), Theme::shipped("mono", Depth::True).get(Role::Selection));
+    assert_eq!(
+        theme.get(Role::Selection),
+        Theme::shipped("mono", Depth::True).get(Role::Selection)
+    );
 }
 
 #[test]
@@ -96,11 +124,18 @@ fn each_depth_shows_only_colours_it_has() {
     assert!(colours("catppuccin-mocha", Depth::True).iter().any(is_rgb));
     let indexed = colours("catppuccin-mocha", Depth::Indexed);
     assert!(indexed.iter().any(is_indexed) && !indexed.iter().any(is_rgb));
-    assert!(!indexed.iter().any(|c| matches!(c, Color::Indexed(0..16))), "the first 16 are the user's");
+    assert!(
+        !indexed.iter().any(|c| matches!(c, Color::Indexed(0..16))),
+        "the first 16 are the user's"
+    );
     let sixteen = colours("catppuccin-mocha", Depth::Ansi16);
     assert!(!sixteen.iter().any(|c| is_rgb(c) || is_indexed(c)));
     assert!(sixteen.iter().any(|c| *c != Color::Reset));
-    assert!(colours("catppuccin-mocha", Depth::None).iter().all(|c| *c == Color::Reset));
+    assert!(
+        colours("catppuccin-mocha", Depth::None)
+            .iter()
+            .all(|c| *c == Color::Reset)
+    );
 }
 
 #[test]
@@ -114,7 +149,10 @@ fn without_colour_every_name_gives_mono() {
 fn without_colour_focus_sign_and_differences_can_still_be_told() {
     let mono = Theme::shipped("mono", Depth::None);
     for glyphs in [GlyphSet::Unicode, GlyphSet::Ascii] {
-        let mut world = World::new(steerscope::app::Settings { glyphs, ..settings() });
+        let mut world = World::new(steerscope::app::Settings {
+            glyphs,
+            ..settings()
+        });
         world.load();
         world.settle();
         let before = plain(&world.draw_with(120, 40, &mono));
@@ -125,11 +163,20 @@ fn without_colour_focus_sign_and_differences_can_still_be_told() {
             GlyphSet::Unicode => ("▒▒▒", "███"),
             GlyphSet::Ascii => ("xxx", "###"),
         };
-        assert!(before.contains(negative) && before.contains(positive), "bars have two patterns");
-        assert!(before.contains("-0.19") && before.contains("+0.91"), "slopes carry their sign");
+        assert!(
+            before.contains(negative) && before.contains(positive),
+            "bars have two patterns"
+        );
+        assert!(
+            before.contains("-0.19") && before.contains("+0.91"),
+            "slopes carry their sign"
+        );
     }
     let mut world = World::ready();
     let buffer = world.draw_with(120, 40, &mono);
-    let underlined = buffer.content().iter().filter(|c| c.modifier.contains(Modifier::UNDERLINED));
+    let underlined = buffer
+        .content()
+        .iter()
+        .filter(|c| c.modifier.contains(Modifier::UNDERLINED));
     assert!(underlined.count() > 20, "differing words are underlined");
 }
