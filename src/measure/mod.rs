@@ -1,1 +1,39 @@
-//! Per-input measurements.
+//! Measuring how each input responds: propensity over a grid of multipliers and its slope.
+//!
+//! The prompt is computed once ([`PromptCache`]); an intervention at the output of block b leaves
+//! everything before its first masked position and everything up to block b untouched, so that
+//! only the blocks above the site run again, for the masked positions, all multipliers in one batch.
+
+mod cache;
+mod error;
+mod kept;
+mod naive;
+mod prepare;
+mod result;
+
+pub use cache::{CacheOptions, PromptCache, Site};
+pub use error::MeasureError;
+pub use kept::{KeptResults, SiteKey};
+pub use naive::naive_propensity;
+pub use prepare::{PreparedInput, PreparedSet};
+pub use result::{
+    DatasetIdentity, InputMeasurement, Measurement, ModelIdentity, Protocol, SCHEMA_VERSION,
+    VectorIdentity,
+};
+
+/// Checks a grid of multipliers: at least three distinct finite values.
+pub fn check_multipliers(multipliers: &[f32]) -> Result<(), MeasureError> {
+    if let Some(bad) = multipliers.iter().find(|m| !m.is_finite()) {
+        return Err(MeasureError::Multiplier { value: *bad });
+    }
+    let mut sorted: Vec<f32> = multipliers.iter().map(|m| m + 0.0).collect();
+    sorted.sort_by(f32::total_cmp);
+    sorted.dedup();
+    if sorted.len() < 3 {
+        Err(MeasureError::Grid {
+            distinct: sorted.len(),
+        })
+    } else {
+        Ok(())
+    }
+}

@@ -1,1 +1,33 @@
-//! Contrastive pairs, vectors, operators, file formats.
+//! Steering: data sets, contrastive pairs, vectors and their files, the operator that applies them.
+
+mod card;
+pub mod dataset;
+mod error;
+mod extract;
+pub mod format;
+mod locate;
+mod norms;
+mod operator;
+mod pair;
+mod vector;
+
+pub use card::Card;
+pub use error::{ExtractError, VectorError};
+pub use extract::{MeanDifference, extract_mean};
+pub use locate::{Located, Rejection, Rejections, locate};
+pub use norms::residual_norms;
+pub use operator::{AddHook, LaneSteering, add_scaled};
+pub use pair::{ContrastivePair, PairSet, PositionRead, ReadText};
+pub use vector::{FitWarning, SteeringVector, meta};
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes
+        .iter()
+        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}

@@ -1,0 +1,87 @@
+//! Why a measurement was refused or failed.
+
+use crate::engine::EngineError;
+use crate::steering::VectorError;
+use crate::units::BlockIndex;
+
+/// Refusal or failure of a measurement.
+#[derive(Debug, thiserror::Error)]
+pub enum MeasureError {
+    /// No row has a prompt with two answers that the tokenizer tells apart.
+    #[error("no input of '{dataset}' can be measured with this model: {why}")]
+    NoInputs {
+        /// Data set.
+        dataset: String,
+        /// Counted reasons.
+        why: String,
+    },
+    /// Too few multipliers for a slope that says anything.
+    #[error(
+        "the multiplier grid has {distinct} distinct values; give at least three, such as -1,0,1"
+    )]
+    Grid {
+        /// Distinct values.
+        distinct: usize,
+    },
+    /// NaN or infinity.
+    #[error("'{value}' is no multiplier; give finite numbers")]
+    Multiplier {
+        /// The value.
+        value: f32,
+    },
+    /// A block the model does not have.
+    #[error("there is no block {block}; the model has blocks 0 to {last}")]
+    Block {
+        /// Block asked for.
+        block: BlockIndex,
+        /// Last block.
+        last: usize,
+    },
+    /// A direction of another width than the model's.
+    #[error("the direction has {got} values, the model {expected}; it was made for another model")]
+    Width {
+        /// Values of the direction.
+        got: usize,
+        /// Residual width.
+        expected: usize,
+    },
+    /// Inputs outside the prepared set.
+    #[error(
+        "inputs {start} to {end} were asked of a set of {n}; this is a defect in steerscope, please report it"
+    )]
+    Range {
+        /// First input.
+        start: usize,
+        /// End, exclusive.
+        end: usize,
+        /// Inputs in all.
+        n: usize,
+    },
+    /// The vector does not serve.
+    #[error(transparent)]
+    Vector(#[from] VectorError),
+    /// The engine failed or was cancelled.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl MeasureError {
+    /// Stable kebab-case id.
+    pub fn id(&self) -> &'static str {
+        match self {
+            Self::NoInputs { .. } => "no-inputs",
+            Self::Grid { .. } => "multiplier-grid",
+            Self::Multiplier { .. } => "multiplier-value",
+            Self::Block { .. } => "layer-range",
+            Self::Width { .. } => "hidden-size",
+            Self::Range { .. } => "input-range",
+            Self::Vector(error) => error.id(),
+            Self::Engine(error) => error.id(),
+        }
+    }
+
+    /// Stopped by a newer request rather than failed.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Engine(error) if error.is_cancelled())
+    }
+}

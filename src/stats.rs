@@ -1,1 +1,0 @@
-//! Statistics: slope, quantiles, intervals, bins.

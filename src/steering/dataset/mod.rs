@@ -1,0 +1,153 @@
+//! Contrastive data sets: one reader per format, one record for all.
+//!
+//! A file is recognised by its content, never by its name. Public evaluation sets are converted
+//! on load exactly as the authors' code does; what had to be dropped is counted and said.
+
+mod caa;
+mod canonical;
+mod convert;
+mod deduplicate;
+mod error;
+mod example;
+mod mwe;
+mod own_jsonl;
+mod own_toml;
+mod reader;
+mod sniff;
+mod steering_bench;
+mod warning;
+
+use std::path::Path;
+
+pub use canonical::to_own_jsonl;
+pub use convert::steering_bench_json;
+pub use error::{DatasetError, Field};
+pub use example::{Content, Example, Joining};
+pub use sniff::{DatasetFormat, sniff};
+pub use warning::DatasetWarning;
+
+/// Largest file that is read, in bytes.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// How a file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// Drop repeated prompts (see [`DatasetWarning::Duplicates`]). Off reproduces published
+    /// splits, in which duplicates leak between the parts.
+    pub deduplicate: bool,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self { deduplicate: true }
+    }
+}
+
+/// A data set ready for tokenisation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    /// File stem, or the name given to [`Dataset::from_bytes`].
+    pub name: String,
+    /// What the file was recognised as.
+    pub format: DatasetFormat,
+    /// Usable rows in file order.
+    pub examples: Vec<Example>,
+    /// Counted remarks on rows that were dropped or look wrong.
+    pub warnings: Vec<DatasetWarning>,
+    /// SHA-256 of the canonical rows, hex: equal for two files with the same texts, whatever
+    /// their formats.
+    pub id: String,
+}
+
+impl Dataset {
+    /// Reads a file with the default options.
+    pub fn load(path: &Path) -> Result<Self, DatasetError> {
+        Self::load_with(path, LoadOptions::default())
+    }
+
+    /// Reads a file.
+    pub fn load_with(path: &Path, options: LoadOptions) -> Result<Self, DatasetError> {
+        let file = path.display().to_string();
+        let unreadable = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::NotFound => DatasetError::Missing { file: file.clone() },
+            _ => DatasetError::Unreadable {
+                file: file.clone(),
+                reason: error.to_string(),
+            },
+        };
+        let size = std::fs::metadata(path).map_err(unreadable)?.len();
+        if size > MAX_BYTES {
+            return Err(DatasetError::TooLarge {
+                file,
+                bytes: size,
+                limit: MAX_BYTES,
+            });
+        }
+        let bytes = std::fs::read(path).map_err(unreadable)?;
+        let name = path
+            .file_stem()
+            .map_or_else(|| file.clone(), |s| s.to_string_lossy().into_owned());
+        Self::parse(&name, &file, &bytes, options)
+    }
+
+    /// Reads a data set held in memory; `name` stands for the file in messages.
+    pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, DatasetError> {
+        Self::parse(name, name, bytes, LoadOptions::default())
+    }
+
+    /// Reads a data set held in memory; `file` names it in messages.
+    pub fn parse(
+        name: &str,
+        file: &str,
+        bytes: &[u8],
+        options: LoadOptions,
+    ) -> Result<Self, DatasetError> {
+        let text = reader::text(file, bytes)?;
+        let format = sniff(file, text)?;
+        let mut rows = match format {
+            DatasetFormat::MwePersona | DatasetFormat::MweXrisk => mwe::read(file, text, format)?,
+            DatasetFormat::Caa => caa::read(file, text)?,
+            DatasetFormat::SteeringBench => steering_bench::read(file, text)?,
+            DatasetFormat::OwnJsonl => own_jsonl::read(file, text)?,
+            DatasetFormat::OwnToml => own_toml::read(file, text)?,
+        };
+        let read = rows.examples.len() + rows.skipped();
+        if options.deduplicate {
+            deduplicate::deduplicate(&mut rows);
+        }
+        if rows.examples.is_empty() {
+            let warnings = rows
+                .warnings
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>();
+            return Err(match read {
+                0 => DatasetError::Empty {
+                    file: file.to_owned(),
+                },
+                _ => DatasetError::NothingUsable {
+                    file: file.to_owned(),
+                    rows: read,
+                    why: warnings.join("; "),
+                },
+            });
+        }
+        rows.remark_on_joints();
+        let id = canonical::hash(&rows.examples);
+        let reader::Rows { examples, warnings } = rows;
+        Ok(Self {
+            name: name.to_owned(),
+            format,
+            examples,
+            warnings,
+            id,
+        })
+    }
+
+    /// Rows with one prompt and two answers: the ones whose propensity can be measured.
+    pub fn measurable(&self) -> impl Iterator<Item = &Example> {
+        self.examples
+            .iter()
+            .filter(|e| matches!(e.content, Content::Answers { .. }))
+    }
+}

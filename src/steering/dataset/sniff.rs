@@ -1,0 +1,149 @@
+//! Recognising a data set by its content.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use super::error::DatasetError;
+use super::reader;
+
+/// Known data-set formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DatasetFormat {
+    /// Model-written evaluations, persona part: JSONL of Yes/No questions (Perez et al.
+    /// 2212.09251), converted to lettered options.
+    MwePersona,
+    /// Model-written evaluations with lettered options (advanced AI risk): JSONL.
+    MweXrisk,
+    /// Contrastive activation addition (Panickssery et al. 2312.06681): JSON list.
+    Caa,
+    /// steering-bench, already converted: JSON list of positive and negative objects.
+    SteeringBench,
+    /// Own rows as JSON lines, or as one JSON list.
+    OwnJsonl,
+    /// Own rows as TOML tables `[[rows]]`.
+    OwnToml,
+}
+
+impl DatasetFormat {
+    /// Stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MwePersona => "MWE persona",
+            Self::MweXrisk => "MWE lettered",
+            Self::Caa => "CAA",
+            Self::SteeringBench => "steering-bench",
+            Self::OwnJsonl => "steerscope JSONL",
+            Self::OwnToml => "steerscope TOML",
+        }
+    }
+}
+
+impl fmt::Display for DatasetFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Recognises the format of a file's text (byte-order mark removed) from its first row.
+pub fn sniff(file: &str, text: &str) -> Result<DatasetFormat, DatasetError> {
+    let start = text.trim_start();
+    if start.is_empty() {
+        return Err(DatasetError::Empty {
+            file: file.to_owned(),
+        });
+    }
+    if looks_like_toml(start) {
+        return Ok(DatasetFormat::OwnToml);
+    }
+    let list = start.starts_with('[');
+    let first = if list {
+        first_of_list(file, text)?
+    } else {
+        first_line(file, text)?
+    };
+    of_row(&first, list).ok_or_else(|| {
+        let names: Vec<&str> = first.keys().map(String::as_str).take(6).collect();
+        let found = match names.is_empty() {
+            true => "its first row has no fields".to_owned(),
+            false => format!("its first row has the fields {}", names.join(", ")),
+        };
+        DatasetError::UnknownFormat {
+            file: file.to_owned(),
+            found,
+        }
+    })
+}
+
+/// A `[table]`, `[[table]]`, `key = …` or `# comment`; none of them can begin a JSON document of
+/// objects.
+fn looks_like_toml(start: &str) -> bool {
+    match start.strip_prefix("[[").or_else(|| start.strip_prefix('[')) {
+        Some(inner) => inner
+            .trim_start()
+            .starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'),
+        None => {
+            let line = start.lines().next().unwrap_or_default();
+            let key = line.split('=').next().unwrap_or_default().trim();
+            start.starts_with('#')
+                || (line.contains('=')
+                    && !key.is_empty()
+                    && key
+                        .chars()
+                        .all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c)))
+        }
+    }
+}
+
+fn first_line(file: &str, text: &str) -> Result<Map<String, Value>, DatasetError> {
+    let lines = || {
+        text.lines()
+            .enumerate()
+            .filter(|(_, l)| !l.trim().is_empty())
+    };
+    let Some((number, line)) = lines().next() else {
+        return Err(DatasetError::Empty {
+            file: file.to_owned(),
+        });
+    };
+    if !line.trim_start().starts_with('{') {
+        let shown: String = line.trim().chars().take(40).collect();
+        let found = format!("it starts with '{}'", shown.escape_debug());
+        return Err(DatasetError::UnknownFormat {
+            file: file.to_owned(),
+            found,
+        });
+    }
+    serde_json::from_str(line).map_err(|error| reader::syntax(file, number + 1, &error))
+}
+
+fn first_of_list(file: &str, text: &str) -> Result<Map<String, Value>, DatasetError> {
+    let mut rows = reader::json_list(file, text)?;
+    if rows.is_empty() {
+        return Err(DatasetError::Empty {
+            file: file.to_owned(),
+        });
+    }
+    Ok(rows.swap_remove(0).object)
+}
+
+fn of_row(row: &Map<String, Value>, list: bool) -> Option<DatasetFormat> {
+    if row.get("positive").is_some_and(Value::is_object) {
+        return Some(DatasetFormat::SteeringBench);
+    }
+    if row.contains_key("question") {
+        let answer = row
+            .get("answer_matching_behavior")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let yes_no = matches!(answer.trim(), "Yes" | "No");
+        return match (row.contains_key("statement") || yes_no, list) {
+            (true, _) => Some(DatasetFormat::MwePersona),
+            (false, true) => Some(DatasetFormat::Caa),
+            // Also for a damaged first row: the reader then names the field.
+            (false, false) => Some(DatasetFormat::MweXrisk),
+        };
+    }
+    (row.contains_key("positive") || row.contains_key("negative"))
+        .then_some(DatasetFormat::OwnJsonl)
+}

@@ -1,0 +1,286 @@
+//! Refusals of vector files and of extraction.
+
+use crate::engine::EngineError;
+use crate::units::BlockIndex;
+
+/// Why a steering vector was refused. Every message says what is wrong, where, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VectorError {
+    /// No such file.
+    #[error("there is no vector file '{file}'; check the path")]
+    Missing {
+        /// File.
+        file: String,
+    },
+    /// Cannot be read or written.
+    #[error("'{file}' cannot be used ({reason}); check that it is a file and its permissions")]
+    Unreadable {
+        /// File.
+        file: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// Beyond the size limit.
+    #[error(
+        "'{file}' has {bytes} bytes, more than any vector file needs (limit {limit}); check that it is a vector"
+    )]
+    TooLarge {
+        /// File.
+        file: String,
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// No known vector format.
+    #[error(
+        "no known vector format in '{file}' ({found}); give a safetensors file with tensors \
+         'blocks.{{b}}.hook_resid_post', as 'steerscope extract' writes"
+    )]
+    FormatUnknown {
+        /// File.
+        file: String,
+        /// What was found instead.
+        found: String,
+    },
+    /// Data shorter than declared.
+    #[error("'{file}' ends after {got} of {expected} bytes; download or copy it again")]
+    Truncated {
+        /// File.
+        file: String,
+        /// Bytes declared.
+        expected: u64,
+        /// Bytes present.
+        got: u64,
+    },
+    /// A header that contradicts itself.
+    #[error("'{file}' is not a valid safetensors file ({reason}); export it again")]
+    Damaged {
+        /// File.
+        file: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A site other than the residual stream after a block.
+    #[error(
+        "'{file}' holds '{key}', a vector for another site; supported is the residual stream after a block (hook_resid_post)"
+    )]
+    SiteUnsupported {
+        /// File.
+        file: String,
+        /// Tensor name.
+        key: String,
+    },
+    /// Several directions at one block.
+    #[error(
+        "'{file}' holds '{key}', a further direction of a basis; supported is one direction per block"
+    )]
+    RankUnsupported {
+        /// File.
+        file: String,
+        /// Tensor name.
+        key: String,
+    },
+    /// An operator other than add.
+    #[error(
+        "'{file}' is made for the operator '{operator}'; only 'add' can be applied, refused rather than approximated"
+    )]
+    OperatorUnsupported {
+        /// File.
+        file: String,
+        /// Operator.
+        operator: String,
+    },
+    /// Not one row of numbers.
+    #[error(
+        "tensor '{key}' of '{file}' has shape {shape:?}; a direction is one row of hidden-size values, save it as [d]"
+    )]
+    Shape {
+        /// File.
+        file: String,
+        /// Tensor name.
+        key: String,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// Not a floating-point tensor.
+    #[error("tensor '{key}' of '{file}' has number type {dtype}; save it as F32")]
+    DType {
+        /// File.
+        file: String,
+        /// Tensor name.
+        key: String,
+        /// Type name.
+        dtype: String,
+    },
+    /// Directions of different width in one file.
+    #[error(
+        "'{file}' mixes directions of {a} and {b} values; all blocks of one model have the same width"
+    )]
+    MixedWidths {
+        /// File.
+        file: String,
+        /// One width.
+        a: usize,
+        /// Another.
+        b: usize,
+    },
+    /// NaN or infinity.
+    #[error(
+        "block {block} of '{file}' holds {count} values that are not finite; extract the vector again"
+    )]
+    NonFinite {
+        /// File.
+        file: String,
+        /// Block.
+        block: BlockIndex,
+        /// How many.
+        count: usize,
+    },
+    /// All zeros.
+    #[error(
+        "block {block} of '{file}' is all zero and cannot steer; extract the vector again or drop the block"
+    )]
+    ZeroVector {
+        /// File.
+        file: String,
+        /// Block.
+        block: BlockIndex,
+    },
+    /// The declared hash is not that of the data.
+    #[error(
+        "'{key}' does not match the data of '{file}'; the file was changed or damaged, get it again"
+    )]
+    HashMismatch {
+        /// File.
+        file: String,
+        /// Metadata key.
+        key: String,
+    },
+    /// Another width than the model's.
+    #[error(
+        "vector '{name}' has {got} values, '{model}' has {expected}; it was made for another model"
+    )]
+    HiddenSize {
+        /// Vector.
+        name: String,
+        /// Its width.
+        got: usize,
+        /// Model.
+        model: String,
+        /// Its width.
+        expected: usize,
+    },
+    /// Blocks the model does not have.
+    #[error(
+        "vector '{name}' holds block {block}; '{model}' has blocks 0 to {last}; it was made for another model"
+    )]
+    LayerRange {
+        /// Vector.
+        name: String,
+        /// Block.
+        block: BlockIndex,
+        /// Model.
+        model: String,
+        /// Last block.
+        last: usize,
+    },
+    /// No direction at the asked block.
+    #[error("vector '{name}' has no direction at block {block}; it has {available}")]
+    LayerMissing {
+        /// Vector.
+        name: String,
+        /// Block.
+        block: BlockIndex,
+        /// Blocks it has.
+        available: String,
+    },
+    /// A card that is not valid TOML.
+    #[error("card '{file}' line {line} is not valid: {reason}; correct that line")]
+    Card {
+        /// File.
+        file: String,
+        /// Line, 1-based.
+        line: usize,
+        /// The parser's words.
+        reason: String,
+    },
+}
+
+impl VectorError {
+    /// Stable kebab-case id.
+    pub fn id(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "vector-missing",
+            Self::Unreadable { .. } => "vector-unreadable",
+            Self::TooLarge { .. } => "too-large",
+            Self::FormatUnknown { .. } => "format-unknown",
+            Self::Truncated { .. } => "truncated",
+            Self::Damaged { .. } => "safetensors-invalid",
+            Self::SiteUnsupported { .. } => "site-unsupported",
+            Self::RankUnsupported { .. } => "rank-unsupported",
+            Self::OperatorUnsupported { .. } => "operator-unsupported",
+            Self::Shape { .. } => "vector-shape",
+            Self::DType { .. } => "vector-dtype",
+            Self::MixedWidths { .. } => "vector-widths",
+            Self::NonFinite { .. } => "non-finite",
+            Self::ZeroVector { .. } => "zero-vector",
+            Self::HashMismatch { .. } => "hash-mismatch",
+            Self::HiddenSize { .. } => "hidden-size",
+            Self::LayerRange { .. } => "layer-range",
+            Self::LayerMissing { .. } => "layer-missing",
+            Self::Card { .. } => "card-invalid",
+        }
+    }
+}
+
+/// Why no vector could be extracted.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtractError {
+    /// Every row was left out.
+    #[error("no row of '{dataset}' gives a contrastive pair for this model: {why}")]
+    NoPairs {
+        /// Data set.
+        dataset: String,
+        /// Counted reasons.
+        why: String,
+    },
+    /// Prompt rows and text rows in one set.
+    #[error(
+        "'{dataset}' mixes rows with a prompt ({answers}) and rows of whole texts ({texts}), which are read at \
+         different positions; put them into two files"
+    )]
+    MixedPositions {
+        /// Data set.
+        dataset: String,
+        /// Rows with a prompt.
+        answers: usize,
+        /// Rows without.
+        texts: usize,
+    },
+    /// The mean difference cannot be a direction.
+    #[error(
+        "the mean difference is no direction ({0}); use pairs whose texts differ at the position read"
+    )]
+    NoDirection(VectorError),
+    /// The engine failed or was cancelled.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl ExtractError {
+    /// Stable kebab-case id.
+    pub fn id(&self) -> &'static str {
+        match self {
+            Self::NoPairs { .. } => "no-pairs",
+            Self::MixedPositions { .. } => "mixed-positions",
+            Self::NoDirection(error) => error.id(),
+            Self::Engine(error) => error.id(),
+        }
+    }
+
+    /// Stopped by a newer request rather than failed.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Engine(error) if error.is_cancelled())
+    }
+}

@@ -1,0 +1,213 @@
+//! Mean-difference extraction at every block in one pass over the pairs.
+
+use std::collections::BTreeMap;
+
+use super::error::ExtractError;
+use super::pair::{ContrastivePair, PairSet};
+use super::vector::{SteeringVector, meta};
+use crate::engine::{Cancel, EngineError, Hook, Keep, KvCache, Model, NoHook, Part, Place};
+use crate::units::BlockIndex;
+
+/// Tokens per forward pass; large enough for the matrix products, small enough that progress and
+/// cancellation stay smooth.
+const BATCH_TOKENS: usize = 1024;
+
+/// Running sums of differences, one row of width d per block, in f64.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeanDifference {
+    sums: Vec<Vec<f64>>,
+    counts: Vec<usize>,
+}
+
+impl MeanDifference {
+    /// Nothing added yet.
+    pub fn new(n_blocks: usize, width: usize) -> Self {
+        Self {
+            sums: vec![vec![0.0; width]; n_blocks],
+            counts: vec![0; n_blocks],
+        }
+    }
+
+    /// Adds one pair's activations at a block, each of width d. Exchanging the two negates the
+    /// result exactly.
+    pub fn add(&mut self, block: BlockIndex, positive: &[f32], negative: &[f32]) {
+        if let (Some(sum), Some(count)) = (self.sums.get_mut(block.0), self.counts.get_mut(block.0))
+        {
+            for ((sum, p), n) in sum.iter_mut().zip(positive).zip(negative) {
+                *sum += f64::from(*p) - f64::from(*n);
+            }
+            *count += 1;
+        }
+    }
+
+    /// v = (1/n) Σ (a⁺ − a⁻) at every block: the `mean` extractor of Tan et al. (2407.12404) and
+    /// of CAA (Panickssery et al. 2312.06681), raw norm kept.
+    pub fn directions(&self) -> BTreeMap<usize, Vec<f32>> {
+        let mean = |(block, (sum, count)): (usize, (&Vec<f64>, &usize))| {
+            (*count > 0).then(|| {
+                (
+                    block,
+                    sum.iter().map(|x| (x / *count as f64) as f32).collect(),
+                )
+            })
+        };
+        self.sums
+            .iter()
+            .zip(&self.counts)
+            .enumerate()
+            .filter_map(mean)
+            .collect()
+    }
+}
+
+/// Extracts the mean difference of activations at every block output.
+///
+/// `name` becomes the vector's name, `model_id` the display name of the model in its metadata.
+/// `progress` is told pairs done and pairs in all.
+pub fn extract_mean(
+    model: &Model,
+    name: &str,
+    model_id: &str,
+    pairs: &PairSet,
+    progress: &mut dyn FnMut(usize, usize),
+    cancel: &Cancel,
+) -> Result<SteeringVector, ExtractError> {
+    let mut mean = MeanDifference::new(model.n_blocks(), model.hidden_size());
+    let total = pairs.pairs.len();
+    let mut done = 0;
+    progress(done, total);
+    while let Some(rest) = pairs.pairs.get(done..).filter(|rest| !rest.is_empty()) {
+        let batch = &rest[..batch_len(rest)];
+        add_batch(model, batch, &mut mean, cancel)?;
+        done += batch.len();
+        progress(done, total);
+    }
+    let directions = mean.directions();
+    let metadata = metadata(model, model_id, pairs, &directions);
+    SteeringVector::new(name, directions, metadata).map_err(ExtractError::NoDirection)
+}
+
+/// Number of leading pairs that fill one pass.
+fn batch_len(pairs: &[ContrastivePair]) -> usize {
+    let mut tokens = 0;
+    let fits = |pair: &&ContrastivePair| {
+        tokens += pair.positive.ids.len() + pair.negative.ids.len() - pair.shared_prefix();
+        tokens <= BATCH_TOKENS
+    };
+    pairs.iter().take_while(fits).count().max(1)
+}
+
+fn add_batch(
+    model: &Model,
+    pairs: &[ContrastivePair],
+    mean: &mut MeanDifference,
+    cancel: &Cancel,
+) -> Result<(), EngineError> {
+    // Sequences 2i and 2i + 1 are the texts of pair i; what they share is computed once.
+    let mut cache = KvCache::new(model, 2 * pairs.len());
+    let shared: Vec<usize> = pairs.iter().map(ContrastivePair::shared_prefix).collect();
+    let prefixes: Vec<Part<'_>> = (pairs.iter().zip(&shared).enumerate())
+        .filter(|(_, (_, shared))| **shared > 0)
+        .map(|(i, (pair, shared))| Part {
+            sequence: 2 * i,
+            ids: &pair.positive.ids[..*shared],
+        })
+        .collect();
+    model.extend(&mut cache, &prefixes, Keep::Nothing, &mut NoHook, cancel)?;
+    let mut parts = Vec::with_capacity(2 * pairs.len());
+    for (i, (pair, shared)) in pairs.iter().zip(&shared).enumerate() {
+        cache.clone_sequence(2 * i, 2 * i + 1)?;
+        parts.push(Part {
+            sequence: 2 * i,
+            ids: &pair.positive.ids[*shared..],
+        });
+        parts.push(Part {
+            sequence: 2 * i + 1,
+            ids: &pair.negative.ids[*shared..],
+        });
+    }
+    let last: Vec<usize> = pairs
+        .iter()
+        .flat_map(|p| [p.positive.position(), p.negative.position()])
+        .collect();
+    let width = model.hidden_size();
+    let mut reader = LastRows {
+        last,
+        width,
+        rows: vec![Vec::new(); model.n_blocks()],
+    };
+    model.extend(&mut cache, &parts, Keep::Nothing, &mut reader, cancel)?;
+    for (block, rows) in reader.rows.iter().enumerate() {
+        for pair in rows.chunks_exact(2 * width) {
+            let (positive, negative) = pair.split_at(width);
+            mean.add(BlockIndex(block), positive, negative);
+        }
+    }
+    Ok(())
+}
+
+/// Copies the rows at the positions read, per block in the order of sequences.
+struct LastRows {
+    last: Vec<usize>,
+    width: usize,
+    rows: Vec<Vec<f32>>,
+}
+
+impl Hook for LastRows {
+    fn wants(&self, _: BlockIndex) -> bool {
+        true
+    }
+
+    fn visit(&mut self, block: BlockIndex, places: &[Place], rows: &mut [f32], width: usize) {
+        let Some(kept) = self.rows.get_mut(block.0) else {
+            return;
+        };
+        kept.resize(self.last.len() * self.width, 0.0);
+        for (place, row) in places.iter().zip(rows.chunks_exact(width)) {
+            if self.last.get(place.sequence) == Some(&place.position) {
+                kept[place.sequence * width..][..width].copy_from_slice(row);
+            }
+        }
+    }
+
+    fn first_edit(&self, _: usize) -> usize {
+        usize::MAX
+    }
+}
+
+fn metadata(
+    model: &Model,
+    model_id: &str,
+    pairs: &PairSet,
+    directions: &BTreeMap<usize, Vec<f32>>,
+) -> BTreeMap<String, String> {
+    let norm = |v: &Vec<f32>| v.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+    let norms: Vec<String> = directions
+        .iter()
+        .map(|(b, v)| format!("\"{b}\":{:.6}", norm(v)))
+        .collect();
+    let n = pairs.pairs.len().to_string();
+    let entries = [
+        (meta::METHOD, "mean".to_owned()),
+        (meta::OPERATOR, "add".to_owned()),
+        (meta::UNIT, "raw_difference".to_owned()),
+        (
+            meta::SIGN_CONVENTION,
+            "a positive multiplier moves toward the positive texts".to_owned(),
+        ),
+        (meta::MODEL_ID, model_id.to_owned()),
+        (meta::MODEL_REVISION, model.hash().to_owned()),
+        (meta::N_LAYERS, model.n_blocks().to_string()),
+        (meta::HIDDEN_SIZE, model.hidden_size().to_string()),
+        (meta::POSITIONS_READ, pairs.read.name().to_owned()),
+        (meta::N_POS, n.clone()),
+        (meta::N_NEG, n),
+        (meta::DATASET_SHA256, pairs.dataset_id.clone()),
+        (meta::VECTOR_NORM, format!("{{{}}}", norms.join(","))),
+        (
+            "created_by",
+            concat!("steerscope ", env!("CARGO_PKG_VERSION")).to_owned(),
+        ),
+    ];
+    entries.map(|(key, value)| (key.to_owned(), value)).into()
+}

@@ -1,0 +1,332 @@
+//! A steering vector: one raw direction per block, and where it came from.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::error::VectorError;
+use super::{format, hex};
+use crate::units::BlockIndex;
+
+/// Metadata keys of the native format; all values are text.
+pub mod meta {
+    /// Display name.
+    pub const NAME: &str = "name";
+    /// What the vector does, one sentence.
+    pub const DESCRIPTION: &str = "description";
+    /// What a positive multiplier does.
+    pub const SIGN_CONVENTION: &str = "sign_convention";
+    /// Model it was measured on, as shown to people.
+    pub const MODEL_ID: &str = "model_id";
+    /// SHA-256 of that model's weights.
+    pub const MODEL_REVISION: &str = "model_revision";
+    /// Number of blocks of that model.
+    pub const N_LAYERS: &str = "n_layers";
+    /// Residual width d.
+    pub const HIDDEN_SIZE: &str = "hidden_size";
+    /// Extraction method, e.g. `mean`.
+    pub const METHOD: &str = "method";
+    /// How it is applied: `add`.
+    pub const OPERATOR: &str = "operator";
+    /// What multiplier 1 means: `raw_difference`, `unit_norm`.
+    pub const UNIT: &str = "unit";
+    /// Block to start from.
+    pub const RECOMMENDED_LAYER: &str = "recommended_layer";
+    /// Multiplier to start from.
+    pub const RECOMMENDED_MULTIPLIER: &str = "recommended_multiplier";
+    /// Token that was read: `answer` (first differing token) or `last`.
+    pub const POSITIONS_READ: &str = "positions_read";
+    /// Positive texts.
+    pub const N_POS: &str = "n_pos";
+    /// Negative texts.
+    pub const N_NEG: &str = "n_neg";
+    /// Canonical hash of the data set.
+    pub const DATASET_SHA256: &str = "dataset_sha256";
+    /// Euclidean norm per block, JSON map.
+    pub const VECTOR_NORM: &str = "vector_norm";
+    /// SHA-256 over the tensor bytes in block order.
+    pub const SHA256: &str = "sha256";
+}
+
+/// Directions at the outputs of decoder blocks, exactly as measured: never rescaled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SteeringVector {
+    /// Display name.
+    pub name: String,
+    /// Block index b → direction of width d, raw norm kept.
+    pub directions: BTreeMap<usize, Vec<f32>>,
+    /// Provenance, keys of [`meta`] and any others the file holds.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Something to know about a vector that fits a model in shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FitWarning {
+    /// Same width, other weights.
+    OtherModel {
+        /// Model it was made on.
+        made_on: String,
+        /// Model that runs.
+        running: String,
+    },
+    /// Blocks of the model without a direction.
+    MissingBlocks {
+        /// How many.
+        count: usize,
+        /// Blocks of the model.
+        of: usize,
+    },
+}
+
+impl std::fmt::Display for FitWarning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::OtherModel { made_on, running } => {
+                write!(
+                    f,
+                    "made on '{made_on}', running '{running}': same shape, other space"
+                )
+            }
+            Self::MissingBlocks { count, of } => {
+                write!(f, "no direction at {count} of {of} blocks")
+            }
+        }
+    }
+}
+
+impl SteeringVector {
+    /// A vector made in memory; checks that it has directions, all of one width, finite and not
+    /// all zero.
+    pub fn new(
+        name: impl Into<String>,
+        directions: BTreeMap<usize, Vec<f32>>,
+        metadata: BTreeMap<String, String>,
+    ) -> Result<Self, VectorError> {
+        let name = name.into();
+        check_directions(&name, &directions)?;
+        Ok(Self {
+            name,
+            directions,
+            metadata,
+        })
+    }
+
+    /// Reads a vector file; the format is recognised by content.
+    pub fn load(path: &Path) -> Result<Self, VectorError> {
+        let file = path.display().to_string();
+        let bytes = format::read_limited(path, &file)?;
+        let stem = path
+            .file_stem()
+            .map_or_else(|| file.clone(), |s| s.to_string_lossy().into_owned());
+        format::parse(&stem, &file, &bytes)
+    }
+
+    /// Reads a vector held in memory; `name` stands for the file in messages and is the vector's
+    /// name unless the data carry one.
+    pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, VectorError> {
+        format::parse(name, name, bytes)
+    }
+
+    /// The file's bytes in the native format: equal content gives equal bytes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, VectorError> {
+        format::safetensors::write(self)
+    }
+
+    /// Writes the native format through a temporary file beside it, so that no reader ever sees
+    /// half a file.
+    pub fn write(&self, path: &Path) -> Result<(), VectorError> {
+        let bytes = self.to_bytes()?;
+        let partial = path.with_extension("partial");
+        std::fs::write(&partial, bytes)
+            .and_then(|()| std::fs::rename(&partial, path))
+            .map_err(|e| VectorError::Unreadable {
+                file: path.display().to_string(),
+                reason: e.to_string(),
+            })
+    }
+
+    /// Width d of the directions.
+    pub fn width(&self) -> usize {
+        self.directions.values().next().map_or(0, Vec::len)
+    }
+
+    /// Direction at a block.
+    pub fn direction(&self, block: BlockIndex) -> Result<&[f32], VectorError> {
+        self.directions
+            .get(&block.0)
+            .map(Vec::as_slice)
+            .ok_or_else(|| {
+                let blocks: Vec<String> = self.directions.keys().map(ToString::to_string).collect();
+                let available = match blocks.as_slice() {
+                    [] => "none".to_owned(),
+                    [one] => format!("block {one}"),
+                    many => format!("blocks {}", many.join(", ")),
+                };
+                VectorError::LayerMissing {
+                    name: self.name.clone(),
+                    block,
+                    available,
+                }
+            })
+    }
+
+    /// Euclidean norm at a block; `None` where there is no direction.
+    pub fn norm(&self, block: BlockIndex) -> Option<f32> {
+        let direction = self.directions.get(&block.0)?;
+        Some(
+            direction
+                .iter()
+                .map(|x| f64::from(*x).powi(2))
+                .sum::<f64>()
+                .sqrt() as f32,
+        )
+    }
+
+    /// Norms at blocks `0..n_blocks`.
+    pub fn norms(&self, n_blocks: usize) -> Vec<Option<f32>> {
+        (0..n_blocks).map(|b| self.norm(BlockIndex(b))).collect()
+    }
+
+    /// Identity: SHA-256 over block indices and tensor bytes, hex. Metadata do not enter.
+    ///
+    /// Unlike [`SteeringVector::tensor_sha256`] it tells the same rows stored at other blocks apart.
+    pub fn id(&self) -> String {
+        let mut hash = Sha256::new();
+        for (block, direction) in &self.directions {
+            hash.update((*block as u64).to_le_bytes());
+            hash.update(bytes_of(direction));
+        }
+        hex(&hash.finalize())
+    }
+
+    /// SHA-256 over the tensor bytes alone in the order of the file, hex.
+    pub fn tensor_sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        for direction in format::safetensors::file_order(self).into_values() {
+            hash.update(bytes_of(direction));
+        }
+        hex(&hash.finalize())
+    }
+
+    /// The vector −v: every value negated, everything else kept.
+    #[must_use]
+    pub fn reversed(&self) -> Self {
+        let negate = |(b, v): (&usize, &Vec<f32>)| (*b, v.iter().map(|x| -x).collect());
+        let mut metadata = self.metadata.clone();
+        metadata.remove(meta::SHA256);
+        Self {
+            name: self.name.clone(),
+            directions: self.directions.iter().map(negate).collect(),
+            metadata,
+        }
+    }
+
+    /// Extraction method, if the file says.
+    pub fn method(&self) -> Option<&str> {
+        self.metadata.get(meta::METHOD).map(String::as_str)
+    }
+
+    /// Block the file recommends, if it has a direction there.
+    pub fn recommended_block(&self) -> Option<BlockIndex> {
+        let block = self
+            .metadata
+            .get(meta::RECOMMENDED_LAYER)?
+            .trim()
+            .parse()
+            .ok()?;
+        self.directions
+            .contains_key(&block)
+            .then_some(BlockIndex(block))
+    }
+
+    /// Checks the shape against a model and compares identities.
+    ///
+    /// `model` is its display name, `hash` that of its weights.
+    pub fn fit(
+        &self,
+        model: &str,
+        hash: &str,
+        n_blocks: usize,
+        hidden_size: usize,
+    ) -> Result<Vec<FitWarning>, VectorError> {
+        if self.width() != hidden_size {
+            let (name, model) = (self.name.clone(), model.to_owned());
+            return Err(VectorError::HiddenSize {
+                name,
+                got: self.width(),
+                model,
+                expected: hidden_size,
+            });
+        }
+        if let Some(&block) = self.directions.keys().find(|b| **b >= n_blocks) {
+            let (name, model) = (self.name.clone(), model.to_owned());
+            let (block, last) = (BlockIndex(block), n_blocks.saturating_sub(1));
+            return Err(VectorError::LayerRange {
+                name,
+                block,
+                model,
+                last,
+            });
+        }
+        let mut warnings = Vec::new();
+        if self
+            .metadata
+            .get(meta::MODEL_REVISION)
+            .is_some_and(|made| made != hash)
+        {
+            let made_on = self
+                .metadata
+                .get(meta::MODEL_ID)
+                .cloned()
+                .unwrap_or_else(|| "another model".to_owned());
+            warnings.push(FitWarning::OtherModel {
+                made_on,
+                running: model.to_owned(),
+            });
+        }
+        let count = n_blocks - self.directions.len();
+        if count > 0 {
+            warnings.push(FitWarning::MissingBlocks {
+                count,
+                of: n_blocks,
+            });
+        }
+        Ok(warnings)
+    }
+}
+
+/// Little-endian bytes of a direction.
+pub(super) fn bytes_of(direction: &[f32]) -> Vec<u8> {
+    direction.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
+pub(super) fn check_directions(
+    file: &str,
+    directions: &BTreeMap<usize, Vec<f32>>,
+) -> Result<(), VectorError> {
+    let Some(width) = directions.values().next().map(Vec::len) else {
+        return Err(VectorError::FormatUnknown {
+            file: file.to_owned(),
+            found: "no directions".to_owned(),
+        });
+    };
+    for (&block, direction) in directions {
+        let (file, block) = (file.to_owned(), BlockIndex(block));
+        if direction.len() != width {
+            return Err(VectorError::MixedWidths {
+                file,
+                a: width,
+                b: direction.len(),
+            });
+        }
+        let count = direction.iter().filter(|x| !x.is_finite()).count();
+        if count > 0 {
+            return Err(VectorError::NonFinite { file, block, count });
+        }
+        if direction.iter().all(|x| *x == 0.0) {
+            return Err(VectorError::ZeroVector { file, block });
+        }
+    }
+    Ok(())
+}
