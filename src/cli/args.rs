@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::protocol::{ModelSource, Sampling};
 use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask};
+use crate::worker::LIVE_INPUTS;
 
 /// Take the helm of a language model in the terminal.
 ///
@@ -48,8 +49,11 @@ pub struct ScreenArgs {
     /// Data set to load at start: a file, or the name of a bundled one
     #[arg(long, value_name = "FILE|NAME")]
     pub dataset: Option<String>,
-    /// Colour theme: a shipped one or a TOML file
-    #[arg(long, value_name = "NAME|FILE")]
+    /// Inputs of a data set to measure live, at most
+    #[arg(long, value_name = "N", default_value_t = LIVE_INPUTS, value_parser = parse_positive)]
+    pub inputs: usize,
+    /// Colour theme: one of the shipped
+    #[arg(long, value_name = "NAME")]
     pub theme: Option<String>,
     /// Characters to draw with
     #[arg(long, value_enum, default_value_t = GlyphChoice::Auto)]

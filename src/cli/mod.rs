@@ -28,7 +28,7 @@ pub fn run() -> ExitCode {
             return ExitCode::from(status);
         }
     };
-    crate::engine::leave_a_core_for_the_interface();
+    crate::engine::init_threads();
     let done = match cli.command {
         Some(Command::Generate(args)) => generate::run(&args),
         Some(Command::Extract(args)) => extract::run(&args),

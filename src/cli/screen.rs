@@ -35,6 +35,7 @@ pub(super) fn run(args: ScreenArgs) -> ExitCode {
         settings,
         look,
         mouse: !args.no_mouse,
+        inputs: args.inputs,
         paths,
         crash_ui: args.crash == Some(CrashPoint::Ui),
         crash_engine: args.crash == Some(CrashPoint::Engine),

@@ -34,6 +34,8 @@ pub struct Screenplay {
     pub look: Look,
     /// Whether the mouse is ours.
     pub mouse: bool,
+    /// Inputs of a data set that are measured live, at most.
+    pub inputs: usize,
     /// The user's folders.
     pub paths: Paths,
     /// Panic on the first key: for the tests of the panic policy.
@@ -47,12 +49,12 @@ pub struct Screenplay {
 /// # Errors
 /// The terminal could not be taken, drawn on or read.
 pub fn run(play: Screenplay) -> io::Result<ExitCode> {
-    let Screenplay { mut settings, mut look, mouse, paths, crash_ui, crash_engine } = play;
+    let Screenplay { mut settings, mut look, mouse, inputs, paths, crash_ui, crash_engine } = play;
     crash::install(paths.state.clone());
     // Without a state folder there is no log and no history; the program works all the same.
     let log = fs::create_dir_all(&paths.state).is_ok().then(|| paths.log());
     settings.history = effects::load_history(&paths.history());
-    let options = Options { data: Some(paths.data.clone()), crash: crash_engine };
+    let options = Options { inputs, data: Some(paths.data.clone()), crash: crash_engine };
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {

@@ -16,19 +16,32 @@ use crate::units::RunId;
 pub(crate) type Emit<'a> = &'a dyn Fn(Event);
 
 /// What is loaded. A failed load leaves all of it as it was.
-#[derive(Default)]
 pub(crate) struct Desk {
     pub(crate) model: Option<Arc<Model>>,
+    pub(crate) model_name: String,
     pub(crate) vector: Option<Arc<SteeringVector>>,
     pub(crate) bench: Option<Bench>,
     pub(crate) baselines: Baselines,
+    /// Inputs of a data set that are measured live.
+    pub(crate) inputs: usize,
+}
+
+impl Desk {
+    fn new(inputs: usize) -> Self {
+        Self { model: None, model_name: String::new(), vector: None, bench: None, baselines: Baselines::default(), inputs }
+    }
+
+    /// Another model: everything that belonged to the old one goes.
+    pub(crate) fn replace_model(&mut self, model: Model, name: String) {
+        *self = Self { model: Some(Arc::new(model)), model_name: name, ..Self::new(self.inputs) };
+    }
 }
 
 /// Runs until the mailbox says so.
 pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
     let library = Library::new(options.data.clone());
     emit(Event::Catalog { vectors: library.vectors(), datasets: library.datasets() });
-    let mut desk = Desk::default();
+    let mut desk = Desk::new(options.inputs);
     let mut generating: Option<generate::Job> = None;
     let mut measuring: Option<measure::Job> = None;
     let mut generations = 0;
@@ -58,7 +71,7 @@ pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
             generating = start_generation(request, &desk, mailbox, emit);
         }
         if let Some((request, arrived)) = measure {
-            measuring = measure::Job::start(request, arrived, &desk, mailbox, emit);
+            measuring = measure::Job::start(request, arrived, &mut desk, mailbox, emit);
         }
         if let Some(job) = &mut measuring {
             match job.step(&mut desk, emit) {

@@ -7,6 +7,7 @@ use super::job::{Desk, Emit, failure};
 use super::mailbox::{Load, Mailbox};
 use super::measure::Bench;
 use crate::engine::{Cancel, EngineError, Model, thread_count};
+use crate::measure::PreparedSet;
 use crate::protocol::{Asset, DatasetInfo, Event, InputItem, ModelInfo, ModelSource, Stage, VectorInfo};
 use crate::stats::Splits;
 use crate::steering::dataset::{Dataset, Example};
@@ -79,7 +80,7 @@ fn model(source: &ModelSource, desk: &mut Desk, emit: Emit<'_>) -> Result<(), En
         dtype: "f32".to_string(),
         device: format!("cpu · {threads} thread{}", if threads == 1 { "" } else { "s" }),
     };
-    *desk = Desk { model: Some(Arc::new(model)), model_name: info.name.clone(), ..Desk::default() };
+    desk.replace_model(model, info.name.clone());
     emit(Event::ModelLoaded(info));
     Ok(())
 }
@@ -121,29 +122,25 @@ fn dataset(asset: &Asset, library: &Library, desk: &mut Desk, cancel: &Cancel, e
     let model = running(desk)?;
     emit(Event::Progress { stage: Stage::LoadDataset, done: 0, total: 0 });
     let dataset = library.load_dataset(asset).map_err(|e| refuse(&e))?;
-    let engine = |e: &EngineError| (e.id(), e.to_string());
     let rows = live_rows(&dataset, desk.inputs);
-    let mut bench = Bench::new(&model, dataset.id.clone(), &rows).map_err(|e| engine(&e))?;
-    let items: Vec<InputItem> = bench
-        .rows()
+    if rows.is_empty() {
+        return Err(("no-measurable-rows", texts_only(&dataset.name)));
+    }
+    let set = PreparedSet::of_rows(&dataset, &rows, model.tokenizer(), model.config().max_positions)
+        .map_err(|e| (e.id(), e.to_string()))?;
+    let items: Vec<InputItem> = set
+        .inputs
         .iter()
-        .filter_map(|i| rows.get(*i))
-        .map(|example| {
-            let [positive, negative] = example.answer_texts();
-            InputItem {
-                id: example.row,
-                prompt: example.prompt_text().unwrap_or_default().to_string(),
-                positive,
-                negative,
-            }
+        .map(|input| InputItem {
+            id: input.row,
+            prompt: input.prompt.clone(),
+            positive: input.positive.clone(),
+            negative: input.negative.clone(),
         })
         .collect();
-    if items.is_empty() {
-        return Err(("no-measurable-rows", no_rows(&dataset, bench.rejections())));
-    }
-    let norms = norms(&model, &dataset, cancel).map_err(|e| engine(&e))?;
+    let norms = norms(&model, &dataset, cancel).map_err(|e| (e.id(), e.to_string()))?;
     let mut warnings: Vec<String> = dataset.warnings.iter().map(ToString::to_string).collect();
-    warnings.extend(bench.take_rejections());
+    warnings.extend(set.warnings());
     let info = DatasetInfo {
         id: dataset.id.clone(),
         name: dataset.name.clone(),
@@ -153,19 +150,13 @@ fn dataset(asset: &Asset, library: &Library, desk: &mut Desk, cancel: &Cancel, e
         warnings,
         residual_norms: norms,
     };
-    desk.bench = Some(bench);
+    desk.bench = Some(Bench::new(&model, set));
     emit(Event::DatasetLoaded(info));
     Ok(())
 }
 
-fn no_rows(dataset: &Dataset, rejections: &[String]) -> String {
-    if dataset.measurable().next().is_none() {
-        return format!(
-            "'{}' holds pairs of whole texts, which serve for extraction only; to measure, load a data set with prompts and two answers",
-            dataset.name
-        );
-    }
-    format!("no row of '{}' can be measured with this model: {}", dataset.name, rejections.join("; "))
+fn texts_only(name: &str) -> String {
+    format!("'{name}' holds pairs of whole texts, which serve for extraction only; to measure, load a data set with prompts and two answers")
 }
 
 /// What the live histogram measures: the first rows of the test part (seed 0).

@@ -29,13 +29,24 @@ use crate::protocol::{Command, Event};
 /// Name of the engine's thread; the panic hook asks for it.
 pub const ENGINE_THREAD: &str = "engine";
 
+/// Inputs measured live unless asked otherwise: a prefix of the test part, enough for a histogram.
+pub const LIVE_INPUTS: usize = 128;
+
 /// How the worker is set up.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Options {
+    /// Inputs of a data set that are measured live, at most.
+    pub inputs: usize,
     /// The user's folder with `vectors/` and `datasets/`.
     pub data: Option<PathBuf>,
     /// Panic on the second generation, once: for the tests of the panic policy.
     pub crash: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { inputs: LIVE_INPUTS, data: None, crash: false }
+    }
 }
 
 /// The interface's handle to the engine thread.

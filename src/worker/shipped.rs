@@ -48,14 +48,4 @@ datasets! {
     "dialects": "pairs of programs, braces and indentation, for extraction",
 }
 
-vectors! {
-    "she_he",
-    "mood",
-    "kindness",
-    "bravery",
-    "curiosity",
-    "outdoors",
-    "patience",
-    "tidiness",
-    "dialects",
-}
+vectors! {}

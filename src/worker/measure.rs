@@ -1,0 +1,147 @@
+//! One measurement over the loaded data set, in slices of a few inputs.
+//!
+//! What was measured before is not measured again: kept figures are sent at once and only the
+//! missing multipliers of the missing inputs are evaluated.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::job::{Desk, Emit, failure};
+use super::mailbox::Mailbox;
+use crate::engine::{Cancel, Model};
+use crate::measure::{
+    CacheOptions, KeptResults, MeasureError, PreparedSet, PromptCache, Site, SiteKey,
+    check_multipliers,
+};
+use crate::protocol::{Event, Failure, InputResult, MeasureRequest, Stage};
+use crate::stats::steerability;
+use crate::steering::SteeringVector;
+use crate::units::RunId;
+
+/// Inputs of the first slice: enough for a first picture, few enough to come at once.
+const FIRST_SLICE: usize = 8;
+/// Length a slice aims at, so that streaming text and new requests never wait long.
+const SLICE: Duration = Duration::from_millis(12);
+
+/// The loaded data set with everything computed on it.
+pub(crate) struct Bench {
+    cache: PromptCache,
+    kept: KeptResults,
+}
+
+impl Bench {
+    pub(crate) fn new(model: &Arc<Model>, set: PreparedSet) -> Self {
+        let cache = PromptCache::new(Arc::clone(model), Arc::new(set), CacheOptions::default());
+        Self { cache, kept: KeptResults::default() }
+    }
+}
+
+/// A running measurement.
+pub(crate) struct Job {
+    request: MeasureRequest,
+    arrived: Instant,
+    cancel: Cancel,
+    vector: Arc<SteeringVector>,
+    key: SiteKey,
+    /// The grid, then the probe.
+    multipliers: Vec<f32>,
+    /// Those of `multipliers` that some input still lacks.
+    missing: Vec<f32>,
+    next: usize,
+    total: usize,
+    slice: usize,
+}
+
+impl Job {
+    /// Checks the request; sends kept figures at once. `None` when nothing is left to do.
+    pub(crate) fn start(request: MeasureRequest, arrived: Instant, desk: &mut Desk, mailbox: &Mailbox, emit: Emit<'_>) -> Option<Self> {
+        let run = request.run;
+        let (Some(vector), Some(bench)) = (desk.vector.clone(), desk.bench.as_mut()) else { return None };
+        // A request for what has been replaced meanwhile; the app asks again for the new one.
+        if vector.id() != request.vector || bench.cache.set().dataset_id != request.dataset {
+            return None;
+        }
+        if let Err(error) = check_multipliers(&request.multipliers) {
+            emit(Event::Failed(failure(Stage::Measure, Some(run), error.id(), &error)));
+            emit(Event::Idle(Stage::Measure));
+            return None;
+        }
+        let mut multipliers = request.multipliers.clone();
+        multipliers.extend(request.probe.filter(|p| p.is_finite()));
+        let total = bench.cache.len();
+        let key = SiteKey {
+            vector: request.vector.clone(),
+            dataset: request.dataset.clone(),
+            block: request.block,
+            mask: request.mask,
+        };
+        if let Some(rows) = bench.kept.complete(&key, &multipliers, total) {
+            let results = rows.iter().enumerate().map(|(i, row)| result(i, row, &request.multipliers)).collect();
+            emit(Event::Measured { run, results });
+            emit(Event::MeasureFinished { run, elapsed: arrived.elapsed(), from_cache: true });
+            emit(Event::Idle(Stage::Measure));
+            return None;
+        }
+        let missing = bench.kept.missing(&key, &multipliers, total);
+        let cancel = mailbox.measure_cancel(run);
+        Some(Self { request, arrived, cancel, vector, key, multipliers, missing, next: 0, total, slice: FIRST_SLICE })
+    }
+
+    pub(crate) fn run(&self) -> RunId {
+        self.request.run
+    }
+
+    /// One slice. `Ok(false)` at the end; `Err(None)` when cancelled.
+    pub(crate) fn step(&mut self, desk: &mut Desk, emit: Emit<'_>) -> Result<bool, Option<Failure>> {
+        let Some(bench) = desk.bench.as_mut() else { return Ok(false) };
+        let range = self.next..(self.next + self.slice).min(self.total);
+        let fresh = !range.clone().all(|i| bench.cache.is_ready(i));
+        let stage = if fresh { Stage::Prefill } else { Stage::Measure };
+        emit(Event::Progress { stage, done: self.next, total: self.total });
+        let begin = Instant::now();
+        let rows = self.rows(bench, range.clone()).map_err(|error| {
+            (!error.is_cancelled()).then(|| failure(Stage::Measure, Some(self.request.run), error.id(), &error))
+        })?;
+        // Slices adapt to the model: a small one takes many inputs at once.
+        let spent = begin.elapsed().max(Duration::from_micros(50));
+        let ideal = range.len() as f64 * SLICE.as_secs_f64() / spent.as_secs_f64();
+        self.slice = (ideal as usize).clamp(1, 4 * self.slice);
+        let results = rows
+            .iter()
+            .zip(range.clone())
+            .map(|(row, index)| result(index, row, &self.request.multipliers))
+            .collect();
+        emit(Event::Measured { run: self.request.run, results });
+        self.next = range.end;
+        if self.next < self.total {
+            return Ok(true);
+        }
+        let elapsed = self.arrived.elapsed();
+        emit(Event::MeasureFinished { run: self.request.run, elapsed, from_cache: false });
+        emit(Event::Idle(Stage::Measure));
+        Ok(false)
+    }
+
+    fn rows(&self, bench: &mut Bench, range: Range<usize>) -> Result<Vec<Vec<f32>>, MeasureError> {
+        let lacking = range.clone().any(|i| bench.kept.row(&self.key, &self.multipliers, i).is_none());
+        if lacking {
+            let direction = self.vector.direction(self.request.block)?;
+            let site = Site { direction, block: self.request.block, mask: self.request.mask };
+            let rows = bench.cache.evaluate(&site, &self.missing, range.clone(), &self.cancel)?;
+            bench.kept.put(&self.key, &self.missing, range.start, &rows);
+        }
+        Ok(range.filter_map(|i| bench.kept.row(&self.key, &self.multipliers, i)).collect())
+    }
+}
+
+/// `row` holds the grid's propensities and, behind them, the probe's.
+fn result(index: usize, row: &[f32], grid: &[f32]) -> InputResult {
+    let (propensity, probe) = row.split_at(grid.len().min(row.len()));
+    InputResult {
+        index,
+        propensity: propensity.to_vec(),
+        steerability: steerability(grid, propensity).map_or(f32::NAN, |s| s as f32),
+        probe: probe.first().copied(),
+    }
+}
