@@ -2,3 +2,6 @@
 
 mod architecture;
 mod engine;
+mod measure;
+mod stats;
+mod steering;
