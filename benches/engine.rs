@@ -46,14 +46,28 @@ fn model(shape: Shape) -> &'static Model {
 }
 
 fn tokens(n: usize, sequence: usize) -> Vec<u32> {
-    (0..n).map(|i| ((i * 7919 + sequence * 104_729 + 13) % 2048) as u32).collect()
+    (0..n)
+        .map(|i| ((i * 7919 + sequence * 104_729 + 13) % 2048) as u32)
+        .collect()
 }
 
 fn filled(model: &Model, sequences: usize, len: usize) -> KvCache {
     let mut cache = KvCache::new(model, sequences);
     let ids: Vec<Vec<u32>> = (0..sequences).map(|s| tokens(len, s)).collect();
-    let parts: Vec<Part<'_>> = ids.iter().enumerate().map(|(sequence, ids)| Part { sequence, ids }).collect();
-    model.extend(&mut cache, &parts, Keep::Nothing, &mut NoHook, &Cancel::never()).expect("a prefill");
+    let parts: Vec<Part<'_>> = ids
+        .iter()
+        .enumerate()
+        .map(|(sequence, ids)| Part { sequence, ids })
+        .collect();
+    model
+        .extend(
+            &mut cache,
+            &parts,
+            Keep::Nothing,
+            &mut NoHook,
+            &Cancel::never(),
+        )
+        .expect("a prefill");
     cache
 }
 
@@ -63,9 +77,19 @@ fn prefill_16x128(bencher: Bencher<'_, '_>, shape: Shape) {
     let model = model(shape);
     let ids: Vec<Vec<u32>> = (0..16).map(|s| tokens(128, s)).collect();
     bencher.counter(ItemsCount::new(16 * 128usize)).bench(|| {
-        let parts: Vec<Part<'_>> = ids.iter().enumerate().map(|(sequence, ids)| Part { sequence, ids }).collect();
+        let parts: Vec<Part<'_>> = ids
+            .iter()
+            .enumerate()
+            .map(|(sequence, ids)| Part { sequence, ids })
+            .collect();
         let mut cache = KvCache::new(model, 16);
-        model.extend(&mut cache, &parts, Keep::Last, &mut NoHook, &Cancel::never())
+        model.extend(
+            &mut cache,
+            &parts,
+            Keep::Last,
+            &mut NoHook,
+            &Cancel::never(),
+        )
     });
 }
 
@@ -74,14 +98,30 @@ fn prefill_16x128(bencher: Bencher<'_, '_>, shape: Shape) {
 fn decode_lanes<const LANES: usize>(bencher: Bencher<'_, '_>, shape: Shape) {
     let model = model(shape);
     let start = filled(model, LANES, 32);
-    bencher.counter(ItemsCount::new(16 * LANES)).with_inputs(|| start.clone()).bench_values(|mut cache| {
-        for step in 0..16u32 {
-            let ids = [step + 5];
-            let parts: Vec<Part<'_>> = (0..LANES).map(|sequence| Part { sequence, ids: &ids }).collect();
-            let rows = model.extend(&mut cache, &parts, Keep::Last, &mut NoHook, &Cancel::never()).expect("a step");
-            divan::black_box(model.logits(&rows).expect("logits"));
-        }
-    });
+    bencher
+        .counter(ItemsCount::new(16 * LANES))
+        .with_inputs(|| start.clone())
+        .bench_values(|mut cache| {
+            for step in 0..16u32 {
+                let ids = [step + 5];
+                let parts: Vec<Part<'_>> = (0..LANES)
+                    .map(|sequence| Part {
+                        sequence,
+                        ids: &ids,
+                    })
+                    .collect();
+                let rows = model
+                    .extend(
+                        &mut cache,
+                        &parts,
+                        Keep::Last,
+                        &mut NoHook,
+                        &Cancel::never(),
+                    )
+                    .expect("a step");
+                divan::black_box(model.logits(&rows).expect("logits"));
+            }
+        });
 }
 
 /// A moved coefficient: 64 inputs of 96 tokens × 7 multipliers at the last position, from the middle
@@ -91,14 +131,32 @@ fn resume_64x7(bencher: Bencher<'_, '_>, shape: Shape) {
     let model = model(shape);
     let cache = filled(model, 64, 96);
     let d = model.hidden_size();
-    let branches: Vec<Branch> = (0..64 * 7).map(|i| Branch { sequence: i / 7, start: 95, len: 1 }).collect();
-    let rows: Vec<f32> = (0..64 * 7 * d).map(|i| ((i * 7919 % 1000) as f32 - 500.0) / 500.0).collect();
+    let branches: Vec<Branch> = (0..64 * 7)
+        .map(|i| Branch {
+            sequence: i / 7,
+            start: 95,
+            len: 1,
+        })
+        .collect();
+    let rows: Vec<f32> = (0..64 * 7 * d)
+        .map(|i| ((i * 7919 % 1000) as f32 - 500.0) / 500.0)
+        .collect();
     let answers = vec![[5u32, 6u32]; 64 * 7];
     let after = BlockIndex(model.n_blocks() / 2);
-    bencher.counter(ItemsCount::new(64 * 7usize)).with_inputs(|| Rows::from_vec(rows.clone(), d).expect("rows")).bench_values(
-        |x| {
-            let out = model.resume(&cache, Some(after), &branches, x, &mut NoHook, &Cancel::never()).expect("a pass");
+    bencher
+        .counter(ItemsCount::new(64 * 7usize))
+        .with_inputs(|| Rows::from_vec(rows.clone(), d).expect("rows"))
+        .bench_values(|x| {
+            let out = model
+                .resume(
+                    &cache,
+                    Some(after),
+                    &branches,
+                    x,
+                    &mut NoHook,
+                    &Cancel::never(),
+                )
+                .expect("a pass");
             model.answer_logits(&out, &answers).expect("logits")
-        },
-    );
+        });
 }

@@ -15,7 +15,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("engine", &["units"]),
     ("steering", &["engine", "units", "stats"]),
     ("measure", &["steering", "engine", "units", "stats"]),
-    ("worker", &["protocol", "measure", "steering", "engine", "units", "stats"]),
+    (
+        "worker",
+        &[
+            "protocol", "measure", "steering", "engine", "units", "stats",
+        ],
+    ),
     ("app", &["protocol", "units", "stats", "text"]),
     ("ui", &["app", "protocol", "units", "stats", "text"]),
 ];
@@ -23,9 +28,39 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// Top module → libraries and calls it must not name.
 const FORBIDDEN: &[(&str, &[&str])] = &[
     ("units", &["candle_", "ratatui", "tokio", "crossterm"]),
-    ("stats", &["candle_", "ratatui", "tokio", "crossterm", "std::fs", "std::env"]),
-    ("text", &["candle_", "ratatui", "tokio", "crossterm", "std::fs", "std::env"]),
-    ("protocol", &["candle_", "ratatui", "tokio", "crossterm", "std::fs", "std::env"]),
+    (
+        "stats",
+        &[
+            "candle_",
+            "ratatui",
+            "tokio",
+            "crossterm",
+            "std::fs",
+            "std::env",
+        ],
+    ),
+    (
+        "text",
+        &[
+            "candle_",
+            "ratatui",
+            "tokio",
+            "crossterm",
+            "std::fs",
+            "std::env",
+        ],
+    ),
+    (
+        "protocol",
+        &[
+            "candle_",
+            "ratatui",
+            "tokio",
+            "crossterm",
+            "std::fs",
+            "std::env",
+        ],
+    ),
     ("engine", &["ratatui", "tokio", "crossterm"]),
     ("steering", &["ratatui", "tokio", "crossterm"]),
     ("measure", &["ratatui", "tokio", "crossterm", "candle_"]),
@@ -33,15 +68,30 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "candle_", "ratatui", "tokio", "crossterm", "std::fs", "std::env", "std::thread",
-            "std::net", "Instant::now", "SystemTime::now",
+            "candle_",
+            "ratatui",
+            "tokio",
+            "crossterm",
+            "std::fs",
+            "std::env",
+            "std::thread",
+            "std::net",
+            "Instant::now",
+            "SystemTime::now",
         ],
     ),
     (
         "ui",
         &[
-            "candle_", "tokio", "crossterm", "std::fs", "std::env", "std::thread", "std::net",
-            "Instant::now", "SystemTime::now",
+            "candle_",
+            "tokio",
+            "crossterm",
+            "std::fs",
+            "std::env",
+            "std::thread",
+            "std::net",
+            "Instant::now",
+            "SystemTime::now",
         ],
     ),
 ];
@@ -72,14 +122,28 @@ fn sources() -> Vec<Source> {
             } else if path.extension().is_some_and(|e| e == "rs") {
                 let text = fs::read_to_string(&path).unwrap();
                 let relative = path.strip_prefix(&root).unwrap().to_path_buf();
-                let first = relative.components().next().unwrap().as_os_str().to_string_lossy();
+                let first = relative
+                    .components()
+                    .next()
+                    .unwrap()
+                    .as_os_str()
+                    .to_string_lossy();
                 let module = first.trim_end_matches(".rs").to_string();
-                found.push(Source { path: relative, module, lines: text.lines().count(), code: code_only(&text) });
+                found.push(Source {
+                    path: relative,
+                    module,
+                    lines: text.lines().count(),
+                    code: code_only(&text),
+                });
             }
         }
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
-    assert!(found.len() > 20, "the walk found only {} files", found.len());
+    assert!(
+        found.len() > 20,
+        "the walk found only {} files",
+        found.len()
+    );
     found
 }
 
@@ -122,7 +186,11 @@ fn code_only(text: &str) -> String {
 
 /// Modules named on a line as `crate::name` or inside `crate::{name::…, name}`.
 fn named_modules(line: &str) -> Vec<String> {
-    let word = |s: &str| s.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let word = |s: &str| {
+        s.chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect()
+    };
     let mut names = Vec::new();
     for part in line.split("crate::").skip(1) {
         let Some(group) = part.strip_prefix('{') else {
@@ -163,12 +231,20 @@ fn hits<'a>(code: &'a str, words: &[&str]) -> Vec<(usize, &'a str)> {
 fn modules_import_only_what_the_table_allows() {
     let mut faults = Vec::new();
     for source in sources() {
-        let Some((_, allowed)) = MAY_IMPORT.iter().find(|(m, _)| *m == source.module) else { continue };
+        let Some((_, allowed)) = MAY_IMPORT.iter().find(|(m, _)| *m == source.module) else {
+            continue;
+        };
         for (line_number, line) in source.code.lines().enumerate() {
             for name in named_modules(line) {
-                let known = MAY_IMPORT.iter().any(|(m, _)| *m == name) || ["cli", "runtime"].contains(&name.as_str());
+                let known = MAY_IMPORT.iter().any(|(m, _)| *m == name)
+                    || ["cli", "runtime"].contains(&name.as_str());
                 if known && name != source.module && !allowed.contains(&name.as_str()) {
-                    faults.push(format!("src/{}:{}: '{}' must not import '{name}'", source.path.display(), line_number + 1, source.module));
+                    faults.push(format!(
+                        "src/{}:{}: '{}' must not import '{name}'",
+                        source.path.display(),
+                        line_number + 1,
+                        source.module
+                    ));
                 }
             }
         }
@@ -180,7 +256,9 @@ fn modules_import_only_what_the_table_allows() {
 fn pure_modules_name_no_forbidden_library() {
     let mut faults = Vec::new();
     for source in sources() {
-        let Some((_, words)) = FORBIDDEN.iter().find(|(m, _)| *m == source.module) else { continue };
+        let Some((_, words)) = FORBIDDEN.iter().find(|(m, _)| *m == source.module) else {
+            continue;
+        };
         for (line, text) in hits(&source.code, words) {
             faults.push(format!("src/{}:{line}: {text}", source.path.display()));
         }
@@ -195,7 +273,10 @@ fn nothing_prints_under_the_screen() {
         if MAY_PRINT.contains(&source.module.as_str()) {
             continue;
         }
-        for (line, text) in hits(&source.code, &["println!", "eprintln!", "print!", "eprint!", "dbg!"]) {
+        for (line, text) in hits(
+            &source.code,
+            &["println!", "eprintln!", "print!", "eprint!", "dbg!"],
+        ) {
             faults.push(format!("src/{}:{line}: {text}", source.path.display()));
         }
     }
@@ -206,7 +287,9 @@ fn nothing_prints_under_the_screen() {
 fn files_stay_short() {
     let long: Vec<String> = sources()
         .into_iter()
-        .filter(|s| s.lines > LONGEST && !LONGER_ALLOWED.iter().any(|(p, _)| Path::new(p) == s.path))
+        .filter(|s| {
+            s.lines > LONGEST && !LONGER_ALLOWED.iter().any(|(p, _)| Path::new(p) == s.path)
+        })
         .map(|s| format!("src/{}: {} lines", s.path.display(), s.lines))
         .collect();
     assert!(long.is_empty(), "split these files:\n{}", long.join("\n"));
@@ -214,8 +297,13 @@ fn files_stay_short() {
 
 #[test]
 fn the_checker_sees_code_but_not_comments_or_strings() {
-    let code = code_only("use crate::ui; // crate::engine\nlet s = \"crate::worker \\\" x\"; let c = '\"'; crate::app");
+    let code = code_only(
+        "use crate::ui; // crate::engine\nlet s = \"crate::worker \\\" x\"; let c = '\"'; crate::app",
+    );
     assert!(code.contains("crate::ui") && code.contains("crate::app"));
     assert!(!code.contains("engine") && !code.contains("worker"));
-    assert_eq!(named_modules("use crate::{engine::{Model, Hook}, ui};"), ["engine", "ui"]);
+    assert_eq!(
+        named_modules("use crate::{engine::{Model, Hook}, ui};"),
+        ["engine", "ui"]
+    );
 }

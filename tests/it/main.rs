@@ -2,5 +2,10 @@
 
 mod app;
 mod architecture;
+mod cli;
 mod engine;
+mod measure;
+mod pty;
+mod stats;
+mod steering;
 mod ui;

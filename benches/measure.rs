@@ -1,0 +1,223 @@
+//! Measuring 64 inputs over 7 multipliers: what a moved slider costs, and cached evaluation against
+//! plain full forward passes. A shape like the bundled model's and that of SmolLM2-135M, random
+//! weights, prompts of 96 tokens.
+//!
+//! `cargo bench --bench measure`; absolute times hold for one machine, ratios are the message.
+
+use std::sync::{Arc, OnceLock};
+
+use divan::{Bencher, counter::ItemsCount};
+use steerscope::engine::{Cancel, Config, Model, TextTokenizer, init_threads};
+use steerscope::measure::{
+    CacheOptions, PreparedInput, PreparedSet, PromptCache, Site, naive_propensity,
+};
+use steerscope::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask};
+
+fn main() {
+    init_threads();
+    divan::main();
+}
+
+/// Inputs of the live histogram.
+const INPUTS: usize = 64;
+/// Inputs of its first update.
+const FIRST: usize = 16;
+
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    Bundled,
+    Smol135,
+}
+
+const SHAPES: [Shape; 2] = [Shape::Bundled, Shape::Smol135];
+
+/// Site near the start, the middle and the end of the model.
+const DEPTHS: [f64; 3] = [0.17, 0.5, 0.83];
+
+fn model(shape: Shape) -> &'static Arc<Model> {
+    static BUNDLED: OnceLock<Arc<Model>> = OnceLock::new();
+    static SMOL: OnceLock<Arc<Model>> = OnceLock::new();
+    let (cell, config) = match shape {
+        Shape::Bundled => (&BUNDLED, (192, 512, 6, 6, 6, 32, 2048)),
+        Shape::Smol135 => (&SMOL, (576, 1536, 30, 9, 3, 64, 49_152)),
+    };
+    cell.get_or_init(|| {
+        let (d, f, blocks, heads, kv, head, vocab) = config;
+        let json = format!(
+            r#"{{"model_type":"llama","hidden_size":{d},"intermediate_size":{f},"num_hidden_layers":{blocks},
+            "num_attention_heads":{heads},"num_key_value_heads":{kv},"head_dim":{head},"vocab_size":{vocab},
+            "max_position_embeddings":512,"rms_norm_eps":1e-5,"tie_word_embeddings":true}}"#
+        );
+        let config = Config::from_json(json.as_bytes(), "bench").expect("a configuration");
+        let bytes = include_bytes!("../assets/model/tokenizer.json");
+        let tokenizer = TextTokenizer::from_bytes(bytes, "tokenizer.json").expect("a tokenizer");
+        Arc::new(Model::random(config, tokenizer, 1).expect("a model"))
+    })
+}
+
+/// Prompts of 94 tokens whose answer letter is the third answer token, as in ` (A`.
+fn inputs() -> Arc<PreparedSet> {
+    let input = |row: usize| PreparedInput {
+        row,
+        prefix: (0..96)
+            .map(|i| ((i * 7919 + row * 104_729 + 13) % 2048) as u32)
+            .collect(),
+        prompt_len: 94,
+        answers: [40, 41],
+        prompt: String::new(),
+        positive: String::new(),
+        negative: String::new(),
+    };
+    Arc::new(PreparedSet {
+        dataset: "bench".to_owned(),
+        dataset_id: "bench".to_owned(),
+        inputs: (0..INPUTS).map(input).collect(),
+        rejected: steerscope::steering::Rejections::default(),
+        texts_only: 0,
+    })
+}
+
+fn direction(width: usize) -> Vec<f32> {
+    (0..width)
+        .map(|i| ((i * 7919 + 13) % 101) as f32 / 101.0 - 0.5)
+        .collect()
+}
+
+fn cache(shape: Shape) -> PromptCache {
+    PromptCache::new(Arc::clone(model(shape)), inputs(), CacheOptions::default())
+}
+
+fn block(shape: Shape, depth: f64) -> BlockIndex {
+    BlockIndex((model(shape).n_blocks() as f64 * depth) as usize)
+}
+
+/// First pass over the prompts, once per model and data set.
+#[divan::bench(args = SHAPES, sample_count = 5, sample_size = 1)]
+fn prefill(bencher: Bencher<'_, '_>, shape: Shape) {
+    bencher
+        .counter(ItemsCount::new(INPUTS * 96))
+        .with_inputs(|| cache(shape))
+        .bench_values(|mut cache| {
+            cache.prefill(0..INPUTS, &Cancel::never()).expect("prompts");
+            cache
+        });
+}
+
+fn slider(bencher: Bencher<'_, '_>, shape: Shape, mask: Mask, depth: f64, inputs: usize) {
+    let mut cache = cache(shape);
+    cache.prefill(0..INPUTS, &Cancel::never()).expect("prompts");
+    let v = direction(model(shape).hidden_size());
+    let site = Site {
+        direction: &v,
+        block: block(shape, depth),
+        mask,
+    };
+    // Whole-prompt checkpoints of the mask `all` belong to the first visit, not to a moved slider.
+    cache
+        .evaluate(&site, &[1.0], 0..inputs, &Cancel::never())
+        .expect("a warm cache");
+    bencher
+        .counter(ItemsCount::new(inputs * 7))
+        .bench_local(|| {
+            cache
+                .evaluate(&site, &DEFAULT_MULTIPLIERS, 0..inputs, &Cancel::never())
+                .expect("propensities")
+        });
+}
+
+/// Slider move to the first update of the histogram.
+#[divan::bench(args = DEPTHS, sample_count = 20, sample_size = 1)]
+fn slider_first_bundled(bencher: Bencher<'_, '_>, depth: f64) {
+    slider(bencher, Shape::Bundled, Mask::FromLastPrompt, depth, FIRST);
+}
+
+/// Slider move to the complete histogram.
+#[divan::bench(args = DEPTHS, sample_count = 20, sample_size = 1)]
+fn slider_complete_bundled(bencher: Bencher<'_, '_>, depth: f64) {
+    slider(bencher, Shape::Bundled, Mask::FromLastPrompt, depth, INPUTS);
+}
+
+#[divan::bench(args = DEPTHS, sample_count = 10, sample_size = 1)]
+fn slider_first_smol135(bencher: Bencher<'_, '_>, depth: f64) {
+    slider(bencher, Shape::Smol135, Mask::FromLastPrompt, depth, FIRST);
+}
+
+#[divan::bench(args = DEPTHS, sample_count = 10, sample_size = 1)]
+fn slider_complete_smol135(bencher: Bencher<'_, '_>, depth: f64) {
+    slider(bencher, Shape::Smol135, Mask::FromLastPrompt, depth, INPUTS);
+}
+
+/// The mask `all` runs every token above the site again.
+#[divan::bench(args = DEPTHS, sample_count = 3, sample_size = 1)]
+fn slider_all_positions_bundled(bencher: Bencher<'_, '_>, depth: f64) {
+    slider(bencher, Shape::Bundled, Mask::All, depth, INPUTS);
+}
+
+/// From nothing to all figures at one site: prefill included.
+#[divan::bench(args = SHAPES, sample_count = 3, sample_size = 1)]
+fn cached_from_nothing(bencher: Bencher<'_, '_>, shape: Shape) {
+    let v = direction(model(shape).hidden_size());
+    let site = Site {
+        direction: &v,
+        block: block(shape, 0.5),
+        mask: Mask::FromLastPrompt,
+    };
+    bencher
+        .counter(ItemsCount::new(INPUTS * 7))
+        .with_inputs(|| cache(shape))
+        .bench_local_values(|mut cache| {
+            cache
+                .evaluate(&site, &DEFAULT_MULTIPLIERS, 0..INPUTS, &Cancel::never())
+                .expect("propensities")
+        });
+}
+
+/// From nothing to all figures at every site.
+#[divan::bench(args = SHAPES, sample_count = 2, sample_size = 1)]
+fn cached_every_site(bencher: Bencher<'_, '_>, shape: Shape) {
+    let v = direction(model(shape).hidden_size());
+    let n_blocks = model(shape).n_blocks();
+    bencher
+        .counter(ItemsCount::new(INPUTS * 7 * n_blocks))
+        .with_inputs(|| cache(shape))
+        .bench_local_values(|mut cache| {
+            for block in (0..n_blocks).map(BlockIndex) {
+                let site = Site {
+                    direction: &v,
+                    block,
+                    mask: Mask::FromLastPrompt,
+                };
+                cache
+                    .evaluate(&site, &DEFAULT_MULTIPLIERS, 0..INPUTS, &Cancel::never())
+                    .expect("propensities");
+            }
+        });
+}
+
+/// Two texts per multiplier, one at a time, output head at every position: four inputs at one
+/// site; multiply by 16 to compare with `cached_from_nothing`, by 16 and the number of blocks to
+/// compare with `cached_every_site`.
+#[divan::bench(args = SHAPES, sample_count = 2, sample_size = 1)]
+fn naive_four_inputs(bencher: Bencher<'_, '_>, shape: Shape) {
+    let v = direction(model(shape).hidden_size());
+    let site = Site {
+        direction: &v,
+        block: block(shape, 0.5),
+        mask: Mask::FromLastPrompt,
+    };
+    let set = inputs();
+    bencher
+        .counter(ItemsCount::new(4 * 7_usize))
+        .bench_local(|| {
+            for input in &set.inputs[..4] {
+                naive_propensity(
+                    model(shape),
+                    input,
+                    &site,
+                    &DEFAULT_MULTIPLIERS,
+                    &Cancel::never(),
+                )
+                .expect("propensities");
+            }
+        });
+}

@@ -1,0 +1,186 @@
+//! Prompts computed once, multipliers evaluated from their checkpoints.
+
+mod checkpoint;
+mod evaluate;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use self::checkpoint::{Kept, Reader, tail_start};
+use super::error::MeasureError;
+use super::prepare::PreparedSet;
+use crate::engine::{Cancel, Keep, KvCache, Model, Part};
+use crate::units::{BlockIndex, Mask};
+
+/// Where and what is added.
+#[derive(Debug, Clone, Copy)]
+pub struct Site<'a> {
+    /// v, width d.
+    pub direction: &'a [f32],
+    /// Output of this block.
+    pub block: BlockIndex,
+    /// Steered positions.
+    pub mask: Mask,
+}
+
+/// Limits of a [`PromptCache`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheOptions {
+    /// Most tokens per forward pass.
+    pub tokens_per_pass: usize,
+    /// Most residual rows per resumed pass.
+    pub rows_per_pass: usize,
+    /// Memory for keys and values; prompts beyond it are computed again at every evaluation.
+    pub kv_bytes: usize,
+    /// Memory for whole-prompt residual checkpoints, needed by the mask `all` only.
+    pub checkpoint_bytes: usize,
+}
+
+impl Default for CacheOptions {
+    fn default() -> Self {
+        let (kv_bytes, checkpoint_bytes) = (2 << 30, 512 << 20);
+        Self { tokens_per_pass: 2048, rows_per_pass: 2048, kv_bytes, checkpoint_bytes }
+    }
+}
+
+/// Keys, values and residual checkpoints of the prompts of a data set.
+///
+/// Nothing is computed before it is asked for; [`PromptCache::prefill`] and
+/// [`PromptCache::evaluate`] work on ranges of inputs, so that a caller can report results and take
+/// new requests between them. After a cancelled call everything kept before is still valid.
+#[derive(Debug)]
+pub struct PromptCache {
+    model: Arc<Model>,
+    set: Arc<PreparedSet>,
+    options: CacheOptions,
+    /// Sequence i belongs to input i; empty where nothing is kept.
+    kv: KvCache,
+    kept: Vec<Option<Kept>>,
+}
+
+impl PromptCache {
+    /// An empty cache for the inputs of `set`.
+    pub fn new(model: Arc<Model>, set: Arc<PreparedSet>, options: CacheOptions) -> Self {
+        let n = set.inputs.len();
+        Self { kv: KvCache::new(&model, n), kept: vec![None; n], model, set, options }
+    }
+
+    /// Number of inputs.
+    pub fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Whether there are no inputs.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// The inputs.
+    pub fn set(&self) -> &Arc<PreparedSet> {
+        &self.set
+    }
+
+    /// Inputs computed so far.
+    pub fn ready(&self) -> usize {
+        (0..self.len()).filter(|i| self.is_ready(*i)).count()
+    }
+
+    /// Whether an input is computed and in memory.
+    pub fn is_ready(&self, input: usize) -> bool {
+        self.kv.len(input) > 0 && self.kept.get(input).is_some_and(Option::is_some)
+    }
+
+    /// Propensity without any vector, once the input was computed.
+    pub fn baseline(&self, input: usize) -> Option<f32> {
+        self.kept.get(input)?.as_ref().map(|kept| kept.baseline)
+    }
+
+    /// Memory held, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let checkpoints: usize = self.kept.iter().flatten().map(Kept::values).sum();
+        self.kv.memory_bytes() + checkpoints * size_of::<f32>()
+    }
+
+    /// Forgets everything computed.
+    pub fn clear(&mut self) {
+        self.kv = KvCache::new(&self.model, self.len());
+        self.kept.fill(None);
+    }
+
+    /// Computes the prompts of a range that are not in memory yet. Beyond the memory budget only
+    /// their unsteered figures are kept.
+    pub fn prefill(&mut self, inputs: Range<usize>, cancel: &Cancel) -> Result<(), MeasureError> {
+        self.check_range(&inputs)?;
+        let missing: Vec<usize> = inputs.filter(|i| !self.is_ready(*i)).collect();
+        for group in self.groups(&missing, self.options.tokens_per_pass) {
+            let held = self.kv.memory_bytes();
+            self.prefill_group(&group, cancel)?;
+            self.release(held, &group);
+        }
+        Ok(())
+    }
+
+    fn prefill_group(&mut self, group: &[usize], cancel: &Cancel) -> Result<(), MeasureError> {
+        for &input in group {
+            self.kv.truncate(input, 0);
+        }
+        let inputs = &self.set.inputs;
+        // The last block is left to the engine, which then computes the rows that are read alone.
+        let blocks = 0..self.model.n_blocks() - 1;
+        let mut reader = Reader::new(self.len(), blocks, self.model.hidden_size());
+        let mut parts = Vec::with_capacity(group.len());
+        for &i in group {
+            reader.keep(i, tail_start(&inputs[i])..inputs[i].prefix.len());
+            parts.push(Part { sequence: i, ids: &inputs[i].prefix });
+        }
+        let last = self.model.extend(&mut self.kv, &parts, Keep::Last, &mut reader, cancel)?;
+        let answers: Vec<[u32; 2]> = group.iter().map(|&i| inputs[i].answers).collect();
+        let logits = self.model.answer_logits(&last, &answers)?;
+        for (row, (&input, [positive, negative])) in group.iter().zip(logits).enumerate() {
+            self.kept[input] = Some(Kept {
+                baseline: positive - negative,
+                last: last.row(row).unwrap_or_default().to_vec(),
+                tail: reader.take(input),
+                whole: self.kept[input].take().and_then(|kept| kept.whole),
+            });
+        }
+        Ok(())
+    }
+
+    /// Gives fresh prompts up again when they went beyond the budget; `held` was in use before.
+    fn release(&mut self, held: usize, fresh: &[usize]) {
+        if held > 0 && self.kv.memory_bytes() > self.options.kv_bytes {
+            for input in fresh {
+                self.kv.truncate(*input, 0);
+            }
+        }
+    }
+
+    /// Cuts inputs into groups of at most `limit` tokens, at least one input each.
+    fn groups(&self, inputs: &[usize], limit: usize) -> Vec<Vec<usize>> {
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        let mut filled = 0;
+        for &i in inputs {
+            let n = self.set.inputs[i].prefix.len();
+            match groups.last_mut() {
+                Some(group) if filled + n <= limit => {
+                    group.push(i);
+                    filled += n;
+                }
+                _ => {
+                    groups.push(vec![i]);
+                    filled = n;
+                }
+            }
+        }
+        groups
+    }
+
+    fn check_range(&self, inputs: &Range<usize>) -> Result<(), MeasureError> {
+        let n = self.len();
+        match inputs.start <= inputs.end && inputs.end <= n {
+            true => Ok(()),
+            false => Err(MeasureError::Range { start: inputs.start, end: inputs.end, n }),
+        }
+    }
+}
