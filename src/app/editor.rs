@@ -144,12 +144,11 @@ impl Editor {
             return;
         }
         if let Some(i) = self.recalled {
-            match history.get(i + 1) {
-                Some(newer) => self.recall(Some(i + 1), newer),
-                None => {
-                    let draft = std::mem::take(&mut self.draft);
-                    self.recall(None, &draft);
-                }
+            if let Some(newer) = history.get(i + 1) {
+                self.recall(Some(i + 1), newer);
+            } else {
+                let draft = std::mem::take(&mut self.draft);
+                self.recall(None, &draft);
             }
         }
     }

@@ -208,7 +208,7 @@ fn answer(world: &mut World, n: usize) {
     match world.waiting.remove(n % world.waiting.len()) {
         Command::Generate(request) => {
             world.stream(&request, n);
-            if n % 2 == 0 {
+            if n.is_multiple_of(2) {
                 world.finish(&request);
             }
         }
