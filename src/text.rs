@@ -43,7 +43,12 @@ pub fn sanitize(text: &str) -> String {
         } else if grapheme.contains('\u{200d}') {
             out.extend(grapheme.chars().next());
         } else if grapheme.width() > 0 {
-            out.extend(grapheme.chars().filter(|c| !is_selector(*c)).take(MAX_SCALARS));
+            out.extend(
+                grapheme
+                    .chars()
+                    .filter(|c| !is_selector(*c))
+                    .take(MAX_SCALARS),
+            );
         }
     }
     out
@@ -196,7 +201,11 @@ fn wrap_line(line: &str, offset: usize, columns: usize, lines: &mut Vec<Range<us
         used += w;
         at += grapheme.len();
     }
-    let end = if in_blank && used > columns { gap.map_or(at, |g| g.0).max(begin) } else { at };
+    let end = if in_blank && used > columns {
+        gap.map_or(at, |g| g.0).max(begin)
+    } else {
+        at
+    };
     lines.push(offset + begin..offset + end);
 }
 
@@ -209,5 +218,7 @@ pub fn next_boundary(text: &str, at: usize) -> usize {
 
 /// Byte index of the grapheme boundary before `at`.
 pub fn previous_boundary(text: &str, at: usize) -> usize {
-    text.get(..at).and_then(|head| head.graphemes(true).next_back()).map_or(0, |g| at - g.len())
+    text.get(..at)
+        .and_then(|head| head.graphemes(true).next_back())
+        .map_or(0, |g| at - g.len())
 }

@@ -1,5 +1,7 @@
 //! Which actions make sense now, and why the others do not.
 
+use std::fmt::Write as _;
+
 use crate::app::action::Action;
 use crate::app::focus::Pane;
 use crate::app::prompts::PromptRef;
@@ -17,13 +19,17 @@ impl App {
             ),
             Action::Rerun | Action::RerunNewSeed => {
                 self.engine_ready()?;
-                need(!self.prompts.active_text().is_empty(), "no prompt is open; press a")
+                need(
+                    !self.prompts.active_text().is_empty(),
+                    "no prompt is open; press a",
+                )
             }
             Action::Undo => need(self.steering.can_undo(), "nothing to take back"),
             Action::Redo => need(self.steering.can_redo(), "nothing to make again"),
-            Action::BlockDown | Action::BlockUp => {
-                need(self.blocks() > 1, "no model with more than one block is loaded")
-            }
+            Action::BlockDown | Action::BlockUp => need(
+                self.blocks() > 1,
+                "no model with more than one block is loaded",
+            ),
             Action::DeletePrompt => need(
                 matches!(self.prompts.selected_row(), Some(PromptRef::Typed(_))),
                 "inputs of a data set cannot be removed, only typed prompts",
@@ -33,12 +39,15 @@ impl App {
                 "the prompt list is empty; press a to write one",
             ),
             Action::PreviousBar | Action::NextBar => need(
-                self.experiment.current().is_some_and(|m| !m.histogram.is_empty()),
+                self.experiment
+                    .current()
+                    .is_some_and(|m| !m.histogram.is_empty()),
                 "no input is measured yet",
             ),
-            Action::EditPrompt => {
-                need(!self.prompts.active_text().is_empty(), "no prompt is open; press a")
-            }
+            Action::EditPrompt => need(
+                !self.prompts.active_text().is_empty(),
+                "no prompt is open; press a",
+            ),
             Action::Copy => need(self.copy_text().is_some(), "nothing to copy in this pane"),
             _ => Ok(()),
         }
@@ -48,6 +57,7 @@ impl App {
         match self.engine {
             Engine::Ready => Ok(()),
             Engine::Starting => Err("the model is still loading"),
+            Engine::Empty => Err("no model is loaded; press M"),
             Engine::Dead => Err("the engine is not running; restart it from the palette"),
         }
     }
@@ -56,7 +66,11 @@ impl App {
     pub(super) fn copy_text(&self) -> Option<String> {
         let lane = |baseline: bool| {
             let shown = self.compare.shown()?;
-            let lane = if baseline { &shown.baseline } else { &shown.steered };
+            let lane = if baseline {
+                &shown.baseline
+            } else {
+                &shown.steered
+            };
             (!lane.text.is_empty()).then(|| lane.text.clone())
         };
         match self.focus {
@@ -72,8 +86,12 @@ impl App {
                 let m = self.experiment.current()?;
                 let mut out = String::from("input\tsteerability\n");
                 for r in m.results.iter().flatten() {
-                    let id = self.prompts.items().get(r.index).map_or(r.index, |item| item.id);
-                    out.push_str(&format!("{id}\t{}\n", r.steerability));
+                    let id = self
+                        .prompts
+                        .items()
+                        .get(r.index)
+                        .map_or(r.index, |item| item.id);
+                    let _ = writeln!(out, "{id}\t{}", r.steerability);
                 }
                 (m.done > 0).then_some(out)
             }
@@ -81,7 +99,7 @@ impl App {
                 let m = self.experiment.current()?;
                 let mut out = String::from("multiplier\tmean\tlower_quartile\tupper_quartile\n");
                 for p in &m.curve.points {
-                    out.push_str(&format!("{}\t{}\t{}\t{}\n", p.multiplier, p.mean, p.lower, p.upper));
+                    let _ = writeln!(out, "{}	{}	{}	{}", p.multiplier, p.mean, p.lower, p.upper);
                 }
                 (!m.curve.points.is_empty()).then_some(out)
             }

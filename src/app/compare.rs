@@ -32,6 +32,8 @@ pub struct LaneText {
     pub diverges_at: Option<usize>,
     /// Why it ended, once it did.
     pub finished: Option<FinishReason>,
+    /// Text of the request before for the same prompt.
+    previous: String,
 }
 
 impl LaneText {
@@ -57,10 +59,42 @@ impl LaneText {
         self.ids.is_empty()
     }
 
+    /// While the text grows: what the one before had beyond it, to be shown dimmed, so that the
+    /// pane does not shrink and grow with every move of a slider.
+    pub fn remainder(&self) -> &str {
+        if self.finished.is_some() {
+            return "";
+        }
+        let rest = self.text.chars().count();
+        let place = self
+            .previous
+            .char_indices()
+            .nth(rest)
+            .map_or(self.previous.len(), |(i, _)| i);
+        let tail = self.previous.get(place..).unwrap_or_default();
+        // Whole words only.
+        tail.find(char::is_whitespace)
+            .and_then(|i| tail.get(i..))
+            .unwrap_or_default()
+    }
+
+    /// Whether it takes the place of an earlier text for the same prompt.
+    pub fn has_previous(&self) -> bool {
+        !self.previous.is_empty()
+    }
+
     fn place_of(&self, token: usize) -> usize {
-        let end = token.checked_sub(1).and_then(|t| self.ends.get(t)).copied().unwrap_or(0);
+        let end = token
+            .checked_sub(1)
+            .and_then(|t| self.ends.get(t))
+            .copied()
+            .unwrap_or(0);
         let place = self.raw.get(..end).map_or(0, |head| sanitize(head).len());
-        if self.text.is_char_boundary(place) { place } else { self.text.len() }
+        if self.text.is_char_boundary(place) {
+            place
+        } else {
+            self.text.len()
+        }
     }
 }
 
@@ -69,8 +103,8 @@ impl LaneText {
 pub struct Generation {
     /// What was asked for.
     pub request: GenerateRequest,
-    /// The setting in words, for the label of a stale text.
-    pub label: String,
+    /// The setting in words, from long to short.
+    pub label: [String; 3],
     /// Unsteered.
     pub baseline: LaneText,
     /// Steered.
@@ -84,7 +118,7 @@ pub struct Generation {
 }
 
 impl Generation {
-    fn new(request: GenerateRequest, label: String) -> Self {
+    fn new(request: GenerateRequest, label: [String; 3]) -> Self {
         Self {
             request,
             label,
@@ -126,7 +160,10 @@ impl Generation {
     /// Tokens per second over both lanes: the worker's figure, before that an own estimate.
     pub fn rate(&self) -> Option<f32> {
         self.reported_rate.or_else(|| {
-            let seconds = (self.last_token? - self.first_token?).as_secs_f32();
+            let seconds = self
+                .last_token?
+                .checked_sub(self.first_token?)?
+                .as_secs_f32();
             let tokens = self.baseline.len() + self.steered.len();
             (seconds > 0.05).then(|| tokens as f32 / seconds)
         })
@@ -140,7 +177,11 @@ impl Generation {
         self.steered.text = sanitize(&self.steered.raw);
         let (a, b) = (&self.baseline, &self.steered);
         let common = a.ids.iter().zip(&b.ids).take_while(|(x, y)| x == y).count();
-        let (short, long) = if a.ids.len() <= b.ids.len() { (a, b) } else { (b, a) };
+        let (short, long) = if a.ids.len() <= b.ids.len() {
+            (a, b)
+        } else {
+            (b, a)
+        };
         let differs = common < short.ids.len()
             || (short.finished.is_some() && common < long.ids.len() && short.dropped == 0);
         self.diverges = differs.then_some(common);
@@ -178,42 +219,58 @@ impl Compare {
 
     /// The shown texts belong to an earlier request than the newest one.
     pub fn is_stale(&self) -> bool {
-        self.shown.as_ref().is_some_and(|g| g.request.run != self.newest)
+        self.shown
+            .as_ref()
+            .is_some_and(|g| g.request.run != self.newest)
     }
 
     /// The newest request, whether shown yet or not.
     pub fn wanted(&self) -> Option<&GenerateRequest> {
-        self.pending.as_ref().or(self.shown.as_ref()).map(|g| &g.request)
+        self.pending
+            .as_ref()
+            .or(self.shown.as_ref())
+            .map(|g| &g.request)
     }
 
     /// A request goes out.
-    pub fn requested(&mut self, request: GenerateRequest, label: String) {
+    pub fn requested(&mut self, request: GenerateRequest, label: [String; 3]) {
         self.newest = request.run;
         self.running = true;
         self.pending = Some(Generation::new(request, label));
     }
 
     /// Tokens came in. Returns whether they belong to the newest request.
-    pub fn tokens(&mut self, run: RunId, lane: Lane, tokens: Vec<TokenPiece>, now: Duration) -> bool {
-        let Some(generation) = self.current(run) else { return false };
+    pub fn tokens(
+        &mut self,
+        run: RunId,
+        lane: Lane,
+        tokens: Vec<TokenPiece>,
+        now: Duration,
+    ) -> bool {
+        let Some(generation) = self.current(run) else {
+            return false;
+        };
         generation.first_token.get_or_insert(now);
         generation.last_token = Some(now);
         generation.lane_mut(lane).push(tokens);
         generation.outdated = true;
+        self.promote();
         true
     }
 
     /// A lane ended.
     pub fn finished(&mut self, run: RunId, lane: Lane, reason: FinishReason, rate: f32) -> bool {
-        let Some(generation) = self.current(run) else { return false };
+        let Some(generation) = self.current(run) else {
+            return false;
+        };
         generation.lane_mut(lane).finished = Some(reason);
         generation.outdated = true;
         if rate.is_finite() && rate > 0.0 {
             generation.reported_rate = Some(rate);
         }
-        if generation.is_finished() {
-            self.running = false;
-        }
+        let ended = generation.is_finished();
+        self.promote();
+        self.running &= !ended;
         true
     }
 
@@ -223,7 +280,9 @@ impl Compare {
         self.pending = None;
         if let Some(g) = self.shown.as_mut().filter(|g| g.request.run == self.newest) {
             for lane in [Lane::Baseline, Lane::Steered] {
-                g.lane_mut(lane).finished.get_or_insert(FinishReason::Stopped);
+                g.lane_mut(lane)
+                    .finished
+                    .get_or_insert(FinishReason::Stopped);
             }
             g.outdated = true;
         }
@@ -240,10 +299,28 @@ impl Compare {
         if run != self.newest || !self.running {
             return None;
         }
-        if let Some(pending) = self.pending.take() {
-            self.shown = Some(pending);
+        self.pending.as_mut().or(self.shown.as_mut())
+    }
+
+    /// The pending texts take over once both lanes have something to show: a kept unsteered text
+    /// comes at once, and the steered pane must not go blank for it.
+    fn promote(&mut self) {
+        let ready = |lane: &LaneText| !lane.is_empty() || lane.finished.is_some();
+        let Some(mut next) = self
+            .pending
+            .take_if(|g| ready(&g.baseline) && ready(&g.steered))
+        else {
+            return;
+        };
+        if let Some(old) = self
+            .shown
+            .take()
+            .filter(|old| old.request.prompt == next.request.prompt)
+        {
+            next.baseline.previous = old.baseline.text;
+            next.steered.previous = old.steered.text;
         }
-        self.shown.as_mut()
+        self.shown = Some(next);
     }
 }
 
@@ -251,7 +328,10 @@ impl Compare {
 pub fn changed_words(old: &str, new: &str) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
     let (old_words, new_words) = (words(old), words(new));
     let texts = |text, words: &[Range<usize>]| -> Vec<String> {
-        words.iter().map(|r| str::get(text, r.clone()).unwrap_or_default().to_owned()).collect()
+        words
+            .iter()
+            .map(|r| str::get(text, r.clone()).unwrap_or_default().to_owned())
+            .collect()
     };
     let ops = capture_diff_slices(
         Algorithm::Myers,

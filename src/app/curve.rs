@@ -29,20 +29,23 @@ impl Curve {
     /// No results yet.
     pub fn empty(multipliers: &[f32]) -> Self {
         let low = multipliers.iter().copied().fold(f32::INFINITY, f32::min);
-        let high = multipliers.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let high = multipliers
+            .iter()
+            .copied()
+            .fold(f32::NEG_INFINITY, f32::max);
         let range = if low < high { (low, high) } else { (-1.0, 1.0) };
-        Self { points: Vec::new(), range }
+        Self {
+            points: Vec::new(),
+            range,
+        }
     }
 
     /// Figures over these results; propensities that are not finite are left out.
-    pub fn over<'a>(
-        multipliers: &[f32],
-        results: impl Iterator<Item = &'a InputResult> + Clone,
-    ) -> Self {
+    pub fn over(multipliers: &[f32], results: &[&InputResult]) -> Self {
         let mut curve = Self::empty(multipliers);
         for (i, &multiplier) in multipliers.iter().enumerate() {
             let column: Vec<f64> = results
-                .clone()
+                .iter()
                 .filter_map(|r| r.propensity.get(i).filter(|p| p.is_finite()))
                 .map(|p| f64::from(*p))
                 .collect();
@@ -55,7 +58,9 @@ impl Curve {
                 });
             }
         }
-        curve.points.sort_by(|a, b| a.multiplier.total_cmp(&b.multiplier));
+        curve
+            .points
+            .sort_by(|a, b| a.multiplier.total_cmp(&b.multiplier));
         curve
     }
 
@@ -74,8 +79,12 @@ pub fn interpolate(xs: &[f32], ys: &[f32], x: f32) -> Option<(f32, bool)> {
     if let Some((_, y)) = points().find(|(px, _)| (px - x).abs() < 1e-6) {
         return y.is_finite().then_some((y, false));
     }
-    let below = points().filter(|p| p.0 < x).max_by(|a, b| a.0.total_cmp(&b.0))?;
-    let above = points().filter(|p| p.0 > x).min_by(|a, b| a.0.total_cmp(&b.0))?;
+    let below = points()
+        .filter(|p| p.0 < x)
+        .max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let above = points()
+        .filter(|p| p.0 > x)
+        .min_by(|a, b| a.0.total_cmp(&b.0))?;
     let share = (x - below.0) / (above.0 - below.0);
     let y = below.1 + share * (above.1 - below.1);
     y.is_finite().then_some((y, true))

@@ -19,7 +19,11 @@ impl Editor {
     /// An editor on `text`, cursor at its end.
     pub fn new(text: &str) -> Self {
         let text = sanitize(text);
-        Self { cursor: text.len(), text, ..Self::default() }
+        Self {
+            cursor: text.len(),
+            text,
+            ..Self::default()
+        }
     }
 
     /// The text.
@@ -58,7 +62,10 @@ impl Editor {
     /// Deletes the word before the cursor.
     pub fn delete_word(&mut self) {
         let head = self.text.get(..self.cursor).unwrap_or_default();
-        let kept = head.trim_end().trim_end_matches(|c: char| !c.is_whitespace()).len();
+        let kept = head
+            .trim_end()
+            .trim_end_matches(|c: char| !c.is_whitespace())
+            .len();
         self.cut(kept, self.cursor);
     }
 
@@ -96,7 +103,10 @@ impl Editor {
     }
 
     fn line_start(&self) -> usize {
-        self.text.get(..self.cursor).and_then(|h| h.rfind('\n')).map_or(0, |i| i + 1)
+        self.text
+            .get(..self.cursor)
+            .and_then(|h| h.rfind('\n'))
+            .map_or(0, |i| i + 1)
     }
 
     fn line_end(&self) -> usize {
@@ -112,7 +122,7 @@ impl Editor {
         if start > 0 {
             let column = self.cursor - start;
             self.cursor = start - 1;
-            self.to_column(column);
+            self.go_to_column(column);
             return;
         }
         let at = self.recalled.unwrap_or(history.len());
@@ -120,7 +130,7 @@ impl Editor {
             if self.recalled.is_none() {
                 self.draft.clone_from(&self.text);
             }
-            self.recall(Some(i), older.clone());
+            self.recall(Some(i), older);
         }
     }
 
@@ -130,24 +140,27 @@ impl Editor {
         if end < self.text.len() {
             let column = self.cursor - self.line_start();
             self.cursor = end + 1;
-            self.to_column(column);
+            self.go_to_column(column);
             return;
         }
         if let Some(i) = self.recalled {
             match history.get(i + 1) {
-                Some(newer) => self.recall(Some(i + 1), newer.clone()),
-                None => self.recall(None, self.draft.clone()),
+                Some(newer) => self.recall(Some(i + 1), newer),
+                None => {
+                    let draft = std::mem::take(&mut self.draft);
+                    self.recall(None, &draft);
+                }
             }
         }
     }
 
-    fn recall(&mut self, place: Option<usize>, text: String) {
+    fn recall(&mut self, place: Option<usize>, text: &str) {
         self.recalled = place;
-        self.text = sanitize(&text);
+        self.text = sanitize(text);
         self.cursor = self.text.len();
     }
 
-    fn to_column(&mut self, column: usize) {
+    fn go_to_column(&mut self, column: usize) {
         let (start, end) = (self.line_start(), self.line_end());
         let mut at = start;
         while at < end && at - start < column {

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::app::App;
-use crate::app::action::{Action, BINDINGS, Binding, When};
+use crate::app::action::{Action, Binding, When};
+use crate::app::bindings::BINDINGS;
 use crate::app::keymap::holds_in;
 use crate::app::overlay::{Choice, Entry, List, Overlay, PickerKind, fuzzy};
+use crate::app::{App, Engine};
 use crate::protocol::{Asset, CatalogEntry, Command, ModelSource};
 use crate::text::one_line;
 use crate::units::Mask;
@@ -30,10 +31,18 @@ impl App {
     fn help_entries(&self, filter: &str) -> Vec<Entry> {
         let pane = self.focus;
         let sections: [(String, &dyn Fn(When) -> bool); 5] = [
-            (format!("{} (focused)", pane.title()), &|w| holds_in(w, pane)),
-            ("everywhere".to_owned(), &|w| matches!(w, When::Main | When::Anywhere)),
-            ("other panes".to_owned(), &|w| matches!(w, When::In(_)) && !holds_in(w, pane)),
-            ("writing a prompt, filtering".to_owned(), &|w| matches!(w, When::Editor | When::Filter)),
+            (format!("{} (focused)", pane.title()), &|w| {
+                holds_in(w, pane)
+            }),
+            ("everywhere".to_owned(), &|w| {
+                matches!(w, When::Main | When::Anywhere)
+            }),
+            ("other panes".to_owned(), &|w| {
+                matches!(w, When::In(_)) && !holds_in(w, pane)
+            }),
+            ("writing a prompt, filtering".to_owned(), &|w| {
+                matches!(w, When::Editor | When::Filter)
+            }),
             ("lists and dialogs".to_owned(), &|w| {
                 matches!(w, When::List | When::Form | When::Reader | When::Died)
             }),
@@ -113,7 +122,9 @@ impl App {
                     label: mask.name().to_owned(),
                     detail: match mask {
                         Mask::FromLastPrompt => "the last prompt token and everything after it",
-                        Mask::FromAnswer => "generated tokens only; the first one is never affected",
+                        Mask::FromAnswer => {
+                            "generated tokens only; the first one is never affected"
+                        }
                         Mask::All => "every position, the prompt included",
                     }
                     .to_owned(),
@@ -137,7 +148,7 @@ impl App {
             PickerKind::Model => vec![Entry {
                 label: "bundled".to_owned(),
                 detail: "the model inside the program; type a directory for another one".to_owned(),
-                note: mark(self.wanted_model == Some(ModelSource::Bundled), "loaded"),
+                note: mark(self.loaded_model == Some(ModelSource::Bundled), "loaded"),
                 enabled: true,
                 choice: Choice::Model(ModelSource::Bundled),
             }],
@@ -172,9 +183,10 @@ impl App {
             self.theme_before = Some(self.settings.theme.clone());
         }
         self.overlays.push(Overlay::Picker(kind, List::default()));
-        let used = self.entries().iter().position(|e| {
-            !e.note.is_empty() && e.choice != Choice::Heading
-        });
+        let used = self
+            .entries()
+            .iter()
+            .position(|e| !e.note.is_empty() && e.choice != Choice::Heading);
         if let Some(list) = self.list_mut() {
             list.selected = used.unwrap_or(0);
         }
@@ -191,7 +203,11 @@ impl App {
 
     /// The selection skips headings.
     pub(super) fn select_first_entry(&mut self) {
-        let first = self.entries().iter().position(|e| e.choice != Choice::Heading).unwrap_or(0);
+        let first = self
+            .entries()
+            .iter()
+            .position(|e| e.choice != Choice::Heading)
+            .unwrap_or(0);
         if let Some(list) = self.list_mut() {
             list.selected = first;
         }
@@ -211,12 +227,18 @@ impl App {
             return;
         }
         if let Some(Overlay::Log(back)) = self.overlays.last_mut() {
-            *back = back.saturating_add_signed(-rows).min(self.messages.all().len());
+            *back = back
+                .saturating_add_signed(-rows)
+                .min(self.messages.all().len());
             return;
         }
         let last = self.entries().len().saturating_sub(1);
         if let Some(list) = self.list_mut() {
-            list.selected = list.selected.min(last).saturating_add_signed(rows).min(last);
+            list.selected = list
+                .selected
+                .min(last)
+                .saturating_add_signed(rows)
+                .min(last);
         }
         self.preview_theme();
     }
@@ -246,7 +268,10 @@ impl App {
                 self.theme_before = None;
             }
             Choice::Model(source) => {
-                self.wanted_model = Some(source.clone());
+                self.wanted_model = source.clone();
+                if self.model.is_none() {
+                    self.engine = Engine::Starting;
+                }
                 self.send(Command::LoadModel(source));
             }
             Choice::Heading => {}
@@ -272,8 +297,10 @@ impl App {
     pub(super) fn preview_theme(&mut self) {
         if let Some(Overlay::Picker(PickerKind::Theme, list)) = self.overlays.last() {
             let selected = list.selected;
-            if let Some(Entry { choice: Choice::Theme(name), .. }) =
-                self.entries().into_iter().nth(selected)
+            if let Some(Entry {
+                choice: Choice::Theme(name),
+                ..
+            }) = self.entries().into_iter().nth(selected)
             {
                 self.settings.theme = name;
             }
@@ -297,7 +324,11 @@ fn asset_entries(
         .map(|e| Entry {
             label: one_line(&e.asset.label()),
             detail: one_line(&e.description),
-            note: if loaded == Some(&e.asset) { "loaded".to_owned() } else { String::new() },
+            note: if loaded == Some(&e.asset) {
+                "loaded".to_owned()
+            } else {
+                String::new()
+            },
             enabled: true,
             choice: choice(e.asset.clone()),
         })
@@ -320,7 +351,11 @@ fn filtered(filter: &str, entries: Vec<Entry>) -> Vec<Entry> {
         .into_iter()
         .filter_map(|e| {
             let name = fuzzy(filter, &e.label).map(|s| s + 20);
-            let detail = e.detail.to_lowercase().contains(&filter.to_lowercase()).then_some(0);
+            let detail = e
+                .detail
+                .to_lowercase()
+                .contains(&filter.to_lowercase())
+                .then_some(0);
             Some((name.max(detail)?, e))
         })
         .collect();

@@ -41,14 +41,19 @@ impl App {
             }
             Event::GenerationStarted { .. } => false,
             Event::Tokens { run, lane, tokens } => self.compare.tokens(run, lane, tokens, self.now),
-            Event::LaneFinished { run, lane, reason, tokens_per_second } => {
-                self.compare.finished(run, lane, reason, tokens_per_second)
-            }
+            Event::LaneFinished {
+                run,
+                lane,
+                reason,
+                tokens_per_second,
+            } => self.compare.finished(run, lane, reason, tokens_per_second),
             Event::Measured { run, results } => self.experiment.measured(run, results),
-            Event::MeasureFinished { run, elapsed, from_cache } => {
-                self.experiment.finished(run, elapsed, from_cache)
-            }
-            Event::Failed(failure) => self.failed(failure),
+            Event::MeasureFinished {
+                run,
+                elapsed,
+                from_cache,
+            } => self.experiment.finished(run, elapsed, from_cache),
+            Event::Failed(failure) => self.failed(&failure),
             Event::EngineDied(reason) => {
                 self.died(&reason);
                 true
@@ -59,6 +64,7 @@ impl App {
 
     fn model_loaded(&mut self, info: ModelInfo) {
         self.engine = Engine::Ready;
+        self.loaded_model = Some(self.wanted_model.clone());
         self.vector = None;
         self.dataset = None;
         self.experiment.clear();
@@ -68,7 +74,10 @@ impl App {
         self.steering.adjust(setting);
         let parameters = info.parameters as f64 / 1e6;
         self.messages.note(
-            format!("model '{}' loaded: {parameters:.1} M parameters", one_line(&info.name)),
+            format!(
+                "model '{}' loaded: {parameters:.1} M parameters",
+                one_line(&info.name)
+            ),
             self.now,
         );
         self.model = Some(info);
@@ -87,11 +96,18 @@ impl App {
             self.send(Command::LoadVector(asset));
         }
         if self.wanted_dataset.is_none() {
-            let companion = self.wanted_vector.as_ref().and_then(|v| self.companion_of(v));
+            let companion = self
+                .wanted_vector
+                .as_ref()
+                .and_then(|v| self.companion_of(v));
             self.wanted_dataset =
                 companion.or_else(|| self.datasets.first().map(|d| d.asset.clone()));
         }
-        if let Some(asset) = self.wanted_dataset.clone().filter(|_| self.dataset.is_none()) {
+        if let Some(asset) = self
+            .wanted_dataset
+            .clone()
+            .filter(|_| self.dataset.is_none())
+        {
             self.send(Command::LoadDataset(asset));
         }
     }
@@ -100,11 +116,18 @@ impl App {
     pub(super) fn companion_of(&self, vector: &Asset) -> Option<Asset> {
         let entry = self.vectors.iter().find(|e| e.asset == *vector)?;
         let name = entry.companion.as_ref()?;
-        self.datasets.iter().find(|d| d.asset.label() == *name).map(|d| d.asset.clone())
+        self.datasets
+            .iter()
+            .find(|d| d.asset.label() == *name)
+            .map(|d| d.asset.clone())
     }
 
     fn vector_loaded(&mut self, info: VectorInfo) -> bool {
-        if self.wanted_vector.as_ref().is_some_and(|w| *w != info.asset) {
+        if self
+            .wanted_vector
+            .as_ref()
+            .is_some_and(|w| *w != info.asset)
+        {
             return false;
         }
         for warning in &info.warnings {
@@ -113,10 +136,18 @@ impl App {
         let has = |b: usize| info.norms.get(b).copied().flatten().is_some();
         let mut setting = self.steering.now();
         let recommended = info.recommended_block.map(|b| b.0).filter(|b| has(*b));
-        let wanted = if self.block_chosen { Some(setting.block) } else { recommended };
+        let wanted = if self.block_chosen {
+            Some(setting.block)
+        } else {
+            recommended
+        };
         // Published sweeps find the best block a little before the middle.
         let start = (0.42 * self.blocks() as f64).round() as usize;
-        let nearest = |b: usize| (0..info.norms.len()).filter(|i| has(*i)).min_by_key(|i| i.abs_diff(b));
+        let nearest = |b: usize| {
+            (0..info.norms.len())
+                .filter(|i| has(*i))
+                .min_by_key(|i| i.abs_diff(b))
+        };
         if let Some(block) = nearest(wanted.unwrap_or(start)) {
             setting.block = block;
             self.steering.adjust(setting);
@@ -128,7 +159,11 @@ impl App {
     }
 
     fn dataset_loaded(&mut self, info: DatasetInfo) -> bool {
-        if self.wanted_dataset.as_ref().is_some_and(|w| *w != info.asset) {
+        if self
+            .wanted_dataset
+            .as_ref()
+            .is_some_and(|w| *w != info.asset)
+        {
             return false;
         }
         for warning in &info.warnings {
@@ -137,7 +172,10 @@ impl App {
         if info.items.is_empty() {
             self.say(
                 Level::Warning,
-                format!("data set '{}' has no input that can be measured", one_line(&info.name)),
+                format!(
+                    "data set '{}' has no input that can be measured",
+                    one_line(&info.name)
+                ),
             );
         }
         self.wanted_dataset = Some(info.asset.clone());
@@ -151,7 +189,7 @@ impl App {
         true
     }
 
-    fn failed(&mut self, failure: Failure) -> bool {
+    fn failed(&mut self, failure: &Failure) -> bool {
         let newest_generation = self.compare.wanted().map(|r| r.run);
         match failure.stage {
             Stage::Generate if failure.run.is_some() && failure.run != newest_generation => {
@@ -171,10 +209,18 @@ impl App {
             Stage::LoadDataset => {
                 self.wanted_dataset = self.dataset.as_ref().map(|d| d.asset.clone());
             }
-            Stage::LoadModel => self.wanted_model = Some(self.settings.model.clone()),
+            Stage::LoadModel => match &self.loaded_model {
+                Some(loaded) => self.wanted_model = loaded.clone(),
+                None => self.engine = Engine::Empty,
+            },
         }
         self.progress.retain(|p| p.0 != failure.stage);
-        self.messages.add(Level::Error, &failure.id, one_line(&failure.message), self.now);
+        self.messages.add(
+            Level::Error,
+            &failure.id,
+            one_line(&failure.message),
+            self.now,
+        );
         true
     }
 
@@ -184,7 +230,8 @@ impl App {
         self.experiment.stopped();
         self.progress.clear();
         let reason = one_line(reason);
-        self.messages.note(format!("engine stopped: {reason}"), self.now);
+        self.messages
+            .note(format!("engine stopped: {reason}"), self.now);
         self.overlays.retain(|o| !matches!(o, Overlay::Died(_)));
         self.overlays.push(Overlay::Died(reason));
     }

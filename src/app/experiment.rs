@@ -135,13 +135,17 @@ impl Measurement {
 
     fn slopes(&self) -> Vec<f64> {
         let finite = |r: &InputResult| {
-            r.steerability.is_finite().then_some(f64::from(r.steerability))
+            r.steerability
+                .is_finite()
+                .then_some(f64::from(r.steerability))
         };
         self.results.iter().flatten().filter_map(finite).collect()
     }
 
     fn take_in(&mut self, result: InputResult, probe: Option<f32>) {
-        let Some(place) = self.results.get_mut(result.index) else { return };
+        let Some(place) = self.results.get_mut(result.index) else {
+            return;
+        };
         if result.propensity.len() != self.key.multipliers.len() {
             return;
         }
@@ -168,7 +172,8 @@ impl Measurement {
         if !std::mem::take(&mut self.outdated) {
             return;
         }
-        self.curve = Curve::over(&self.key.multipliers, self.results.iter().flatten());
+        let measured: Vec<&InputResult> = self.results.iter().flatten().collect();
+        self.curve = Curve::over(&self.key.multipliers, &measured);
         let probes: Vec<f64> = self
             .results
             .iter()
@@ -244,7 +249,9 @@ impl Experiment {
                 None => Measurement::new(key.clone(), inputs),
             });
         }
-        let Some(current) = &mut self.current else { return false };
+        let Some(current) = &mut self.current else {
+            return false;
+        };
         if current.probe_at != probe {
             current.forget_probes();
         }
@@ -264,7 +271,9 @@ impl Experiment {
         if run != self.newest || !self.running {
             return false;
         }
-        let Some(current) = &mut self.current else { return false };
+        let Some(current) = &mut self.current else {
+            return false;
+        };
         for result in results {
             current.take_in(result, self.probe);
         }
@@ -297,7 +306,11 @@ impl Experiment {
 
     /// Another model or data set: nothing of the old figures holds.
     pub fn clear(&mut self) {
-        *self = Self { newest: self.newest, last: self.last, ..Self::default() };
+        *self = Self {
+            newest: self.newest,
+            last: self.last,
+            ..Self::default()
+        };
     }
 
     /// Brings curve and probe up to date; once per batch.

@@ -56,6 +56,8 @@ pub struct Hits {
     pub panes: Vec<Pane>,
     /// Wrapped lines of the longer text.
     pub text_lines: usize,
+    /// First line of the texts on screen.
+    pub text_first: usize,
     /// Rows of a text pane.
     pub text_height: usize,
     /// Rows of the prompt list.

@@ -52,8 +52,10 @@ impl App {
             Some(Overlay::Died(_)) => When::Died,
             None => return,
         };
-        let action =
-            self.keymap.find(key, when).or_else(|| self.keymap.find(key, When::Anywhere));
+        let action = self
+            .keymap
+            .find(key, when)
+            .or_else(|| self.keymap.find(key, When::Anywhere));
         if let Some(action) = action {
             self.perform(action);
             return;
@@ -79,7 +81,9 @@ impl App {
             self.perform(action);
             return;
         }
-        let Some(editor) = &mut self.editor else { return };
+        let Some(editor) = &mut self.editor else {
+            return;
+        };
         match (key.code, key.mods.ctrl) {
             (KeyCode::Char('w'), true) => editor.delete_word(),
             (KeyCode::Char('u'), true) => editor.delete_line(),
@@ -169,7 +173,10 @@ fn edit_line(line: &mut String, key: Key) {
             line.pop();
         }
         (KeyCode::Char('w'), true) => {
-            let kept = line.trim_end().trim_end_matches(|c: char| !c.is_whitespace()).len();
+            let kept = line
+                .trim_end()
+                .trim_end_matches(|c: char| !c.is_whitespace())
+                .len();
             line.truncate(kept);
         }
         _ => {

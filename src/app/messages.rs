@@ -53,11 +53,23 @@ impl Messages {
 
     fn push(&mut self, level: Level, id: &str, text: String, at: Duration, toast: bool) {
         // The same toast twice would push others out: the newer one replaces it.
-        if let Some(old) = self.log.iter_mut().rev().find(|m| m.toast && m.text == text) {
+        if let Some(old) = self
+            .log
+            .iter_mut()
+            .rev()
+            .find(|m| m.toast && m.text == text)
+        {
             old.toast = false;
         }
         let until = (level < Level::Error).then_some(at + SHOWN);
-        self.log.push_back(Message { level, id: id.to_owned(), text, at, until, toast });
+        self.log.push_back(Message {
+            level,
+            id: id.to_owned(),
+            text,
+            at,
+            until,
+            toast,
+        });
         if self.log.len() > KEPT {
             self.log.pop_front();
         }
@@ -93,7 +105,11 @@ impl Messages {
     /// Drops toasts whose time is over; returns whether any went.
     pub fn tick(&mut self, now: Duration) -> bool {
         let mut any = false;
-        for m in self.log.iter_mut().filter(|m| m.toast && m.until.is_some_and(|u| u <= now)) {
+        for m in self
+            .log
+            .iter_mut()
+            .filter(|m| m.toast && m.until.is_some_and(|u| u <= now))
+        {
             m.toast = false;
             any = true;
         }
@@ -102,6 +118,10 @@ impl Messages {
 
     /// When the next toast goes.
     pub fn next_end(&self) -> Option<Duration> {
-        self.log.iter().filter(|m| m.toast).filter_map(|m| m.until).min()
+        self.log
+            .iter()
+            .filter(|m| m.toast)
+            .filter_map(|m| m.until)
+            .min()
     }
 }

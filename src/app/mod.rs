@@ -7,6 +7,7 @@
 
 pub mod action;
 pub mod available;
+pub mod bindings;
 pub mod compare;
 pub mod curve;
 pub mod editor;
@@ -28,6 +29,7 @@ mod keys;
 mod mouse;
 mod perform;
 mod requests;
+mod set;
 mod view;
 
 use std::time::Duration;
@@ -58,8 +60,10 @@ const SPIN: Duration = Duration::from_millis(120);
 /// State of the worker as far as events tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
-    /// No model yet.
+    /// The first model is being read.
     Starting,
+    /// No model could be read.
+    Empty,
     /// A model is loaded.
     Ready,
     /// The thread ended after a panic.
@@ -68,6 +72,10 @@ pub enum Engine {
 
 /// The whole state of the program's face.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, not one state in disguise"
+)]
 pub struct App {
     settings: Settings,
     keymap: Keymap,
@@ -84,7 +92,8 @@ pub struct App {
     vectors: Vec<CatalogEntry>,
     datasets: Vec<CatalogEntry>,
     has_catalog: bool,
-    wanted_model: Option<ModelSource>,
+    wanted_model: ModelSource,
+    loaded_model: Option<ModelSource>,
     wanted_vector: Option<Asset>,
     wanted_dataset: Option<Asset>,
     dataset_chosen: bool,
@@ -142,7 +151,8 @@ impl App {
             vectors: Vec::new(),
             datasets: Vec::new(),
             has_catalog: false,
-            wanted_model: Some(settings.model.clone()),
+            wanted_model: settings.model.clone(),
+            loaded_model: None,
             wanted_vector: settings.vector.clone(),
             wanted_dataset: settings.dataset.clone(),
             dataset_chosen: settings.dataset.is_some(),

@@ -7,6 +7,16 @@ use crate::app::input::{Mouse, MouseKind};
 use crate::app::overlay::{List, Overlay};
 
 impl App {
+    /// What lay under a cell in the last frame.
+    pub fn target_at(&self, column: u16, row: u16) -> Option<Target> {
+        self.hits.at(column, row).map(|(_, target)| target)
+    }
+
+    /// Regions of the last frame, later ones on top.
+    pub fn regions(&self) -> &[(Area, Target)] {
+        &self.hits.regions
+    }
+
     pub(super) fn on_mouse(&mut self, mouse: Mouse) {
         let hit = self.hits.at(mouse.column, mouse.row);
         match mouse.kind {
@@ -42,7 +52,11 @@ impl App {
                 self.set_focus(pane);
             }
             Target::LayerTrack | Target::CoefficientTrack => {
-                let pane = if target == Target::LayerTrack { Pane::Layer } else { Pane::Coefficient };
+                let pane = if target == Target::LayerTrack {
+                    Pane::Layer
+                } else {
+                    Pane::Coefficient
+                };
                 self.leave_inputs(pane);
                 self.set_focus(pane);
                 self.typed.clear();
@@ -92,7 +106,9 @@ impl App {
     }
 
     fn slide(&mut self, area: Area, target: Target, column: u16) {
-        let offset = column.saturating_sub(area.x).min(area.width.saturating_sub(1));
+        let offset = column
+            .saturating_sub(area.x)
+            .min(area.width.saturating_sub(1));
         if target == Target::LayerTrack {
             let last = self.blocks().saturating_sub(1);
             let across = usize::from(area.width.saturating_sub(1)).max(1);

@@ -146,7 +146,11 @@ impl Form {
     /// Types into the field.
     pub fn type_char(&mut self, c: char) {
         let fresh = std::mem::take(&mut self.fresh);
-        if let Some(value) = self.values.get_mut(self.at).filter(|_| c.is_ascii_digit() || c == '.') {
+        if let Some(value) = self
+            .values
+            .get_mut(self.at)
+            .filter(|_| c.is_ascii_digit() || c == '.')
+        {
             if fresh {
                 value.clear();
             }
@@ -168,17 +172,25 @@ impl Form {
     /// Lowers or raises the field by its step.
     pub fn nudge(&mut self, by: i32) {
         let at = self.at;
-        let Some(value) = self.values.get_mut(at) else { return };
+        let Some(value) = self.values.get_mut(at) else {
+            return;
+        };
         let number: f64 = value.parse().unwrap_or(match at {
             1 => 40.0,
             2 => 1.0,
             _ => 0.0,
         });
         let step = [0.1, 1.0, 0.05, 1.0, 16.0].get(at).copied().unwrap_or(1.0);
-        let (low, high) = [(0.0, 5.0), (1.0, 1e6), (0.05, 1.0), (0.0, 1e15), (1.0, 4096.0)]
-            .get(at)
-            .copied()
-            .unwrap_or((0.0, 1.0));
+        let (low, high) = [
+            (0.0, 5.0),
+            (1.0, 1e6),
+            (0.05, 1.0),
+            (0.0, 1e15),
+            (1.0, 4096.0),
+        ]
+        .get(at)
+        .copied()
+        .unwrap_or((0.0, 1.0));
         let next = ((number + f64::from(by) * step) * 100.0).round() / 100.0;
         *value = next.clamp(low, high).to_string();
         self.fresh = true;
@@ -188,29 +200,45 @@ impl Form {
     /// The settings, or which field is wrong and what it takes.
     pub fn read(&self) -> Result<Sampling, String> {
         let field = |i: usize| self.values.get(i).map_or("", |v| v.trim());
-        let temperature: f64 =
-            field(0).parse().map_err(|_| "temperature takes a number, 0 for greedy".to_owned())?;
+        let temperature: f64 = field(0)
+            .parse()
+            .map_err(|_| "temperature takes a number, 0 for greedy".to_owned())?;
         if !(0.0..=100.0).contains(&temperature) {
             return Err("temperature lies between 0 and 100".to_owned());
         }
         let top_k = match field(1) {
             "" | "0" => None,
-            text => Some(text.parse().map_err(|_| "top-k takes a whole number".to_owned())?),
+            text => Some(
+                text.parse()
+                    .map_err(|_| "top-k takes a whole number".to_owned())?,
+            ),
         };
         let top_p: Option<f64> = match field(2) {
             "" => None,
-            text => Some(text.parse().map_err(|_| "top-p takes a number".to_owned())?),
+            text => Some(
+                text.parse()
+                    .map_err(|_| "top-p takes a number".to_owned())?,
+            ),
         };
         if top_p.is_some_and(|p| !(p > 0.0 && p <= 1.0)) {
             return Err("top-p lies above 0 and at most at 1".to_owned());
         }
-        let seed = field(3).parse().map_err(|_| "seed takes a whole number".to_owned())?;
-        let max_tokens: usize =
-            field(4).parse().map_err(|_| "length takes a whole number".to_owned())?;
+        let seed = field(3)
+            .parse()
+            .map_err(|_| "seed takes a whole number".to_owned())?;
+        let max_tokens: usize = field(4)
+            .parse()
+            .map_err(|_| "length takes a whole number".to_owned())?;
         if !(1..=4096).contains(&max_tokens) {
             return Err("length lies between 1 and 4096 tokens".to_owned());
         }
-        Ok(Sampling { temperature, top_k, top_p, seed, max_tokens })
+        Ok(Sampling {
+            temperature,
+            top_k,
+            top_p,
+            seed,
+            max_tokens,
+        })
     }
 }
 
@@ -223,7 +251,11 @@ pub fn fuzzy(query: &str, text: &str) -> Option<i32> {
     for q in query.to_lowercase().chars().filter(|c| !c.is_whitespace()) {
         let found = (at..lower.len()).find(|i| lower.get(*i) == Some(&q))?;
         let starts = found == 0 || lower.get(found - 1).is_some_and(|c| !c.is_alphanumeric());
-        score += if last == found.checked_sub(1) && last.is_some() { 8 } else { 0 };
+        score += if last == found.checked_sub(1) && last.is_some() {
+            8
+        } else {
+            0
+        };
         score += if starts { 6 } else { 0 };
         score -= i32::try_from(found.min(40)).unwrap_or(40) / 8;
         last = Some(found);

@@ -8,7 +8,6 @@ use crate::app::messages::Level;
 use crate::app::msg::{Effect, GlyphSet};
 use crate::app::overlay::{Form, List, Overlay, PickerKind};
 use crate::app::prompts::PromptRef;
-use crate::app::steering::Setting;
 use crate::app::{App, Engine};
 use crate::protocol::Command;
 
@@ -31,16 +30,18 @@ impl App {
             Action::Quit => self.quit(),
             Action::Help => self.overlays.push(Overlay::Help(List::default())),
             Action::Palette => self.overlays.push(Overlay::Palette(List::default())),
-            Action::NextPane => self.move_focus(1),
+            Action::NextPane | Action::FocusPane => self.move_focus(1),
             Action::PreviousPane => self.move_focus(-1),
-            Action::FocusPane => self.move_focus(1),
             Action::Zoom => self.zoomed = !self.zoomed,
             Action::ToggleSteering => self.change(|s| s.enabled = !s.enabled),
             Action::Stop => self.stop(),
             Action::RerunNewSeed => {
                 self.sampling.seed = self.sampling.seed.wrapping_add(1);
                 if self.sampling.temperature == 0.0 {
-                    self.say(Level::Info, "greedy decoding draws no random numbers; o sets a temperature");
+                    self.say(
+                        Level::Info,
+                        "greedy decoding draws no random numbers; o sets a temperature",
+                    );
                 }
                 self.regenerate();
             }
@@ -62,7 +63,9 @@ impl App {
             Action::PickMask => self.pick(PickerKind::Mask),
             Action::PickTheme => self.pick(PickerKind::Theme),
             Action::LoadModel => self.pick(PickerKind::Model),
-            Action::Sampling => self.overlays.push(Overlay::Sampling(Form::new(&self.sampling))),
+            Action::Sampling => self
+                .overlays
+                .push(Overlay::Sampling(Form::new(&self.sampling))),
             Action::EditPrompt => {
                 let text = self.prompts.active_text().to_owned();
                 self.open_editor(&text);
@@ -80,7 +83,8 @@ impl App {
             }
             Action::NextPrompt | Action::PreviousPrompt => {
                 self.prompts.select_active();
-                self.prompts.step(if action == Action::NextPrompt { 1 } else { -1 });
+                self.prompts
+                    .step(if action == Action::NextPrompt { 1 } else { -1 });
                 self.open_selected();
             }
             Action::Copy => {
@@ -112,7 +116,7 @@ impl App {
             Action::Highest => self.slider_end(true),
             Action::Zero => self.set_coefficient(0.0),
             Action::FlipSign => self.set_coefficient(-self.steering.now().coefficient),
-            Action::TypeValue => self.typed = "0".to_owned(),
+            Action::TypeValue => "0".clone_into(&mut self.typed),
             Action::PreviousBar => self.step_bar(-1),
             Action::NextBar => self.step_bar(1),
             Action::GridDown => self.step_grid(false),
@@ -158,7 +162,10 @@ impl App {
     }
 
     fn interrupt(&mut self) {
-        if self.interrupted.is_some_and(|at| self.now.saturating_sub(at) <= TWICE) {
+        if self
+            .interrupted
+            .is_some_and(|at| self.now.saturating_sub(at) <= TWICE)
+        {
             self.quit();
             return;
         }
@@ -210,98 +217,6 @@ impl App {
         self.set_focus(pane);
     }
 
-    /// Changes the setting by the user's hand.
-    pub(super) fn change(&mut self, edit: impl FnOnce(&mut Setting)) {
-        let mut to = self.steering.now();
-        edit(&mut to);
-        to.coefficient = crate::app::slider::clean(to.coefficient);
-        if self.steering.change(to) {
-            self.setting_changed();
-        }
-    }
-
-    fn after_history(&mut self) {
-        self.scale.include(self.steering.now().coefficient);
-        self.setting_changed();
-    }
-
-    pub(super) fn setting_changed(&mut self) {
-        self.dirty = true;
-        self.wants_generate = true;
-        self.wants_measure = true;
-    }
-
-    pub(super) fn set_coefficient(&mut self, value: f32) {
-        self.scale.include(value);
-        let scale = self.scale;
-        let value = if value.is_finite() { value.clamp(-scale.max(), scale.max()) } else { 0.0 };
-        self.change(|s| s.coefficient = value);
-    }
-
-    pub(super) fn step_coefficient(&mut self, steps: i32) {
-        let scale = self.scale;
-        let value = scale.snap(self.steering.now().coefficient + steps as f32 * scale.step());
-        self.change(|s| s.coefficient = value);
-    }
-
-    pub(super) fn set_block(&mut self, block: usize) {
-        let block = block.min(self.blocks().saturating_sub(1));
-        self.block_chosen = true;
-        self.change(|s| s.block = block);
-    }
-
-    pub(super) fn step_block(&mut self, steps: isize) {
-        let block = self.steering.now().block.saturating_add_signed(steps);
-        self.set_block(block);
-    }
-
-    fn step_slider(&mut self, steps: i32) {
-        match self.focus {
-            Pane::Layer => self.step_block(steps as isize),
-            _ => self.step_coefficient(steps),
-        }
-    }
-
-    fn slider_end(&mut self, high: bool) {
-        match (self.focus, high) {
-            (Pane::Layer, false) => self.set_block(0),
-            (Pane::Layer, true) => self.set_block(usize::MAX),
-            (_, high) => {
-                let max = self.scale.max();
-                self.set_coefficient(if high { max } else { -max });
-            }
-        }
-    }
-
-    pub(super) fn set_typed_value(&mut self, text: &str) {
-        match self.focus {
-            Pane::Layer => match text.parse::<usize>() {
-                Ok(block) if block < self.blocks() => self.set_block(block),
-                _ => {
-                    let last = self.blocks().saturating_sub(1);
-                    self.say(Level::Info, format!("blocks go from 0 to {last}"));
-                }
-            },
-            _ => match text.parse::<f32>() {
-                Ok(value) if value.abs() <= crate::app::slider::LIMIT => self.set_coefficient(value),
-                _ => self.say(Level::Info, "the coefficient takes a number between -1000 and 1000"),
-            },
-        }
-    }
-
-    fn step_grid(&mut self, up: bool) {
-        let now = self.steering.now().coefficient;
-        let grid = self.settings.multipliers.iter().copied();
-        let next = if up {
-            grid.filter(|m| *m > now + 1e-6).min_by(f32::total_cmp)
-        } else {
-            grid.filter(|m| *m < now - 1e-6).max_by(f32::total_cmp)
-        };
-        if let Some(value) = next {
-            self.set_coefficient(value);
-        }
-    }
-
     fn page(&self) -> isize {
         let rows = match self.focus {
             Pane::Baseline | Pane::Steered => self.hits.text_height,
@@ -319,10 +234,8 @@ impl App {
 
     pub(super) fn scroll_text(&mut self, rows: isize) {
         let last = self.hits.text_lines.saturating_sub(self.hits.text_height);
-        let at = self.text_scroll.unwrap_or(last);
-        let to = at.saturating_add_signed(rows).min(last);
-        // At the end the view follows the stream again.
-        self.text_scroll = (to < last).then_some(to);
+        let at = self.text_scroll.unwrap_or(self.hits.text_first);
+        self.text_scroll = Some(at.saturating_add_signed(rows).min(last));
     }
 
     pub(super) fn open_selected(&mut self) {
@@ -337,7 +250,10 @@ impl App {
         let Some(editor) = &self.editor else { return };
         let text = editor.text().to_owned();
         if text.trim().is_empty() {
-            self.say(Level::Info, "the prompt is empty; type something or press esc");
+            self.say(
+                Level::Info,
+                "the prompt is empty; type something or press esc",
+            );
             return;
         }
         self.editor = None;
@@ -346,14 +262,17 @@ impl App {
         self.refresh_prompts();
         self.prompts.select_active();
         self.text_scroll = None;
-        self.effects.push(Effect::SaveHistory(self.prompts.history().to_vec()));
+        self.effects
+            .push(Effect::SaveHistory(self.prompts.history().to_vec()));
         self.regenerate();
     }
 
     /// Selects the bar `step` places from the selected one; from none, the lowest bar, where the
     /// anti-steerable inputs are.
     fn step_bar(&mut self, step: isize) {
-        let Some(m) = self.experiment.current() else { return };
+        let Some(m) = self.experiment.current() else {
+            return;
+        };
         let n = m.histogram.bars().len();
         let at = self.selected_bar();
         let mut next = at.map_or(if step > 0 { 0 } else { n.saturating_sub(1) }, |i| {
@@ -372,7 +291,10 @@ impl App {
     }
 
     pub(super) fn select_bar(&mut self, index: usize) {
-        let bar = self.experiment.current().and_then(|m| m.histogram.bars().nth(index));
+        let bar = self
+            .experiment
+            .current()
+            .and_then(|m| m.histogram.bars().nth(index));
         if let Some(bar) = bar {
             self.bar = Some(f64::midpoint(bar.low, bar.high));
             self.refresh_prompts();
@@ -387,7 +309,9 @@ impl App {
     }
 
     fn apply_form(&mut self) {
-        let Some(Overlay::Sampling(form)) = self.overlays.last_mut() else { return };
+        let Some(Overlay::Sampling(form)) = self.overlays.last_mut() else {
+            return;
+        };
         match form.read() {
             Ok(sampling) => {
                 self.overlays.pop();

@@ -32,12 +32,17 @@ pub struct Prompts {
     pub selected: usize,
     active: Option<PromptRef>,
     text: String,
+    /// Bytes that all inputs begin with, up to a word.
+    shared: usize,
 }
 
 impl Prompts {
     /// A list with the prompts of earlier sessions for recall.
     pub fn new(history: Vec<String>) -> Self {
-        Self { history, ..Self::default() }
+        Self {
+            history,
+            ..Self::default()
+        }
     }
 
     /// Rows that pass the filters.
@@ -68,6 +73,18 @@ impl Prompts {
         }
     }
 
+    /// What tells a row from the others: an input without the beginning that all of them share.
+    /// The flag says that something was left out.
+    pub fn distinct(&self, row: PromptRef) -> (&str, bool) {
+        let text = self.text_of(row);
+        match row {
+            PromptRef::Input(_) if self.shared > 0 => {
+                (text.get(self.shared..).unwrap_or(text), true)
+            }
+            _ => (text, false),
+        }
+    }
+
     /// Row the texts come from.
     pub fn active(&self) -> Option<PromptRef> {
         self.active
@@ -94,6 +111,7 @@ impl Prompts {
     /// Takes a data set's inputs; the open prompt stays if it was typed, else the first opens.
     pub fn set_items(&mut self, items: Arc<Vec<InputItem>>) {
         self.items = items;
+        self.shared = shared_beginning(&self.items);
         if !matches!(self.active, Some(PromptRef::Typed(_))) {
             self.active = None;
             if !self.items.is_empty() {
@@ -118,13 +136,17 @@ impl Prompts {
         if self.history.len() > MAX_HISTORY {
             self.history.remove(0);
         }
-        let place = self.typed.iter().position(|t| t == text).unwrap_or_else(|| {
-            if self.typed.len() >= MAX_TYPED {
-                self.typed.remove(0);
-            }
-            self.typed.push(text.to_owned());
-            self.typed.len() - 1
-        });
+        let place = self
+            .typed
+            .iter()
+            .position(|t| t == text)
+            .unwrap_or_else(|| {
+                if self.typed.len() >= MAX_TYPED {
+                    self.typed.remove(0);
+                }
+                self.typed.push(text.to_owned());
+                self.typed.len() - 1
+            });
         self.open(PromptRef::Typed(place));
     }
 
@@ -146,9 +168,12 @@ impl Prompts {
     pub fn refresh(&mut self, keep: impl Fn(usize) -> bool, only_inputs: bool) {
         let before = self.selected_row();
         let needle = self.filter.to_lowercase();
-        let passes = |text: &str| needle.is_empty() || one_line(text).to_lowercase().contains(&needle);
+        let passes =
+            |text: &str| needle.is_empty() || one_line(text).to_lowercase().contains(&needle);
         let typed = (0..self.typed.len()).rev().map(PromptRef::Typed);
-        let inputs = (0..self.items.len()).filter(|i| keep(*i)).map(PromptRef::Input);
+        let inputs = (0..self.items.len())
+            .filter(|i| keep(*i))
+            .map(PromptRef::Input);
         self.visible = typed
             .filter(|_| !only_inputs)
             .chain(inputs)
@@ -173,4 +198,23 @@ impl Prompts {
         let last = self.visible.len().saturating_sub(1);
         self.selected = self.selected.saturating_add_signed(rows).min(last);
     }
+}
+
+/// Length of the common beginning of all prompts, cut back to whole words; 0 when short.
+fn shared_beginning(items: &[InputItem]) -> usize {
+    let Some((first, rest)) = items.split_first().filter(|(_, rest)| !rest.is_empty()) else {
+        return 0;
+    };
+    let common = |a: &str, b: &str| a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
+    let shared = rest
+        .iter()
+        .map(|item| common(&first.prompt, &item.prompt))
+        .min()
+        .unwrap_or(0);
+    let head = (0..=shared)
+        .rev()
+        .find_map(|end| first.prompt.get(..end))
+        .unwrap_or_default();
+    let words = head.rfind(char::is_whitespace).map_or(0, |i| i + 1);
+    if words >= 12 { words } else { 0 }
 }

@@ -8,9 +8,8 @@ use crate::units::{BlockIndex, RunId};
 impl App {
     /// Ends a batch of messages: at most one request per kind of work for the newest setting.
     pub fn flush(&mut self) -> Vec<Effect> {
-        if std::mem::take(&mut self.wants_model)
-            && let Some(source) = self.wanted_model.clone()
-        {
+        if std::mem::take(&mut self.wants_model) {
+            let source = self.wanted_model.clone();
             self.send(Command::LoadModel(source));
         }
         self.compare.refresh();
@@ -46,14 +45,21 @@ impl App {
             sampling: self.sampling.clone(),
         };
         let same = self.compare.wanted().is_some_and(|old| {
-            GenerateRequest { run: RunId::default(), ..old.clone() } == request
+            GenerateRequest {
+                run: RunId::default(),
+                ..old.clone()
+            } == request
         });
         // The texts that are on screen, or on their way, are the wanted ones.
         if same && !forced && (self.compare.is_running() || !self.compare.is_stale()) {
             return;
         }
-        let request = GenerateRequest { run: self.next_run(), ..request };
-        self.compare.requested(request.clone(), self.setting_label());
+        let request = GenerateRequest {
+            run: self.next_run(),
+            ..request
+        };
+        self.compare
+            .requested(request.clone(), self.setting_label());
         self.send(Command::Generate(request));
     }
 
@@ -71,13 +77,19 @@ impl App {
 
     fn request_figures(&mut self) {
         let setting = self.steering.now();
-        let (Some(vector), Some(dataset)) = (&self.vector, &self.dataset) else { return };
+        let (Some(vector), Some(dataset)) = (&self.vector, &self.dataset) else {
+            return;
+        };
         let has_vector = vector.norms.get(setting.block).copied().flatten().is_some();
         if !has_vector || dataset.items.is_empty() {
             self.end_measurement();
             return;
         }
-        let on_grid = self.settings.multipliers.iter().any(|m| (m - setting.coefficient).abs() < 1e-6);
+        let on_grid = self
+            .settings
+            .multipliers
+            .iter()
+            .any(|m| (m - setting.coefficient).abs() < 1e-6);
         let mut request = MeasureRequest {
             run: RunId::default(),
             vector: vector.id.clone(),
@@ -88,7 +100,10 @@ impl App {
             probe: (!on_grid).then_some(setting.coefficient),
         };
         let inputs = dataset.items.len();
-        if self.experiment.turn_to(&MeasureKey::of(&request), inputs, request.probe) {
+        if self
+            .experiment
+            .turn_to(&MeasureKey::of(&request), inputs, request.probe)
+        {
             request.run = self.next_run();
             self.experiment.requested(request.run, request.probe);
             self.send(Command::Measure(request));

@@ -19,7 +19,10 @@ impl Scale {
             .filter(|m| m.is_finite())
             .fold(0.0f32, |a, m| a.max(m.abs()))
             .clamp(1e-3, LIMIT / 2.0);
-        let mut scale = Self { max: 1.0, step: 0.1 };
+        let mut scale = Self {
+            max: 1.0,
+            step: 0.1,
+        };
         scale.set_max(2.0 * largest);
         scale
     }
@@ -88,13 +91,22 @@ fn decade(value: f32) -> f64 {
 fn nice_below(value: f32) -> f32 {
     let d = decade(value);
     let m = f64::from(value) / d;
-    let f = if m >= 4.999 { 5.0 } else if m >= 1.999 { 2.0 } else { 1.0 };
+    let f = if m >= 4.999 {
+        5.0
+    } else if m >= 1.999 {
+        2.0
+    } else {
+        1.0
+    };
     (f * d) as f32
 }
 
 fn nice_above(value: f32) -> f32 {
     let d = decade(value);
     let m = f64::from(value) / d;
-    let f = [1.0, 1.5, 2.0, 3.0, 5.0, 10.0].into_iter().find(|f| m <= f + 1e-6).unwrap_or(10.0);
+    let f = [1.0, 1.5, 2.0, 3.0, 5.0, 10.0]
+        .into_iter()
+        .find(|f| m <= f + 1e-6)
+        .unwrap_or(10.0);
     (f * d) as f32
 }

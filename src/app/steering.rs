@@ -45,7 +45,12 @@ pub struct Steering {
 impl Steering {
     /// A setting without history.
     pub fn new(now: Setting) -> Self {
-        Self { now, undo: VecDeque::new(), redo: Vec::new(), drag: None }
+        Self {
+            now,
+            undo: VecDeque::new(),
+            redo: Vec::new(),
+            drag: None,
+        }
     }
 
     /// The present setting.
@@ -93,7 +98,10 @@ impl Steering {
 
     fn push(&mut self, before: Setting) {
         self.redo.clear();
-        self.undo.push_back(Change { before, after: self.now });
+        self.undo.push_back(Change {
+            before,
+            after: self.now,
+        });
         if self.undo.len() > KEPT {
             self.undo.pop_front();
         }
@@ -102,7 +110,9 @@ impl Steering {
     /// Takes the last change back.
     pub fn undo(&mut self) -> bool {
         self.end_drag();
-        let Some(change) = self.undo.pop_back() else { return false };
+        let Some(change) = self.undo.pop_back() else {
+            return false;
+        };
         self.now = change.before;
         self.redo.push(change);
         true
@@ -111,7 +121,9 @@ impl Steering {
     /// Makes the change again.
     pub fn redo(&mut self) -> bool {
         self.end_drag();
-        let Some(change) = self.redo.pop() else { return false };
+        let Some(change) = self.redo.pop() else {
+            return false;
+        };
         self.now = change.after;
         self.undo.push_back(change);
         true

@@ -46,8 +46,8 @@ impl App {
     }
 
     /// The model asked for.
-    pub fn wanted_model(&self) -> Option<&ModelSource> {
-        self.wanted_model.as_ref()
+    pub fn wanted_model(&self) -> &ModelSource {
+        &self.wanted_model
     }
 
     /// The loaded vector.
@@ -135,7 +135,7 @@ impl App {
         &self.typed
     }
 
-    /// First row of the texts; `None`: their end.
+    /// First line of the texts the user scrolled to; `None`: not scrolled.
     pub fn text_scroll(&self) -> Option<usize> {
         self.text_scroll
     }
@@ -147,7 +147,12 @@ impl App {
 
     /// Edges `(low, high]` of the selected bar.
     pub fn selected_range(&self) -> Option<(f64, f64)> {
-        let bar = self.experiment.current()?.histogram.bars().nth(self.selected_bar()?)?;
+        let bar = self
+            .experiment
+            .current()?
+            .histogram
+            .bars()
+            .nth(self.selected_bar()?)?;
         Some((bar.low, bar.high))
     }
 
@@ -158,7 +163,7 @@ impl App {
 
     /// Whether the worker has something to do.
     pub fn is_busy(&self) -> bool {
-        self.engine != Engine::Dead
+        !matches!(self.engine, Engine::Dead | Engine::Empty)
             && (self.engine == Engine::Starting
                 || self.compare.is_running()
                 || self.experiment.is_running()
@@ -167,7 +172,11 @@ impl App {
 
     /// Turn of the spinner; always 0 without animation.
     pub fn spin(&self) -> usize {
-        if self.settings.animation { (self.now.as_millis() / SPIN.as_millis()) as usize } else { 0 }
+        if self.settings.animation {
+            (self.now.as_millis() / SPIN.as_millis()) as usize
+        } else {
+            0
+        }
     }
 
     /// Norm of the raw vector at a block.
@@ -184,23 +193,46 @@ impl App {
             .as_ref()
             .and_then(|d| d.residual_norms.get(setting.block).copied())
             .filter(|h| h.is_finite() && *h > 0.0);
-        let kappa = norm.zip(residual).map(|(n, h)| n / h).filter(|k| k.is_finite());
-        Readout { raw: setting.coefficient, norm, kappa }
+        let kappa = norm
+            .zip(residual)
+            .map(|(n, h)| n / h)
+            .filter(|k| k.is_finite());
+        Readout {
+            raw: setting.coefficient,
+            norm,
+            kappa,
+        }
     }
 
-    /// The setting in a few words, for the label of texts and figures.
-    pub(super) fn setting_label(&self) -> String {
+    /// The setting in words for the label of texts, from long to short.
+    pub(super) fn setting_label(&self) -> [String; 3] {
         let setting = self.steering.now();
+        let block = setting.block;
+        let same = |text: String| [text.clone(), text.clone(), text];
         match &self.vector {
-            None => "no vector".to_owned(),
-            Some(_) if self.norm_at(setting.block).is_none() => {
-                format!("no vector at block {}", setting.block)
-            }
+            None => same("no vector".to_owned()),
+            Some(_) if self.norm_at(block).is_none() => same(format!("no vector at {block}")),
+            Some(_) if !setting.enabled => same("vector off".to_owned()),
             Some(v) => {
+                let c = signed(setting.coefficient);
                 let name = crate::text::one_line(&v.name);
-                format!("{name} {} block {}", signed(setting.effective()), setting.block)
+                [
+                    format!("{name} {c} block {block}"),
+                    format!("{c} block {block}"),
+                    format!("{c} b{block}"),
+                ]
             }
         }
+    }
+
+    /// Whether the model, or what goes with it, is still on its way.
+    pub fn is_loading(&self) -> bool {
+        let coming = |loaded: bool, wanted: bool| !loaded && wanted;
+        self.engine == Engine::Starting
+            || self.engine == Engine::Ready
+                && (!self.has_catalog
+                    || coming(self.vector.is_some(), self.wanted_vector.is_some())
+                    || coming(self.dataset.is_some(), self.wanted_dataset.is_some()))
     }
 
     /// Applies the filters of the prompt list: the text filter and the selected bar.
@@ -225,5 +257,9 @@ pub fn signed(value: f32) -> String {
     }
     let text = format!("{value:+.3}");
     let short = text.trim_end_matches('0').trim_end_matches('.');
-    if short.is_empty() { "0".to_owned() } else { short.to_owned() }
+    if short.is_empty() {
+        "0".to_owned()
+    } else {
+        short.to_owned()
+    }
 }

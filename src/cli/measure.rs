@@ -75,7 +75,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
             format: dataset.format.name().to_string(),
             warnings: dataset.warnings.iter().map(ToString::to_string).chain(set.warnings()).collect(),
         },
-        Protocol::new(block, mask, grid),
+        Protocol::new(block, mask, grid, split_name(args.split), args.seed),
         &set,
         &measured,
     );

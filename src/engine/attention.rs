@@ -10,6 +10,7 @@ use super::cache::{Geometry, Page};
 use super::kernel::{Isa, Left, PANEL, Panel, Shared, Store, Target, product, row};
 use super::ops::contiguous;
 use super::rope::Rope;
+use super::threads::in_pool_thread;
 
 /// Query rows (positions × heads of a group) of one tile.
 const TILE: usize = 12;
@@ -65,7 +66,7 @@ impl CustomOp1 for Attention<'_> {
         let visible: usize = self.queries.iter().map(|q| q.cached + q.own).sum();
         let task = |i: usize| self.head(&self.jobs[i / g.kv_heads], i % g.kv_heads, qkv, target);
         let tasks = self.jobs.len() * g.kv_heads;
-        if visible * g.heads * g.head_dim * 2 < ALONE {
+        if visible * g.heads * g.head_dim * 2 < ALONE || !in_pool_thread() {
             (0..tasks).for_each(task);
         } else {
             (0..tasks).into_par_iter().for_each(task);
@@ -97,12 +98,7 @@ impl Attention<'_> {
                     reason = "tasks write disjoint rows and heads of the result"
                 )]
                 // SAFETY: this query and head belong to this job and key/value head alone.
-                let to = unsafe {
-                    std::slice::from_raw_parts_mut(
-                        out.at((query * g.heads + head) * g.head_dim),
-                        g.head_dim,
-                    )
-                };
+                let to = unsafe { out.slice((query * g.heads + head) * g.head_dim, g.head_dim) };
                 to.copy_from_slice(from);
             }
             first = last;

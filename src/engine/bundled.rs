@@ -17,8 +17,16 @@ impl Model {
     pub fn bundled() -> Result<Self, EngineError> {
         let config = Config::from_json(CONFIG, "bundled config.json")?;
         let tokenizer = TextTokenizer::from_bytes(TOKENIZER, "bundled tokenizer.json")?;
-        let weights = WeightFile::open(Bytes::Static(WEIGHTS), "bundled model.safetensors".to_owned())?;
+        let weights = WeightFile::open(
+            Bytes::Static(WEIGHTS),
+            "bundled model.safetensors".to_owned(),
+        )?;
         let generation = Some((GENERATION, "bundled generation_config.json"));
-        Self::from_files(Files::new(config, tokenizer, generation, WeightFiles(vec![weights]))?)
+        Self::from_files(Files::new(
+            config,
+            tokenizer,
+            generation,
+            WeightFiles(vec![weights]),
+        )?)
     }
 }

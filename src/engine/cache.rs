@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::kernel::PANEL;
 use super::linear::with_f32;
 use super::rope::Rope;
+use super::threads::in_pool_thread;
 use super::{Config, EngineError, Model};
+
+/// Values below which one thread is faster than waking the others.
+const ALONE: usize = 1 << 16;
 
 /// Sizes of the key/value pages of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,30 +207,22 @@ impl KvCache {
         rope: &Rope,
     ) -> candle_core::Result<()> {
         let g = self.geometry;
+        let mut targets: Vec<Option<&mut Vec<Page>>> = self
+            .sequences
+            .iter_mut()
+            .map(|s| s.blocks.get_mut(block))
+            .collect();
+        let mut work: Vec<(&mut Vec<Page>, Span)> = spans
+            .iter()
+            .filter_map(|span| Some((targets.get_mut(span.sequence)?.take()?, *span)))
+            .collect();
         with_f32(qkv, |rows| {
-            let d = g.head_dim;
-            let mut key = vec![0.0; d];
-            for span in spans {
-                let pages = &mut self.sequences[span.sequence].blocks[block];
-                let needed = (span.start + span.len).div_ceil(PANEL);
-                while pages.len() < needed {
-                    pages.push(std::iter::repeat_n(0.0, g.page()).collect());
-                }
-                for i in 0..span.len {
-                    let position = span.start + i;
-                    let row = &rows[(span.row + i) * g.qkv()..][..g.qkv()];
-                    let column = position % PANEL;
-                    let page = Arc::make_mut(&mut pages[position / PANEL]);
-                    for h in 0..g.kv_heads {
-                        rope.rotate(position, &row[(g.heads + h) * d..][..d], &mut key);
-                        let keys = &mut page[g.keys(h)..][..d * PANEL];
-                        for (v, to) in key.iter().zip(keys.iter_mut().skip(column).step_by(PANEL)) {
-                            *to = *v;
-                        }
-                        let value = &row[(g.heads + g.kv_heads + h) * d..][..d];
-                        page[g.values(h) + column * g.value_width()..][..d].copy_from_slice(value);
-                    }
-                }
+            if rows.len() < ALONE || !in_pool_thread() {
+                work.iter_mut()
+                    .for_each(|(pages, span)| write_span(g, pages, *span, rows, rope));
+            } else {
+                work.par_iter_mut()
+                    .for_each(|(pages, span)| write_span(g, pages, *span, rows, rope));
             }
         })
     }
@@ -232,6 +230,29 @@ impl KvCache {
     pub(super) fn commit(&mut self, spans: &[Span]) {
         for span in spans {
             self.sequences[span.sequence].len = span.start + span.len;
+        }
+    }
+}
+
+fn write_span(g: Geometry, pages: &mut Vec<Page>, span: Span, rows: &[f32], rope: &Rope) {
+    let d = g.head_dim;
+    let mut key = vec![0.0; d];
+    while pages.len() < (span.start + span.len).div_ceil(PANEL) {
+        pages.push(std::iter::repeat_n(0.0, g.page()).collect());
+    }
+    for i in 0..span.len {
+        let position = span.start + i;
+        let row = &rows[(span.row + i) * g.qkv()..][..g.qkv()];
+        let column = position % PANEL;
+        let page = Arc::make_mut(&mut pages[position / PANEL]);
+        for h in 0..g.kv_heads {
+            rope.rotate(position, &row[(g.heads + h) * d..][..d], &mut key);
+            let keys = &mut page[g.keys(h)..][..d * PANEL];
+            for (v, to) in key.iter().zip(keys.iter_mut().skip(column).step_by(PANEL)) {
+                *to = *v;
+            }
+            let value = &row[(g.heads + g.kv_heads + h) * d..][..d];
+            page[g.values(h) + column * g.value_width()..][..d].copy_from_slice(value);
         }
     }
 }

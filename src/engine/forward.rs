@@ -6,7 +6,7 @@ use super::attention::{Attention, Job, Query};
 use super::cache::Span;
 use super::linear::with_f32;
 use super::model::Embedding;
-use super::ops::{RmsNorm, swiglu};
+use super::ops::RmsNorm;
 use super::{Cancel, EngineError, Hook, KvCache, Model, Place, Rows};
 use crate::units::BlockIndex;
 
@@ -247,7 +247,7 @@ impl Model {
             }
             let mixed = self.attend(&qkv, b, batch, store, trim)?;
             x = block.output.forward_add(&mixed, &x)?;
-            let inner = swiglu(&block.gate_up.forward(&self.norm(&x, &block.mlp_norm)?)?)?;
+            let inner = block.gate_up.forward(&self.norm(&x, &block.mlp_norm)?)?;
             x = block.down.forward_add(&inner, &x)?;
             if wanted {
                 let mut rows = self.rows(&x)?.into_vec();

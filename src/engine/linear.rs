@@ -1,17 +1,22 @@
 //! Linear layers: weights as candle tensors in panel layout, multiplied by our own kernel.
 
+use std::ops::Range;
+
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::EngineError;
 use super::kernel::{self, Isa, Left, PANEL, Panel, Shared, Store};
 use super::ops::contiguous;
+use super::threads::in_pool_thread;
 use super::weights::RowSource;
 
 /// Rows of the left side that stay in the second-level cache while the panels pass.
-const ROW_BLOCK: usize = 96;
+pub(super) const ROW_BLOCK: usize = 96;
 /// Multiply-adds below which one thread is faster than waking the others.
 const ALONE: usize = 1 << 19;
+/// Tasks per thread: enough that threads which another process delays do not hold up the rest.
+const TASKS: usize = 8;
 
 /// `y = x Wᵀ (+ bias)` with W of shape `(n, k)` kept as `(⌈n/32⌉, k, 32)`.
 #[derive(Debug)]
@@ -30,27 +35,15 @@ impl Linear {
         bias: Option<Vec<f32>>,
     ) -> Result<Self, EngineError> {
         let n = parts.iter().map(|p| p.rows()).sum();
-        let mut data = vec![0.0; usize::div_ceil(n, PANEL) * k * PANEL];
-        data.par_chunks_mut(k * PANEL)
-            .enumerate()
-            .try_for_each(|(i, panel)| {
-                let mut row = vec![0.0; k];
-                for column in 0..PANEL.min(n - i * PANEL) {
-                    let mut r = i * PANEL + column;
-                    for part in parts {
-                        if r < part.rows() {
-                            part.fill(r, &mut row)?;
-                            break;
-                        }
-                        r -= part.rows();
-                    }
-                    for (v, to) in row.iter().zip(panel.iter_mut().skip(column).step_by(PANEL)) {
-                        *to = *v;
-                    }
+        let packed = panels(n, k, |mut r, row| {
+            for part in parts {
+                if r < part.rows() {
+                    return part.fill(r, row);
                 }
-                Ok::<_, EngineError>(())
-            })?;
-        let packed = Tensor::from_vec(data, (n.div_ceil(PANEL), k, PANEL), &Device::Cpu)?;
+                r -= part.rows();
+            }
+            Ok(())
+        })?;
         Ok(Self { packed, bias, n, k })
     }
 
@@ -70,12 +63,8 @@ impl Linear {
             let mut out = vec![0.0; ids.len() * self.k];
             for (row, id) in out.chunks_exact_mut(self.k).zip(ids) {
                 let (panel, column) = (*id as usize / PANEL, *id as usize % PANEL);
-                for (v, w) in row.iter_mut().zip(
-                    w[panel * self.k * PANEL..]
-                        .iter()
-                        .skip(column)
-                        .step_by(PANEL),
-                ) {
+                let from = &w[panel * self.k * PANEL..][..self.k * PANEL];
+                for (v, w) in row.iter_mut().zip(from.iter().skip(column).step_by(PANEL)) {
                     *v = *w;
                 }
             }
@@ -84,105 +73,52 @@ impl Linear {
     }
 
     /// A layer of the rows `ids` alone; a product with it equals those columns of the whole product.
-    pub(super) fn select(&self, ids: &[u32]) -> candle_core::Result<Self> {
+    pub(super) fn select(&self, ids: &[u32]) -> Result<Self, EngineError> {
         let rows = self.gather(ids)?;
-        let n = ids.len();
-        let mut data = vec![0.0; n.div_ceil(PANEL) * self.k * PANEL];
-        for (i, row) in rows.chunks_exact(self.k).enumerate() {
-            let panel = &mut data[i / PANEL * self.k * PANEL..];
-            for (v, to) in row
-                .iter()
-                .zip(panel.iter_mut().skip(i % PANEL).step_by(PANEL))
-            {
-                *to = *v;
-            }
-        }
-        let packed = Tensor::from_vec(data, (n.div_ceil(PANEL), self.k, PANEL), &Device::Cpu)?;
+        let k = self.k;
+        let packed = panels(ids.len(), k, |r, row| {
+            row.copy_from_slice(&rows[r * k..(r + 1) * k]);
+            Ok(())
+        })?;
         Ok(Self {
             packed,
             bias: None,
-            n,
-            k: self.k,
+            n: ids.len(),
+            k,
         })
     }
 
     fn multiply(&self, x: &[f32], w: &[f32], y: &mut [f32], store: Store) {
         let (n, k) = (self.n, self.k);
-        let m = x.len() / k;
-        let isa = Isa::best();
-        let panels = n.div_ceil(PANEL);
-        let work = m.max(4) * n * k;
-        let alone = work < ALONE;
-        // Few rows: pieces of the weights. Many rows: blocks of rows times pieces of the weights.
-        let blocks = m.div_ceil(ROW_BLOCK);
-        let pieces = if alone {
-            1
-        } else {
-            (16 * rayon::current_num_threads())
-                .div_ceil(blocks)
-                .min(panels)
-        };
-        let per_piece = panels.div_ceil(pieces);
         let out = Shared::new(y);
-        let task = |i: usize| {
-            let (block, piece) = (i / pieces, i % pieces);
-            let rows = block * ROW_BLOCK..m.min((block + 1) * ROW_BLOCK);
-            for panel in piece * per_piece..panels.min((piece + 1) * per_piece) {
-                let left = Left {
-                    data: &x[rows.start * k..rows.end * k],
-                    stride: k,
-                    m: rows.len(),
-                    k,
-                };
-                let right = Panel {
-                    data: &w[panel * k * PANEL..(panel + 1) * k * PANEL],
-                    stride: PANEL,
-                };
-                self.panel(isa, left, right, (rows.start, panel * PANEL), out, store);
-            }
-        };
-        if alone {
-            (0..blocks * pieces).for_each(task);
-        } else {
-            (0..blocks * pieces)
-                .into_par_iter()
-                .with_max_len(1)
-                .for_each(task);
-        }
+        grid(x.len() / k, n.div_ceil(PANEL), k, |rows, panel| {
+            let (x, w) = operands(x, w, k, &rows, panel);
+            self.panel(x, w, (rows.start, panel * PANEL), out, store);
+        });
     }
 
     /// One panel of the result: rows from `at.0`, columns from `at.1`.
-    fn panel(
-        &self,
-        isa: Isa,
-        x: Left<'_>,
-        w: Panel<'_>,
-        at: (usize, usize),
-        out: Shared,
-        store: Store,
-    ) {
+    fn panel(&self, x: Left<'_>, w: Panel<'_>, at: (usize, usize), out: Shared, store: Store) {
+        let isa = Isa::best();
         let width = PANEL.min(self.n - at.1);
         let first = at.0 * self.n + at.1;
         if width == PANEL {
             #[expect(unsafe_code, reason = "tasks write disjoint row and column ranges")]
-            // SAFETY: rows at.0.. and columns at.1..at.1 + PANEL exist in the result and belong to this task alone.
+            // SAFETY: these rows and columns exist in the result and belong to this task alone.
             unsafe {
                 kernel::product_at(isa, x, w, out.at(first), self.n, store);
             }
         } else {
-            let mut tile = vec![0.0; x.m * PANEL];
-            kernel::product(
-                isa,
-                x,
-                w,
-                kernel::Target {
-                    data: &mut tile,
-                    stride: PANEL,
-                },
-                Store::Set,
-            );
-            for (i, tile) in tile.chunks_exact(PANEL).enumerate() {
-                let row = self.columns(out, first + i * self.n, width);
+            let mut tile = [0.0; ROW_BLOCK * PANEL];
+            let target = kernel::Target {
+                data: &mut tile,
+                stride: PANEL,
+            };
+            kernel::product(isa, x, w, target, Store::Set);
+            for (i, tile) in tile.chunks_exact(PANEL).take(x.m).enumerate() {
+                #[expect(unsafe_code, reason = "tasks write disjoint row and column ranges")]
+                // SAFETY: these columns of this row exist in the result and belong to this task alone.
+                let row = unsafe { out.slice(first + i * self.n, width) };
                 for (to, v) in row.iter_mut().zip(tile) {
                     *to = if store == Store::Add { *to + v } else { *v };
                 }
@@ -190,26 +126,101 @@ impl Linear {
         }
         if let Some(bias) = &self.bias {
             for i in 0..x.m {
-                let row = self.columns(out, first + i * self.n, width);
+                #[expect(unsafe_code, reason = "tasks write disjoint row and column ranges")]
+                // SAFETY: as above.
+                let row = unsafe { out.slice(first + i * self.n, width) };
                 for (to, b) in row.iter_mut().zip(&bias[at.1..]) {
                     *to += b;
                 }
             }
         }
     }
+}
 
-    #[expect(
-        clippy::mut_from_ref,
-        clippy::unused_self,
-        reason = "the slice comes from the shared result, not from self"
-    )]
-    fn columns(&self, out: Shared, first: usize, width: usize) -> &mut [f32] {
-        #[expect(unsafe_code, reason = "tasks write disjoint row and column ranges")]
-        // SAFETY: these columns of this row belong to the calling task alone.
-        unsafe {
-            std::slice::from_raw_parts_mut(out.at(first), width)
+/// Packs `n` rows of `k` values, given by `fill`, into panels `(⌈n/32⌉, k, 32)`; missing columns are 0.
+pub(super) fn panels(
+    n: usize,
+    k: usize,
+    fill: impl Fn(usize, &mut [f32]) -> Result<(), EngineError> + Sync,
+) -> Result<Tensor, EngineError> {
+    let mut data = vec![0.0; n.div_ceil(PANEL) * k * PANEL];
+    let pack = |(i, panel): (usize, &mut [f32])| {
+        let mut rows = vec![0.0; PANEL * k];
+        for (column, row) in rows.chunks_exact_mut(k).enumerate().take(n - i * PANEL) {
+            fill(i * PANEL + column, row)?;
         }
+        for (j, to) in panel.chunks_exact_mut(PANEL).enumerate() {
+            for (to, row) in to.iter_mut().zip(rows.chunks_exact(k)) {
+                *to = row[j];
+            }
+        }
+        Ok::<(), EngineError>(())
+    };
+    if n * k < ALONE {
+        data.chunks_mut(k * PANEL).enumerate().try_for_each(pack)?;
+    } else {
+        data.par_chunks_mut(k * PANEL)
+            .enumerate()
+            .try_for_each(pack)?;
     }
+    Ok(Tensor::from_vec(
+        data,
+        (n.div_ceil(PANEL), k, PANEL),
+        &Device::Cpu,
+    )?)
+}
+
+/// Calls `task(rows, panel)` for all blocks of `m` rows and all panels, on all threads where that pays.
+pub(super) fn grid(m: usize, panels: usize, k: usize, task: impl Fn(Range<usize>, usize) + Sync) {
+    if m == 0 || panels == 0 {
+        return;
+    }
+    // Few rows cost what streaming the weights costs, hence at least 4.
+    let alone = m.max(4) * panels * PANEL * k < ALONE || !in_pool_thread();
+    let blocks = m.div_ceil(ROW_BLOCK);
+    let pieces = if alone {
+        1
+    } else {
+        (TASKS * rayon::current_num_threads())
+            .div_ceil(blocks)
+            .min(panels)
+    };
+    let per_piece = panels.div_ceil(pieces);
+    let run = |i: usize| {
+        let (block, piece) = (i / pieces, i % pieces);
+        for panel in piece * per_piece..panels.min((piece + 1) * per_piece) {
+            task(block * ROW_BLOCK..m.min((block + 1) * ROW_BLOCK), panel);
+        }
+    };
+    if alone {
+        (0..blocks).for_each(run);
+    } else {
+        (0..blocks * pieces)
+            .into_par_iter()
+            .with_max_len(1)
+            .for_each(run);
+    }
+}
+
+/// Both sides of one product of the grid.
+pub(super) fn operands<'a>(
+    x: &'a [f32],
+    w: &'a [f32],
+    k: usize,
+    rows: &Range<usize>,
+    panel: usize,
+) -> (Left<'a>, Panel<'a>) {
+    let x = Left {
+        data: &x[rows.start * k..rows.end * k],
+        stride: k,
+        m: rows.len(),
+        k,
+    };
+    let w = Panel {
+        data: &w[panel * k * PANEL..(panel + 1) * k * PANEL],
+        stride: PANEL,
+    };
+    (x, w)
 }
 
 /// Runs `f` on the values of a contiguous f32 tensor.

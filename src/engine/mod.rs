@@ -16,6 +16,7 @@ mod cancel;
 mod config;
 mod error;
 mod forward;
+mod gated;
 mod generate;
 mod hook;
 mod kernel;

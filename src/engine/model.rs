@@ -8,6 +8,7 @@ use candle_core::{Device, Tensor};
 use sha2::{Digest, Sha256};
 
 use super::cache::Geometry;
+use super::gated::Gated;
 use super::linear::Linear;
 use super::load::Files;
 use super::rope::Rope;
@@ -22,8 +23,8 @@ pub(super) struct Block {
     pub(super) qkv: Linear,
     pub(super) output: Linear,
     pub(super) mlp_norm: Vec<f32>,
-    /// Stacked gate and up projections.
-    pub(super) gate_up: Linear,
+    /// Gate and up projections with their activation.
+    pub(super) gate_up: Gated,
     pub(super) down: Linear,
 }
 
@@ -224,12 +225,24 @@ fn block(c: &Config, weights: &dyn Weights, b: usize) -> Result<Block, EngineErr
         ("self_attn.k_proj", kv),
         ("self_attn.v_proj", kv),
     ];
+    let tensor = |part: &str| weights.tensor(&format!("model.layers.{b}.{part}.weight"), &[f, d]);
+    let bias = |part: &str| weights.vector(&format!("model.layers.{b}.{part}.bias"), f);
+    let gate_up_bias = if c.mlp_bias {
+        Some([bias("mlp.gate_proj")?, bias("mlp.up_proj")?])
+    } else {
+        None
+    };
     Ok(Block {
         attention_norm: norm("input_layernorm")?,
         qkv: stack(&qkv, d, c.attention_bias)?,
         output: stack(&[("self_attn.o_proj", d)], q, c.attention_bias)?,
         mlp_norm: norm("post_attention_layernorm")?,
-        gate_up: stack(&[("mlp.gate_proj", f), ("mlp.up_proj", f)], d, c.mlp_bias)?,
+        gate_up: Gated::pack(
+            &*tensor("mlp.gate_proj")?,
+            &*tensor("mlp.up_proj")?,
+            d,
+            gate_up_bias,
+        )?,
         down: stack(&[("mlp.down_proj", d)], f, c.mlp_bias)?,
     })
 }

@@ -25,6 +25,12 @@ pub fn init_threads() -> usize {
     })
 }
 
+/// Whether this thread belongs to the pool. Only then do the single operations of a pass go parallel:
+/// from outside, each would wake the pool and wait for it, which costs more than a small matrix.
+pub(super) fn in_pool_thread() -> bool {
+    rayon::current_thread_index().is_some()
+}
+
 /// Threads that the engine computes with.
 pub fn thread_count() -> usize {
     init_threads()

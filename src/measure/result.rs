@@ -57,18 +57,24 @@ pub struct Protocol {
     pub operator: String,
     /// Multiplier grid.
     pub multipliers: Vec<f32>,
+    /// Part of the data set: `train`, `val`, `test` or `all`.
+    pub split: String,
+    /// Seed of the split.
+    pub seed: u64,
     /// What a propensity is.
     pub propensity: String,
 }
 
 impl Protocol {
     /// The protocol of this program: `add`, letter logits.
-    pub fn new(block: BlockIndex, mask: Mask, multipliers: Vec<f32>) -> Self {
+    pub fn new(block: BlockIndex, mask: Mask, multipliers: Vec<f32>, split: &str, seed: u64) -> Self {
         Self {
             block,
             mask,
             operator: "add".to_owned(),
             multipliers,
+            split: split.to_owned(),
+            seed,
             propensity: "logit of the positive minus logit of the negative answer at the first differing token".to_owned(),
         }
     }

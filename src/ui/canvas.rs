@@ -49,7 +49,11 @@ impl Canvas<'_> {
             if w == 0 {
                 continue;
             }
-            let symbol = if self.glyphs.ascii && !grapheme.is_ascii() { "?" } else { grapheme };
+            let symbol = if self.glyphs.ascii {
+                ascii(grapheme)
+            } else {
+                grapheme
+            };
             for i in 0..w {
                 if let Some(cell) = self.buf.cell_mut((at + i, y)) {
                     let symbol = match i {
@@ -110,7 +114,11 @@ impl Canvas<'_> {
         if area.width < 2 || area.height < 2 {
             return Rect { height: 0, ..area };
         }
-        let set = if focused { self.glyphs.border_focus } else { self.glyphs.border };
+        let set = if focused {
+            self.glyphs.border_focus
+        } else {
+            self.glyphs.border
+        };
         let style = self.style(if focused { Role::Focus } else { Role::Border });
         let (left, right) = (area.left(), area.right() - 1);
         let (top, bottom) = (area.top(), area.bottom() - 1);
@@ -132,7 +140,12 @@ impl Canvas<'_> {
             let used = self.pieces(left + 2, top, title, room);
             self.cell(left + 2 + used, top, " ", style);
         }
-        Rect { x: left + 1, y: top + 1, width: area.width - 2, height: area.height - 2 }
+        Rect {
+            x: left + 1,
+            y: top + 1,
+            width: area.width - 2,
+            height: area.height - 2,
+        }
     }
 
     /// A pane: box, number and name, `facts` behind the name, and its region.
@@ -173,7 +186,12 @@ impl Canvas<'_> {
         if area.is_empty() {
             return;
         }
-        let area = Area { x: area.x, y: area.y, width: area.width, height: area.height };
+        let area = Area {
+            x: area.x,
+            y: area.y,
+            width: area.width,
+            height: area.height,
+        };
         self.hits.regions.push((area, target));
     }
 
@@ -187,7 +205,27 @@ impl Canvas<'_> {
         for (i, line) in lines.into_iter().enumerate().take(usize::from(area.height)) {
             let line = message.get(line).unwrap_or_default();
             let indent = usize::from(area.width).saturating_sub(text::width(line)) / 2;
-            self.text(area.x + indent as u16, top + i as u16, line, style, area.width);
+            self.text(
+                area.x + indent as u16,
+                top + i as u16,
+                line,
+                style,
+                area.width,
+            );
         }
+    }
+}
+
+/// The nearest ASCII character of one that the terminal cannot draw.
+fn ascii(grapheme: &str) -> &str {
+    match grapheme {
+        g if g.is_ascii() => g,
+        "·" | "•" => "|",
+        "…" => "~",
+        "–" | "—" | "−" => "-",
+        "“" | "”" | "„" => "\"",
+        "‘" | "’" => "'",
+        "×" => "x",
+        _ => "?",
     }
 }

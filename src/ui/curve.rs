@@ -42,7 +42,9 @@ impl Axes {
 
     fn row(&self, y: f32) -> Option<u16> {
         let dot = self.dot_row(y);
-        let row = u16::try_from(dot / 4).ok().filter(|r| dot >= 0 && *r < self.area.height)?;
+        let row = u16::try_from(dot / 4)
+            .ok()
+            .filter(|r| dot >= 0 && *r < self.area.height)?;
         Some(self.area.y + row)
     }
 }
@@ -60,35 +62,47 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
     let muted = c.style(Role::Muted);
     let Some(m) = shown.filter(|m| !m.curve.points.is_empty()) else {
         let inner = c.pane(area, Pane::Curve, &[]);
-        c.message(inner, "no input measured", muted);
+        let what = if c.app.is_loading() {
+            "loading"
+        } else {
+            "no input measured"
+        };
+        c.message(inner, what, muted);
         return;
     };
     let coefficient = c.app.setting().coefficient;
     let own = c.app.prompts().active_input();
     let value = m.mean_at(coefficient);
     let fact = value_text(c, value);
-    let at = format!("at {} ", signed(coefficient));
+    let at = format!("{}: ", signed(coefficient));
     let pick = |role| c.style(if is_ghost { Role::Stale } else { role });
     let (curve, own_style) = (pick(Role::Curve), pick(Role::Own));
     let mean = format!("mean {fact}");
     let own_text = own.and_then(|i| {
         let value = m.input_at(i, coefficient)?;
-        Some(format!("  input {}", value_text(c, Some(value))))
+        let id = c.app.prompts().items().get(i).map_or(i, |item| item.id);
+        Some(format!("input {id}: {}", value_text(c, Some(value))))
     });
-    let inner = c.pane(
-        area,
-        Pane::Curve,
-        &[(&at, muted), (&mean, curve), (own_text.as_deref().unwrap_or(""), own_style)],
-    );
+    let inner = c.pane(area, Pane::Curve, &[(&at, muted), (&mean, curve)]);
+    if let Some(own_text) = &own_text {
+        c.note(area, &[(own_text, own_style)]);
+    }
     if inner.height < 3 || inner.width < 14 {
         return;
     }
-    let Some(axes) = axes(c, inner, m, own) else { return };
+    let Some(axes) = axes(c, inner, m, own) else {
+        return;
+    };
     labels(c, inner, &axes);
     band(c, &axes, &m.curve.points, is_ghost);
     zero_level(c, &axes);
     coefficient_line(c, &axes, coefficient);
-    let points: Vec<(f32, f32)> = m.curve.points.iter().map(|p| (p.multiplier, p.mean)).collect();
+    let points: Vec<(f32, f32)> = m
+        .curve
+        .points
+        .iter()
+        .map(|p| (p.multiplier, p.mean))
+        .collect();
     line(c, &axes, &points, curve);
     for (x, y) in &points {
         if let Some(row) = axes.row(*y) {
@@ -96,8 +110,13 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
         }
     }
     if let Some(result) = own.and_then(|i| m.results.get(i)?.as_ref()) {
-        let mut points: Vec<(f32, f32)> =
-            m.key.multipliers.iter().copied().zip(result.propensity.iter().copied()).collect();
+        let mut points: Vec<(f32, f32)> = m
+            .key
+            .multipliers
+            .iter()
+            .copied()
+            .zip(result.propensity.iter().copied())
+            .collect();
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         line(c, &axes, &points, own_style);
     }
@@ -105,7 +124,11 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
         && let Some(row) = axes.row(y)
     {
         let style = c.style(Role::Warning);
-        let symbol = if estimated { c.glyphs.estimated } else { c.glyphs.measured };
+        let symbol = if estimated {
+            c.glyphs.estimated
+        } else {
+            c.glyphs.measured
+        };
         c.cell(axes.column(coefficient), row, symbol, style);
     }
 }
@@ -133,14 +156,24 @@ fn axes(c: &Canvas<'_>, inner: Rect, m: &Measurement, own: Option<usize>) -> Opt
         take(p.mean);
     }
     let result = own.and_then(|i| m.results.get(i)?.as_ref());
-    result.into_iter().flat_map(|r| &r.propensity).for_each(|v| take(*v));
-    m.mean_at(c.app.setting().coefficient).into_iter().for_each(|v| take(v.0));
+    result
+        .into_iter()
+        .flat_map(|r| &r.propensity)
+        .for_each(|v| take(*v));
+    m.mean_at(c.app.setting().coefficient)
+        .into_iter()
+        .for_each(|v| take(v.0));
     if low > high {
         return None;
     }
-    let margin = ((high - low) * 0.04).max(high.abs().max(low.abs()) * 1e-3).max(1e-3);
+    let margin = ((high - low) * 0.04)
+        .max(high.abs().max(low.abs()) * 1e-3)
+        .max(1e-3);
     let coefficient = c.app.setting().coefficient;
-    let x = (m.curve.range.0.min(coefficient), m.curve.range.1.max(coefficient));
+    let x = (
+        m.curve.range.0.min(coefficient),
+        m.curve.range.1.max(coefficient),
+    );
     // Six columns for the numbers of the vertical axis, one row for those of the horizontal one.
     let area = Rect {
         x: inner.x + 6,
@@ -156,7 +189,13 @@ fn labels(c: &mut Canvas<'_>, inner: Rect, axes: &Axes) {
     let muted = c.style(Role::Muted);
     let right_aligned = |v: f32| format!("{:>5}", number(f64::from(v)));
     c.raw(inner.x, axes.area.y, &right_aligned(axes.y.1), muted, 5);
-    c.raw(inner.x, axes.area.bottom() - 1, &right_aligned(axes.y.0), muted, 5);
+    c.raw(
+        inner.x,
+        axes.area.bottom() - 1,
+        &right_aligned(axes.y.0),
+        muted,
+        5,
+    );
     let y = inner.bottom() - 1;
     let (low, high) = (signed(axes.x.0), signed(axes.x.1));
     c.text(axes.area.x, y, &low, muted, 6);
@@ -177,7 +216,11 @@ fn band(c: &mut Canvas<'_>, axes: &Axes, points: &[CurvePoint], is_ghost: bool) 
         style = c.style(Role::Stale);
     }
     // A theme with a background for the band needs no pattern.
-    let symbol = if style.bg.is_some() { " " } else { c.glyphs.band };
+    let symbol = if style.bg.is_some() {
+        " "
+    } else {
+        c.glyphs.band
+    };
     for i in 0..axes.area.width {
         let x = axes.multiplier(i * 2);
         let (Some((low, _)), Some((high, _))) =
@@ -213,7 +256,10 @@ fn zero_level(c: &mut Canvas<'_>, axes: &Axes) {
 
 fn coefficient_line(c: &mut Canvas<'_>, axes: &Axes, coefficient: f32) {
     let x = axes.column(coefficient);
-    let style = Style { bg: None, ..c.style(Role::Zero) };
+    let style = Style {
+        bg: None,
+        ..c.style(Role::Zero)
+    };
     for y in axes.area.top()..axes.area.bottom() {
         c.cell(x, y, c.glyphs.vertical, style);
     }
@@ -233,7 +279,13 @@ fn line(c: &mut Canvas<'_>, axes: &Axes, points: &[(f32, f32)], style: Style) {
         };
         let row = axes.dot_row(y);
         // Steep parts: fill the dots between neighbours so that the line does not break.
-        let from = last.map_or(row, |l| if l < row { (l + 1).min(row) } else { (l - 1).max(row) });
+        let from = last.map_or(row, |l| {
+            if l < row {
+                (l + 1).min(row)
+            } else {
+                (l - 1).max(row)
+            }
+        });
         let range = from.min(row).max(0)..=from.max(row).min(i32::from(height) * 4 - 1);
         for r in range {
             let cell = (r / 4) as usize * usize::from(width) + usize::from(dot / 2);
@@ -247,6 +299,11 @@ fn line(c: &mut Canvas<'_>, axes: &Axes, points: &[(f32, f32)], style: Style) {
         let x = axes.area.x + (i % usize::from(width)) as u16;
         let y = axes.area.y + (i / usize::from(width)) as u16;
         let symbol = c.glyphs.dots(bits);
-        c.cell(x, y, symbol.encode_utf8(&mut [0; 4]), Style { bg: None, ..style });
+        c.cell(
+            x,
+            y,
+            symbol.encode_utf8(&mut [0; 4]),
+            Style { bg: None, ..style },
+        );
     }
 }

@@ -90,6 +90,9 @@ pub struct Glyphs {
     eighths: [&'static str; 8],
 }
 
+/// Braille counts its dots down the left column first, the lowest row last.
+const BRAILLE: [u32; 8] = [0x01, 0x08, 0x02, 0x10, 0x04, 0x20, 0x40, 0x80];
+
 const UNICODE: Glyphs = Glyphs {
     ascii: false,
     ellipsis: "…",
@@ -213,14 +216,17 @@ impl Glyphs {
 
     /// A turn of the spinner.
     pub fn spin(&self, turn: usize) -> &'static str {
-        self.spinner.get(turn % self.spinner.len().max(1)).copied().unwrap_or("")
+        self.spinner
+            .get(turn % self.spinner.len().max(1))
+            .copied()
+            .unwrap_or("")
     }
 
     /// A line chart's cell from its 2 × 4 dots, bit `2·row + column` from the top left; ASCII
     /// knows only how high in the cell the line runs.
     pub fn dots(&self, bits: u8) -> char {
         if self.ascii {
-            return if bits & 0b0000_1111 == 0 {
+            return if bits.trailing_zeros() >= 4 {
                 '.'
             } else if bits & 0b1111_0000 == 0 {
                 '\''
@@ -228,11 +234,11 @@ impl Glyphs {
                 '-'
             };
         }
-        // Braille counts its dots down the left column first, the lowest row last.
-        const PLACE: [u32; 8] = [0x01, 0x08, 0x02, 0x10, 0x04, 0x20, 0x40, 0x80];
-        let code = (0..8).filter(|i| bits & (1 << i) != 0).fold(0x2800, |c, i| {
-            c | PLACE.get(i as usize).copied().unwrap_or(0)
-        });
+        let code = (0..8)
+            .filter(|i| bits & (1 << i) != 0)
+            .fold(0x2800, |c, i| {
+                c | BRAILLE.get(i as usize).copied().unwrap_or(0)
+            });
         char::from_u32(code).unwrap_or(' ')
     }
 }

@@ -34,12 +34,15 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
     let stale = c.style(Role::Stale);
     let running = c.app.experiment().is_running();
     let before = match ghost {
-        Some(g) if done == 0 => format!("  before: block {}", g.key.block),
+        Some(g) if done == 0 => format!("  was b{}", g.key.block),
         _ if !running && total > 0 && done < total => "  stopped".to_owned(),
         _ => String::new(),
     };
-    let facts: &[(&str, Style)] =
-        if total > 0 { &[(&count, muted), (&before, stale)] } else { &[] };
+    let facts: &[(&str, Style)] = if total > 0 {
+        &[(&count, muted), (&before, stale)]
+    } else {
+        &[]
+    };
     let inner = c.pane(area, Pane::Histogram, facts);
     if inner.is_empty() {
         return;
@@ -52,16 +55,26 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
     };
     let is_ghost = done == 0;
     let used = headline(c, inner, &summary, is_ghost);
-    let plot = Rect { y: inner.y + used, height: inner.height - used, ..inner };
-    if plot.height < 3 || plot.width < 8 {
+    let plot = Rect {
+        y: inner.y + used,
+        height: inner.height - used,
+        ..inner
+    };
+    if plot.height < 2 || plot.width < 8 {
         return;
     }
-    let bars = count_bars(current.filter(|m| m.done > 0), ghost, usize::from(plot.width));
+    let bars = count_bars(
+        current.filter(|m| m.done > 0),
+        ghost,
+        usize::from(plot.width),
+    );
     plot_bars(c, plot, &bars, measurement, &summary, is_ghost);
 }
 
 fn waiting(c: &Canvas<'_>) -> String {
-    if c.app.vector().is_none() {
+    if c.app.is_loading() {
+        "loading".to_owned()
+    } else if c.app.vector().is_none() {
         "no vector: press v".to_owned()
     } else if c.app.dataset().is_none() {
         "no data set: press d".to_owned()
@@ -80,8 +93,12 @@ fn headline(c: &mut Canvas<'_>, area: Rect, s: &Summary, is_ghost: bool) -> u16 
     let percent = |p: f64| (100.0 * p).round();
     let share = s.anti_steerable as f64 / s.n.max(1) as f64;
     let anti = format!("{} anti-steerable {}%", g.bar_negative, percent(share));
-    let interval =
-        format!(" [{}{}{}]", percent(s.interval.low), g.to, percent(s.interval.high));
+    let interval = format!(
+        " [{}{}{}]",
+        percent(s.interval.low),
+        g.to,
+        percent(s.interval.high)
+    );
     let mean = format!("{} mean {:+.2}", g.mean, s.mean);
     let median = format!("{} median {:+.2}", g.median, s.median);
     let pick = |role| c.style(if is_ghost { Role::Stale } else { role });
@@ -89,7 +106,11 @@ fn headline(c: &mut Canvas<'_>, area: Rect, s: &Summary, is_ghost: bool) -> u16 
     let first = text::width(&anti) + text::width(&interval);
     let both = first + text::width(&mean) + text::width(&median) + 4;
     let head = [(anti.as_str(), negative), (interval.as_str(), muted)];
-    let tail = [(mean.as_str(), plain), ("  ", plain), (median.as_str(), plain)];
+    let tail = [
+        (mean.as_str(), plain),
+        ("  ", plain),
+        (median.as_str(), plain),
+    ];
     if both <= usize::from(area.width) {
         let all = [head[0], head[1], ("  ", plain), tail[0], tail[1], tail[2]];
         c.pieces(area.x, area.y, &all, area.width);
@@ -111,12 +132,20 @@ fn place(value: f64, width: f64) -> i64 {
 /// Counts at a common width. While a run fills, the width and the range of the finished one
 /// behind it hold, so that the axis does not jump.
 fn count_bars(current: Option<&Measurement>, ghost: Option<&Measurement>, columns: usize) -> Bars {
-    let widths = [ghost, current].into_iter().flatten().map(|m| m.histogram.width());
-    let Some(width) = widths.into_iter().find(|w| *w > 0.0) else { return Bars::default() };
+    let widths = [ghost, current]
+        .into_iter()
+        .flatten()
+        .map(|m| m.histogram.width());
+    let Some(width) = widths.into_iter().find(|w| *w > 0.0) else {
+        return Bars::default();
+    };
     let tally = |m: Option<&Measurement>| {
         let mut counts = BTreeMap::new();
         let slopes = m.into_iter().flat_map(|m| m.results.iter().flatten());
-        for s in slopes.map(|r| f64::from(r.steerability)).filter(|s| s.is_finite()) {
+        for s in slopes
+            .map(|r| f64::from(r.steerability))
+            .filter(|s| s.is_finite())
+        {
             *counts.entry(place(s, width)).or_insert(0) += 1;
         }
         counts
@@ -126,7 +155,13 @@ fn count_bars(current: Option<&Measurement>, ghost: Option<&Measurement>, column
     // Zero stays in view: the bars left and right of it are always part of the range.
     let first = places().min().map_or(-1, |k| (*k).min(-1));
     let last = places().max().map_or(0, |k| (*k).max(0));
-    let bars = Bars { width, now, before, first, last };
+    let bars = Bars {
+        width,
+        now,
+        before,
+        first,
+        last,
+    };
     merge(bars, columns)
 }
 
@@ -166,8 +201,17 @@ fn plot_bars(
     let each = (area.width / n).clamp(1, 8);
     let left = area.x + (area.width - (each * n).min(area.width)) / 2;
     let gap = u16::from(each >= 3);
-    let rows = area.height - 2;
-    let most = bars.now.values().chain(bars.before.values()).max().copied().unwrap_or(1).max(1);
+    // Bars, axis, and numbers below it if there is room.
+    let numbers = u16::from(area.height >= 3);
+    let rows = area.height - 1 - numbers;
+    let most = bars
+        .now
+        .values()
+        .chain(bars.before.values())
+        .max()
+        .copied()
+        .unwrap_or(1)
+        .max(1);
     let axis = area.y + rows;
     let column = |k: i64| left + (k - bars.first) as u16 * each;
     let selected = c.app.selected_range();
@@ -176,7 +220,15 @@ fn plot_bars(
         if count > 0 { eighths.max(1) } else { 0 }
     };
     let axis_style = c.style(Role::Border);
-    c.fill(Rect { y: axis, height: 1, ..area }, c.glyphs.axis, axis_style);
+    c.fill(
+        Rect {
+            y: axis,
+            height: 1,
+            ..area
+        },
+        c.glyphs.axis,
+        axis_style,
+    );
     for k in bars.first..=bars.last {
         let x = column(k);
         if x >= area.right() {
@@ -184,22 +236,68 @@ fn plot_bars(
         }
         let width = (each - gap).min(area.right() - x);
         let before = bars.before.get(&k).copied().unwrap_or(0);
-        draw_ghost(c, Rect { x, y: area.y, width, height: rows }, height(before));
+        draw_ghost(
+            c,
+            Rect {
+                x,
+                y: area.y,
+                width,
+                height: rows,
+            },
+            height(before),
+        );
         let count = bars.now.get(&k).copied().unwrap_or(0);
         let middle = (k as f64 + 0.5) * bars.width;
         let chosen = selected.is_some_and(|(low, high)| middle > low && middle <= high);
-        draw_bar(c, Rect { x, y: area.y, width, height: rows }, height(count), k < 0, chosen);
+        if chosen {
+            let style = c.style(Role::Focus);
+            c.fill(
+                Rect {
+                    x,
+                    y: axis,
+                    width,
+                    height: 1,
+                },
+                c.glyphs.filled,
+                style,
+            );
+        }
+        draw_bar(
+            c,
+            Rect {
+                x,
+                y: area.y,
+                width,
+                height: rows,
+            },
+            height(count),
+            k < 0,
+            chosen,
+        );
         let bin = (bars.now.contains_key(&k) && !is_ghost)
             .then(|| bin_in(shown, k, bars.width))
             .flatten();
         if let Some(bin) = bin {
-            let column = Rect { x, y: area.y, width: each, height: rows + 1 };
+            let column = Rect {
+                x,
+                y: area.y,
+                width: each,
+                height: rows + 1,
+            };
             c.region(column, Target::Bar(bin));
         }
     }
-    label_axis(c, area, bars, column(0), each);
+    if column(0) < area.right() {
+        let zero = c.style(Role::Zero);
+        c.cell(column(0), axis, c.glyphs.axis_zero, zero);
+    }
+    if numbers > 0 {
+        label_axis(c, area, bars, column(0));
+    }
     let muted = c.style(Role::Muted);
-    c.text(area.x, area.y, &most.to_string(), muted, 5);
+    if rows >= 3 {
+        c.text(area.x, area.y, &most.to_string(), muted, 5);
+    }
     let at = |value: f64| {
         let x = f64::from(left) + (value / bars.width - bars.first as f64) * f64::from(each);
         (x.max(0.0) as u16).clamp(area.x, area.right() - 1)
@@ -224,7 +322,11 @@ fn draw_bar(c: &mut Canvas<'_>, area: Rect, eighths: usize, negative: bool, chos
         (_, true) => c.style(Role::Negative),
         (_, false) => c.style(Role::Positive),
     };
-    let full = if negative { c.glyphs.bar_negative } else { c.glyphs.bar };
+    let full = if negative {
+        c.glyphs.bar_negative
+    } else {
+        c.glyphs.bar
+    };
     for row in 0..area.height {
         let y = area.bottom() - 1 - row;
         let left = eighths.saturating_sub(usize::from(row) * 8);
@@ -252,15 +354,11 @@ fn draw_ghost(c: &mut Canvas<'_>, area: Rect, eighths: usize) {
     }
 }
 
-fn label_axis(c: &mut Canvas<'_>, area: Rect, bars: &Bars, zero: u16, each: u16) {
+fn label_axis(c: &mut Canvas<'_>, area: Rect, bars: &Bars, zero: u16) {
     let y = area.bottom() - 1;
     let (muted, zero_style) = (c.style(Role::Muted), c.style(Role::Zero));
     let low = number(bars.first as f64 * bars.width);
     let high = number((bars.last + 1) as f64 * bars.width);
-    let _ = each;
-    if zero < area.right() {
-        c.cell(zero, y - 1, c.glyphs.axis_zero, zero_style);
-    }
     let len = text::width(&high) as u16;
     let right = area.right().saturating_sub(len);
     let left_end = area.x + text::width(&low) as u16;
@@ -278,7 +376,7 @@ fn label_axis(c: &mut Canvas<'_>, area: Rect, bars: &Bars, zero: u16, each: u16)
 /// A number for an axis, as short as it can be read.
 pub(super) fn number(value: f64) -> String {
     match value.abs() {
-        a if a == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         a if a < 10.0 => format!("{value:+.2}"),
         a if a < 1000.0 => format!("{value:+.1}"),
         a if a < 1e6 => format!("{value:+.0}"),

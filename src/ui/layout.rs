@@ -16,7 +16,7 @@ pub(super) fn screen(c: &mut Canvas<'_>, area: Rect) {
         return;
     }
     let tabs = area.width < 60 || area.height < 16;
-    let status = if area.height >= 8 { 1 } else { 0 };
+    let status = u16::from(area.height >= 12);
     let [title, rest] = cut_top(area, 1);
     let [rest, footer] = cut_bottom(rest, 1);
     let [body, status] = cut_bottom(rest, status);
@@ -59,13 +59,21 @@ fn three_columns(c: &mut Canvas<'_>, area: Rect) {
 
     let [list, sliders] = cut_bottom(left, 9);
     let [layer, coefficient] = cut_top(sliders, 4);
-    pane(c, list, Pane::Prompts);
+    prompts::list(c, list);
     pane(c, layer, Pane::Layer);
     pane(c, coefficient, Pane::Coefficient);
 
     let lines = prompts::lines(c, middle.width.saturating_sub(2)).max(1) as u16;
-    let most = if c.app.editor().is_some() { area.height / 2 } else { area.height / 3 };
-    let wanted = if c.app.editor().is_some() { lines.max(4) } else { lines };
+    let most = if c.app.editor().is_some() {
+        area.height / 2
+    } else {
+        area.height / 3
+    };
+    let wanted = if c.app.editor().is_some() {
+        lines.max(4)
+    } else {
+        lines
+    };
     let [prompt, texts] = cut_top(middle, (wanted + 2).clamp(3, most.max(3)));
     prompts::open_prompt(c, prompt, true);
     two_texts(c, texts);
@@ -80,7 +88,7 @@ fn side_by_side(c: &mut Canvas<'_>, area: Rect) {
     let editing = c.app.editor().is_some();
     let lines = prompts::lines(c, area.width.saturating_sub(2)).max(1) as u16;
     let prompt = match (editing, roomy) {
-        (true, _) => (lines + 2).clamp(5, area.height / 2),
+        (true, _) => (lines + 2).clamp(4, area.height / 2),
         (false, true) => (lines + 2).clamp(3, 7),
         (false, false) => 1,
     };
@@ -120,7 +128,11 @@ fn stacked(c: &mut Canvas<'_>, area: Rect) {
     let editing = c.app.editor().is_some();
     let [prompt, rest] = cut_top(area, if editing { 5 } else { 1 });
     prompts::open_prompt(c, prompt, editing);
-    let figures = if rest.height >= 18 { (rest.height * 2 / 5).clamp(7, 20) } else { 0 };
+    let figures = if rest.height >= 18 {
+        (rest.height * 2 / 5).clamp(7, 20)
+    } else {
+        0
+    };
     let [rest, bottom] = cut_bottom(rest, figures);
     let [texts, sliders] = cut_bottom(rest, 2);
     let [upper, lower] = cut_top(texts, texts.height / 2);
@@ -134,26 +146,40 @@ fn stacked(c: &mut Canvas<'_>, area: Rect) {
     } else if matches!(c.app.focus(), Pane::Histogram | Pane::Curve | Pane::Prompts) && !editing {
         // No room below: the focused figure lies over the texts.
         c.clear(texts);
-        c.hits.regions.retain(|(_, t)| {
-            !matches!(t, Target::Pane(Pane::Baseline | Pane::Steered))
-        });
+        c.hits
+            .regions
+            .retain(|(_, t)| !matches!(t, Target::Pane(Pane::Baseline | Pane::Steered)));
         pane(c, texts, c.app.focus());
     }
 }
 
 /// One pane under a row of tabs; the sliders stay in reach on the last line.
 fn one_pane(c: &mut Canvas<'_>, area: Rect) {
-    let [tabs, rest] = cut_top(area, if area.height >= 4 { 1 } else { 0 });
+    let [tabs, rest] = cut_top(area, u16::from(area.height >= 4));
     if tabs.height > 0 {
         draw_tabs(c, tabs);
     }
     let focus = c.app.focus();
-    let line = rest.height >= 6 && !matches!(focus, Pane::Layer | Pane::Coefficient);
-    let [main, slider] = cut_bottom(rest, u16::from(line));
-    if line {
+    let sliding = matches!(focus, Pane::Layer | Pane::Coefficient);
+    if sliding && rest.height >= 8 {
+        // What the slider does shows below it.
+        let [slider, text] = cut_top(rest, if focus == Pane::Layer { 4 } else { 5 });
+        pane(c, slider, focus);
+        pane(c, text, Pane::Steered);
+    } else if sliding && rest.height >= 5 {
+        let [text, slider] = cut_bottom(rest, 1);
+        pane(c, text, Pane::Steered);
+        match focus {
+            Pane::Layer => slider::layer_line(c, slider),
+            _ => slider::coefficient_line(c, slider),
+        }
+    } else if rest.height >= 6 {
+        let [main, slider] = cut_bottom(rest, 1);
+        pane(c, main, focus);
         slider::coefficient_line(c, slider);
+    } else {
+        pane(c, rest, focus);
     }
-    pane(c, main, focus);
     // Every pane can be reached, shown or not.
     c.hits.panes = Pane::ALL.to_vec();
 }
@@ -176,15 +202,31 @@ fn draw_tabs(c: &mut Canvas<'_>, area: Rect) {
     for (pane, name) in Pane::ALL.iter().zip(&names) {
         let focused = *pane == c.app.focus();
         let number = pane.number().to_string();
-        let label = if full <= usize::from(area.width) || focused { name } else { &number };
+        let label = if full <= usize::from(area.width) || focused {
+            name
+        } else {
+            &number
+        };
         let room = area.right().saturating_sub(x);
         if room == 0 {
             return;
         }
-        let style = c.style(if focused { Role::Selection } else { Role::Muted });
+        let style = c.style(if focused {
+            Role::Selection
+        } else {
+            Role::Muted
+        });
         let label = format!(" {label} ");
         let used = c.raw(x, area.y, &label, style, room);
-        c.region(Rect { x, y: area.y, width: used, height: 1 }, Target::Pane(*pane));
+        c.region(
+            Rect {
+                x,
+                y: area.y,
+                width: used,
+                height: 1,
+            },
+            Target::Pane(*pane),
+        );
         x += used;
     }
 }
@@ -193,8 +235,15 @@ fn draw_tabs(c: &mut Canvas<'_>, area: Rect) {
 pub(super) fn cut_top(area: Rect, rows: u16) -> [Rect; 2] {
     let rows = rows.min(area.height);
     [
-        Rect { height: rows, ..area },
-        Rect { y: area.y + rows, height: area.height - rows, ..area },
+        Rect {
+            height: rows,
+            ..area
+        },
+        Rect {
+            y: area.y + rows,
+            height: area.height - rows,
+            ..area
+        },
     ]
 }
 
@@ -207,8 +256,15 @@ pub(super) fn cut_bottom(area: Rect, rows: u16) -> [Rect; 2] {
 pub(super) fn cut_left(area: Rect, columns: u16) -> [Rect; 2] {
     let columns = columns.min(area.width);
     [
-        Rect { width: columns, ..area },
-        Rect { x: area.x + columns, width: area.width - columns, ..area },
+        Rect {
+            width: columns,
+            ..area
+        },
+        Rect {
+            x: area.x + columns,
+            width: area.width - columns,
+            ..area
+        },
     ]
 }
 

@@ -43,8 +43,13 @@ use canvas::Canvas;
 /// Draws the whole screen and reports where things stand in it.
 pub fn render(app: &App, theme: &Theme, glyphs: &Glyphs, frame: &mut Frame<'_>) -> Hits {
     let area = frame.area();
-    let mut canvas =
-        Canvas { app, theme, glyphs, buf: frame.buffer_mut(), hits: Hits::default() };
+    let mut canvas = Canvas {
+        app,
+        theme,
+        glyphs,
+        buf: frame.buffer_mut(),
+        hits: Hits::default(),
+    };
     canvas.clear(area);
     layout::screen(&mut canvas, area);
     let cursor = overlay::draw(&mut canvas, area);

@@ -55,7 +55,10 @@ fn entries(c: &mut Canvas<'_>, screen: Rect, title: &str, list: &List) -> Option
     let height = (all.len() as u16 + 3).clamp(6, (screen.height * 4 / 5).max(8));
     let area = centred(screen, width, height);
     let (name, muted) = (c.style(Role::Focus), c.style(Role::Muted));
-    let count = format!("  {}", all.iter().filter(|e| e.choice != Choice::Heading).count());
+    let count = format!(
+        "  {}",
+        all.iter().filter(|e| e.choice != Choice::Heading).count()
+    );
     let inner = open(c, area, &[(title, name), (&count, muted)]);
     if inner.is_empty() {
         return None;
@@ -66,15 +69,33 @@ fn entries(c: &mut Canvas<'_>, screen: Rect, title: &str, list: &List) -> Option
     let used = c.pieces(
         inner.x,
         inner.y,
-        &[(&prompt, accent), (shown, c.style(Role::Text)), (c.glyphs.cursor, accent)],
+        &[
+            (&prompt, accent),
+            (shown, c.style(Role::Text)),
+            (c.glyphs.cursor, accent),
+        ],
         inner.width,
     );
     if list.filter.is_empty() {
         let takes = matches!(c.app.overlay(), Some(Overlay::Picker(kind, _)) if kind.takes_path());
-        let hint = if takes { " type to filter, or a path" } else { " type to filter" };
-        c.text(inner.x + used, inner.y, hint, muted, inner.width.saturating_sub(used));
+        let hint = if takes {
+            " type to filter, or a path"
+        } else {
+            " type to filter"
+        };
+        c.text(
+            inner.x + used,
+            inner.y,
+            hint,
+            muted,
+            inner.width.saturating_sub(used),
+        );
     }
-    let rows = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
+    let rows = Rect {
+        y: inner.y + 1,
+        height: inner.height - 1,
+        ..inner
+    };
     let visible = usize::from(rows.height);
     c.hits.overlay_height = visible;
     c.hits.overlay_lines = all.len();
@@ -83,7 +104,9 @@ fn entries(c: &mut Canvas<'_>, screen: Rect, title: &str, list: &List) -> Option
         return None;
     }
     let selected = list.selected.min(all.len() - 1);
-    let first = selected.saturating_sub(visible / 2).min(all.len().saturating_sub(visible));
+    let first = selected
+        .saturating_sub(visible / 2)
+        .min(all.len().saturating_sub(visible));
     let label_width = all
         .iter()
         .filter(|e| e.choice != Choice::Heading)
@@ -92,7 +115,11 @@ fn entries(c: &mut Canvas<'_>, screen: Rect, title: &str, list: &List) -> Option
         .unwrap_or(0)
         .min(usize::from(rows.width) / 2) as u16;
     for (i, entry) in all.iter().enumerate().skip(first).take(visible) {
-        let row = Rect { y: rows.y + (i - first) as u16, height: 1, ..rows };
+        let row = Rect {
+            y: rows.y + (i - first) as u16,
+            height: 1,
+            ..rows
+        };
         c.region(row, Target::OverlayRow(i));
         draw_entry(c, row, entry, label_width, i == selected);
     }
@@ -104,8 +131,11 @@ fn draw_entry(c: &mut Canvas<'_>, row: Rect, entry: &Entry, label_width: u16, se
         let style = c.style(Role::Title);
         c.text(row.x, row.y, &entry.label, style, row.width);
     } else {
-        let (text_style, muted, accent) =
-            (c.style(Role::Text), c.style(Role::Muted), c.style(Role::Accent));
+        let (text_style, muted, accent) = (
+            c.style(Role::Text),
+            c.style(Role::Muted),
+            c.style(Role::Accent),
+        );
         let label_style = if entry.enabled { text_style } else { muted };
         let here = if selected { c.glyphs.here } else { " " };
         c.text(row.x, row.y, here, accent, 1);
@@ -113,7 +143,13 @@ fn draw_entry(c: &mut Canvas<'_>, row: Rect, entry: &Entry, label_width: u16, se
         let note = text::width(&entry.note) as u16;
         let at = row.right().saturating_sub(note + 1);
         let from = row.x + 2 + label_width + 2;
-        c.text(from, row.y, &entry.detail, muted, at.saturating_sub(from + 1));
+        c.text(
+            from,
+            row.y,
+            &entry.detail,
+            muted,
+            at.saturating_sub(from + 1),
+        );
         c.text(at.max(row.x + 2), row.y, &entry.note, accent, note);
     }
     if selected {
@@ -135,13 +171,21 @@ fn sampling(c: &mut Canvas<'_>, screen: Rect, form: &Form) -> Option<Rect> {
     let area = centred(screen, 52, FIELDS.len() as u16 + 4);
     let name = c.style(Role::Focus);
     let inner = open(c, area, &[("sampling", name)]);
-    let (muted, accent, plain) = (c.style(Role::Muted), c.style(Role::Accent), c.style(Role::Text));
+    let (muted, accent, plain) = (
+        c.style(Role::Muted),
+        c.style(Role::Accent),
+        c.style(Role::Text),
+    );
     for (i, ((label, hint), value)) in FIELDS.iter().zip(&form.values).enumerate() {
         let y = inner.y + i as u16;
         if y >= inner.bottom() {
             break;
         }
-        let row = Rect { y, height: 1, ..inner };
+        let row = Rect {
+            y,
+            height: 1,
+            ..inner
+        };
         c.region(row, Target::OverlayRow(i));
         let at = form.at == i;
         let here = if at { c.glyphs.here } else { " " };
@@ -180,12 +224,23 @@ fn log(c: &mut Canvas<'_>, screen: Rect, back: usize) -> Option<Rect> {
     let room = usize::from(inner.width.saturating_sub(18)).max(8);
     for m in c.app.messages().all() {
         let (style, word) = level_style(c, m.level);
-        let id = if m.id.is_empty() { String::new() } else { format!("[{}] ", m.id) };
+        let id = if m.id.is_empty() {
+            String::new()
+        } else {
+            format!("[{}] ", m.id)
+        };
         let message = format!("{id}{}", m.text);
         for (i, line) in text::wrap(&message, room).into_iter().enumerate() {
-            let head =
-                if i == 0 { format!("{:>7.1}s {word}", m.at.as_secs_f64()) } else { String::new() };
-            lines.push((head, message.get(line).unwrap_or_default().to_owned(), style));
+            let head = if i == 0 {
+                format!("{:>7.1}s {word}", m.at.as_secs_f64())
+            } else {
+                String::new()
+            };
+            lines.push((
+                head,
+                message.get(line).unwrap_or_default().to_owned(),
+                style,
+            ));
         }
     }
     let height = usize::from(inner.height);
@@ -207,7 +262,8 @@ fn log(c: &mut Canvas<'_>, screen: Rect, back: usize) -> Option<Rect> {
 
 fn died(c: &mut Canvas<'_>, screen: Rect, reason: &str) -> Option<Rect> {
     let width = 64.min(screen.width);
-    let text = format!("{reason}\n\nTexts and figures on screen stay. Loaded files are read again.");
+    let text =
+        format!("{reason}\n\nTexts and figures on screen stay. Loaded files are read again.");
     let lines = text::wrap(&text, usize::from(width.saturating_sub(4)).max(8));
     let area = centred(screen, width, lines.len() as u16 + 5);
     let error = c.style(Role::Error);
@@ -217,18 +273,46 @@ fn died(c: &mut Canvas<'_>, screen: Rect, reason: &str) -> Option<Rect> {
     let room = usize::from(inner.height.saturating_sub(2));
     for (i, line) in lines.into_iter().enumerate().take(room) {
         let line = text.get(line).unwrap_or_default();
-        c.text(inner.x + 1, inner.y + 1 + i as u16, line, plain, inner.width.saturating_sub(2));
+        c.text(
+            inner.x + 1,
+            inner.y + 1 + i as u16,
+            line,
+            plain,
+            inner.width.saturating_sub(2),
+        );
     }
     let y = inner.bottom().saturating_sub(1).max(inner.y);
     let (selection, muted) = (c.style(Role::Selection), c.style(Role::Muted));
     let button = " r restart engine ";
     let used = c.text(inner.x + 1, y, button, selection, inner.width);
-    c.region(Rect { x: inner.x + 1, y, width: used, height: 1 }, Target::Run(Action::RestartEngine));
+    c.region(
+        Rect {
+            x: inner.x + 1,
+            y,
+            width: used,
+            height: 1,
+        },
+        Target::Run(Action::RestartEngine),
+    );
     let x = inner.x + used + 3;
     let used = c.text(x, y, "q quit", muted, inner.right().saturating_sub(x));
-    c.region(Rect { x, y, width: used, height: 1 }, Target::Run(Action::Quit));
+    c.region(
+        Rect {
+            x,
+            y,
+            width: used,
+            height: 1,
+        },
+        Target::Run(Action::Quit),
+    );
     let x = x + used + 2;
-    c.text(x, y, "esc look around", muted, inner.right().saturating_sub(x));
+    c.text(
+        x,
+        y,
+        "esc look around",
+        muted,
+        inner.right().saturating_sub(x),
+    );
     None
 }
 
@@ -243,9 +327,18 @@ fn toasts(c: &mut Canvas<'_>, screen: Rect) {
         if y + height > screen.bottom() {
             return;
         }
-        let area = Rect { x: screen.right() - width, y, width, height };
+        let area = Rect {
+            x: screen.right() - width,
+            y,
+            width,
+            height,
+        };
         c.clear(area);
-        let id = if message.id.is_empty() { String::new() } else { format!(" {}", message.id) };
+        let id = if message.id.is_empty() {
+            String::new()
+        } else {
+            format!(" {}", message.id)
+        };
         let is_error = message.level == Level::Error;
         let muted = c.style(Role::Muted);
         let inner = c.frame(area, &[(word, style), (&id, muted)], is_error);
@@ -256,7 +349,13 @@ fn toasts(c: &mut Canvas<'_>, screen: Rect) {
         for (i, line) in lines.into_iter().take(6).enumerate() {
             let line = message.text.get(line).unwrap_or_default();
             let plain = c.style(Role::Text);
-            c.text(inner.x + 1, inner.y + i as u16, line, plain, inner.width.saturating_sub(1));
+            c.text(
+                inner.x + 1,
+                inner.y + i as u16,
+                line,
+                plain,
+                inner.width.saturating_sub(1),
+            );
         }
         y += height;
     }

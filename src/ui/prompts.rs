@@ -14,8 +14,15 @@ use crate::ui::canvas::Canvas;
 pub(super) fn list(c: &mut Canvas<'_>, area: Rect) {
     let prompts = c.app.prompts();
     let (shown, total) = (prompts.visible().len(), prompts.total());
-    let count = if shown == total { total.to_string() } else { format!("{shown}/{total}") };
-    let range = c.app.selected_range().map(|(low, high)| format!(" in ({low:.2}, {high:.2}]"));
+    let count = if shown == total {
+        total.to_string()
+    } else {
+        format!("{shown}/{total}")
+    };
+    let range = c
+        .app
+        .selected_range()
+        .map(|(low, high)| format!(" in ({low:.2}, {high:.2}]"));
     let muted = c.style(Role::Muted);
     let zero = c.style(Role::Zero);
     let inner = c.pane(
@@ -26,20 +33,42 @@ pub(super) fn list(c: &mut Canvas<'_>, area: Rect) {
     let mut rows = inner;
     if (c.app.is_filtering() || !prompts.filter.is_empty()) && inner.height > 1 {
         filter_line(c, Rect { height: 1, ..inner });
-        rows = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
+        rows = Rect {
+            y: inner.y + 1,
+            height: inner.height - 1,
+            ..inner
+        };
     }
     let height = usize::from(rows.height);
     c.hits.list_height = height;
     if shown == 0 && height > 0 {
-        let what = if total == 0 { "no prompts: d chooses a data set, a writes one" } else { "none passes the filter: esc" };
+        let what = if c.app.is_loading() {
+            "loading"
+        } else if total == 0 {
+            "no prompts: d chooses a data set, a writes one"
+        } else {
+            "none passes the filter: esc"
+        };
         c.message(rows, what, muted);
         return;
     }
-    let first = prompts.selected.saturating_sub(height / 2).min(shown.saturating_sub(height));
-    let visible: Vec<PromptRef> =
-        prompts.visible().iter().skip(first).take(height).copied().collect();
+    let first = prompts
+        .selected
+        .saturating_sub(height / 2)
+        .min(shown.saturating_sub(height));
+    let visible: Vec<PromptRef> = prompts
+        .visible()
+        .iter()
+        .skip(first)
+        .take(height)
+        .copied()
+        .collect();
     for (i, row) in visible.into_iter().enumerate() {
-        let place = Rect { y: rows.y + i as u16, height: 1, ..rows };
+        let place = Rect {
+            y: rows.y + i as u16,
+            height: 1,
+            ..rows
+        };
         c.region(place, Target::PromptRow(first + i));
         draw_row(c, place, row, first + i == c.app.prompts().selected);
     }
@@ -49,7 +78,9 @@ fn draw_row(c: &mut Canvas<'_>, area: Rect, row: PromptRef, selected: bool) {
     let prompts = c.app.prompts();
     let active = prompts.active() == Some(row);
     let (mark, mark_style) = slope_mark(c, row);
-    let content = text::one_line(prompts.text_of(row));
+    let (rest, cut) = prompts.distinct(row);
+    let lead = if cut { c.glyphs.ellipsis } else { "" };
+    let content = format!("{lead}{}", text::one_line(rest).trim_start());
     let focused = matches!(c.app.focus(), Pane::Prompts | Pane::Histogram);
     let base = c.style(if active { Role::Accent } else { Role::Text });
     let here = if active { c.glyphs.here } else { " " };
@@ -60,7 +91,13 @@ fn draw_row(c: &mut Canvas<'_>, area: Rect, row: PromptRef, selected: bool) {
         &[(here, accent), (&mark, mark_style), (" ", base)],
         area.width,
     );
-    c.text(area.x + used, area.y, content.trim_start(), base, area.width.saturating_sub(used));
+    c.text(
+        area.x + used,
+        area.y,
+        content.trim_start(),
+        base,
+        area.width.saturating_sub(used),
+    );
     if selected && focused {
         let selection = c.style(Role::Selection);
         c.buf.set_style(area.intersection(c.buf.area), selection);
@@ -72,8 +109,16 @@ fn slope_mark(c: &Canvas<'_>, row: PromptRef) -> (String, Style) {
     let PromptRef::Input(index) = row else {
         return ("typed".to_owned(), c.style(Role::Muted));
     };
-    let current = c.app.experiment().current().and_then(|m| m.steerability(index));
-    let ghost = c.app.experiment().ghost().and_then(|m| m.steerability(index));
+    let current = c
+        .app
+        .experiment()
+        .current()
+        .and_then(|m| m.steerability(index));
+    let ghost = c
+        .app
+        .experiment()
+        .ghost()
+        .and_then(|m| m.steerability(index));
     let (value, role) = match (current, ghost) {
         (Some(s), _) if s > 0.0 => (s, Role::Positive),
         (Some(s), _) => (s, Role::Negative),
@@ -106,7 +151,10 @@ fn filter_line(c: &mut Canvas<'_>, area: Rect) {
 
 /// Lines the open prompt, or its editor, takes at this width.
 pub(super) fn lines(c: &Canvas<'_>, width: u16) -> usize {
-    let shown = c.app.editor().map_or_else(|| c.app.prompts().active_text(), |e| e.text());
+    let shown = c
+        .app
+        .editor()
+        .map_or_else(|| c.app.prompts().active_text(), |e| e.text());
     text::wrap(&text::sanitize(shown), usize::from(width)).len()
 }
 
@@ -130,14 +178,22 @@ pub(super) fn open_prompt(c: &mut Canvas<'_>, area: Rect, boxed: bool) {
         Some(PromptRef::Typed(_)) => "typed".to_owned(),
         None => "none".to_owned(),
     };
-    let (text_style, muted, accent) =
-        (c.style(Role::Text), c.style(Role::Muted), c.style(Role::Accent));
+    let (text_style, muted, accent) = (
+        c.style(Role::Text),
+        c.style(Role::Muted),
+        c.style(Role::Accent),
+    );
     if !boxed || area.height < 3 {
         let line = shown.replace('\n', " ");
         c.region(area, Target::Pane(Pane::Prompts));
         let here = c.glyphs.here;
         let head = format!(" prompt {origin} ");
-        let used = c.pieces(area.x, area.y, &[(&head, muted), (here, accent), (" ", muted)], area.width);
+        let used = c.pieces(
+            area.x,
+            area.y,
+            &[(&head, muted), (here, accent), (" ", muted)],
+            area.width,
+        );
         c.text(area.x + used, area.y, &line, text_style, area.width - used);
         return;
     }
@@ -145,7 +201,12 @@ pub(super) fn open_prompt(c: &mut Canvas<'_>, area: Rect, boxed: bool) {
     let name = c.style(Role::Text);
     let inner = c.frame(area, &[("prompt ", name), (&origin, muted)], false);
     if shown.is_empty() {
-        c.message(inner, "no prompt: press a to write one", muted);
+        let what = if c.app.is_loading() {
+            "loading"
+        } else {
+            "no prompt: press a to write one"
+        };
+        c.message(inner, what, muted);
         return;
     }
     let wrapped = text::wrap(&shown, usize::from(inner.width));
@@ -162,7 +223,11 @@ fn editor(c: &mut Canvas<'_>, area: Rect) {
     c.region(area, Target::Pane(Pane::Prompts));
     let (focus, muted) = (c.style(Role::Focus), c.style(Role::Muted));
     let inner = if area.height >= 3 {
-        c.frame(area, &[("write a prompt", focus), ("  enter generates", muted)], true)
+        c.frame(
+            area,
+            &[("write a prompt", focus), ("  enter generates", muted)],
+            true,
+        )
     } else {
         area
     };
@@ -182,10 +247,21 @@ fn editor(c: &mut Canvas<'_>, area: Rect) {
         let shown = editor.text().get(line.clone()).unwrap_or_default();
         c.raw(inner.x, y, shown, style, inner.width);
         if i == at {
-            let before = editor.text().get(line.start..cursor.min(line.end)).unwrap_or_default();
+            let before = editor
+                .text()
+                .get(line.start..cursor.min(line.end))
+                .unwrap_or_default();
             let x = inner.x + (text::width(before) as u16).min(inner.width - 1);
             let selection = c.style(Role::Selection);
-            c.buf.set_style(Rect { x, y, width: 1, height: 1 }, selection);
+            c.buf.set_style(
+                Rect {
+                    x,
+                    y,
+                    width: 1,
+                    height: 1,
+                },
+                selection,
+            );
         }
     }
 }

@@ -20,13 +20,25 @@ pub(super) fn layer(c: &mut Canvas<'_>, area: Rect) {
     let inner = c.pane(
         area,
         Pane::Layer,
-        &[(&value, accent), (&rest, muted), (gap, muted), (tail, muted)],
+        &[
+            (&value, accent),
+            (&rest, muted),
+            (gap, muted),
+            (tail, muted),
+        ],
     );
-    layer_track(c, Rect { height: inner.height.min(1), ..inner });
+    layer_track(
+        c,
+        Rect {
+            height: inner.height.min(1),
+            ..inner
+        },
+    );
     if inner.height >= 2 {
         let note = match c.app.norm_at(c.app.setting().block) {
             Some(_) => format!("{norm} at block {}", c.app.setting().block),
             None if c.app.vector().is_some() => "the file has no vector here".to_owned(),
+            None if c.app.is_loading() => "loading".to_owned(),
             None => "no vector: press v".to_owned(),
         };
         c.text(inner.x, inner.y + 1, &note, muted, inner.width);
@@ -42,16 +54,30 @@ pub(super) fn coefficient(c: &mut Canvas<'_>, area: Rect) {
     let off = if c.app.setting().enabled { "" } else { " off" };
     let units = units(c);
     let narrow = area.height < 4;
-    let tail = if narrow { format!("  {units}") } else { String::new() };
+    let tail = if narrow {
+        format!("  {units}")
+    } else {
+        String::new()
+    };
     let inner = c.pane(
         area,
         Pane::Coefficient,
         &[(&value, accent), (off, warning), (&tail, muted)],
     );
-    let track = Rect { height: inner.height.min(1), ..inner };
+    let track = Rect {
+        height: inner.height.min(1),
+        ..inner
+    };
     coefficient_track(c, track);
     if inner.height >= 3 {
-        scale_labels(c, Rect { y: inner.y + 1, height: 1, ..track });
+        scale_labels(
+            c,
+            Rect {
+                y: inner.y + 1,
+                height: 1,
+                ..track
+            },
+        );
         c.text(inner.x, inner.y + 2, &units, muted, inner.width);
     } else if inner.height == 2 {
         c.text(inner.x, inner.y + 1, &units, muted, inner.width);
@@ -68,7 +94,9 @@ pub(super) fn layer_line(c: &mut Canvas<'_>, area: Rect) {
 /// Coefficient slider on one line.
 pub(super) fn coefficient_line(c: &mut Canvas<'_>, area: Rect) {
     let kappa = c.app.readout().kappa;
-    let kappa = kappa.map(|k| format!(" {} {k:+.2}", c.glyphs.kappa)).unwrap_or_default();
+    let kappa = kappa
+        .map(|k| format!(" {} {k:+.2}", c.glyphs.kappa))
+        .unwrap_or_default();
     let value = format!("{}{kappa}", coefficient_value(c));
     one_line(c, area, Pane::Coefficient, &value, coefficient_track);
 }
@@ -89,10 +117,22 @@ fn one_line(
     let name = c.style(if focused { Role::Focus } else { Role::Text });
     let accent = c.style(Role::Accent);
     let mark = if focused { c.glyphs.here } else { " " };
-    let short = if area.width < 40 { "" } else { pane.title() };
+    let short = if area.width < 60 { "" } else { pane.title() };
     let label = format!("{mark}{} {short} ", pane.number());
-    let used = c.pieces(area.x, area.y, &[(&label, name), (value, accent), (" ", name)], area.width);
-    track(c, Rect { x: area.x + used, width: area.width - used, ..area });
+    let used = c.pieces(
+        area.x,
+        area.y,
+        &[(&label, name), (value, accent), (" ", name)],
+        area.width,
+    );
+    track(
+        c,
+        Rect {
+            x: area.x + used,
+            width: area.width - used,
+            ..area
+        },
+    );
 }
 
 fn layer_value(c: &Canvas<'_>) -> (String, String) {
@@ -104,7 +144,11 @@ fn layer_value(c: &Canvas<'_>) -> (String, String) {
         block.to_string()
     };
     let last = c.app.blocks().checked_sub(1);
-    (value, last.map(|l| format!(" of 0{}{l}", c.glyphs.to)).unwrap_or_default())
+    (
+        value,
+        last.map(|l| format!(" of 0{}{l}", c.glyphs.to))
+            .unwrap_or_default(),
+    )
 }
 
 fn coefficient_value(c: &Canvas<'_>) -> String {
@@ -118,7 +162,8 @@ fn coefficient_value(c: &Canvas<'_>) -> String {
 
 fn norm_fact(c: &Canvas<'_>) -> String {
     let norm = c.app.norm_at(c.app.setting().block);
-    norm.map(|n| format!("{} {n:.2}", c.glyphs.norm)).unwrap_or_default()
+    norm.map(|n| format!("{} {n:.2}", c.glyphs.norm))
+        .unwrap_or_default()
 }
 
 /// Effective norm and residual-relative value.
@@ -169,7 +214,12 @@ fn layer_track(c: &mut Canvas<'_>, area: Rect) {
         c.cell(column(b), area.y, symbol, style);
     }
     let handle = handle_style(c, Pane::Layer);
-    c.cell(column(c.app.setting().block.min(blocks - 1)), area.y, c.glyphs.handle, handle);
+    c.cell(
+        column(c.app.setting().block.min(blocks - 1)),
+        area.y,
+        c.glyphs.handle,
+        handle,
+    );
 }
 
 fn coefficient_track(c: &mut Canvas<'_>, area: Rect) {
@@ -186,7 +236,12 @@ fn coefficient_track(c: &mut Canvas<'_>, area: Rect) {
     let setting = c.app.setting();
     let column = |value: f32| area.x + scale.column_of(value, width);
     let muted = c.style(Role::Muted);
-    for m in c.app.multipliers().iter().filter(|m| m.abs() <= scale.max()) {
+    for m in c
+        .app
+        .multipliers()
+        .iter()
+        .filter(|m| m.abs() <= scale.max())
+    {
         c.cell(column(*m), area.y, c.glyphs.tick, muted);
     }
     let (zero, at) = (column(0.0), column(setting.coefficient));
@@ -206,7 +261,11 @@ fn coefficient_track(c: &mut Canvas<'_>, area: Rect) {
 }
 
 fn handle_style(c: &Canvas<'_>, pane: Pane) -> Style {
-    c.style(if c.app.focus() == pane { Role::Focus } else { Role::Accent })
+    c.style(if c.app.focus() == pane {
+        Role::Focus
+    } else {
+        Role::Accent
+    })
 }
 
 fn scale_labels(c: &mut Canvas<'_>, area: Rect) {

@@ -3,7 +3,8 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::app::action::{Action, BINDINGS, When};
+use crate::app::action::{Action, When};
+use crate::app::bindings::BINDINGS;
 use crate::app::hits::Target;
 use crate::app::keymap::holds_in;
 use crate::app::overlay::Overlay;
@@ -21,29 +22,42 @@ const HINTS: usize = 7;
 pub(super) fn title(c: &mut Canvas<'_>, area: Rect) {
     let app = c.app;
     let style = c.style(Role::Title);
-    let (muted, accent, text_style) =
-        (c.style(Role::Muted), c.style(Role::Accent), c.style(Role::Text));
+    let (muted, accent, text_style) = (
+        c.style(Role::Muted),
+        c.style(Role::Accent),
+        c.style(Role::Text),
+    );
     let (state, state_style) = state(c);
     let setting = app.setting();
     let model = match (app.model(), app.wanted_model()) {
         (Some(m), _) => {
             format!("{} {}", text::one_line(&m.name), parameters(m.parameters))
         }
-        (None, Some(ModelSource::Directory(path))) => {
-            text::one_line(&path.display().to_string())
-        }
-        (None, _) => "bundled".to_owned(),
+        (None, ModelSource::Directory(path)) => text::one_line(&path.display().to_string()),
+        (None, ModelSource::Bundled) => "bundled".to_owned(),
     };
-    let device = app.model().map(|m| text::one_line(&m.device)).unwrap_or_default();
+    let device = app
+        .model()
+        .map(|m| text::one_line(&m.device))
+        .unwrap_or_default();
     let block = match app.blocks() {
         0 => String::new(),
         n => format!("block {}/{}", setting.block, n - 1),
     };
-    let kappa =
-        app.readout().kappa.map(|k| format!(" ({} {k:+.2})", c.glyphs.kappa)).unwrap_or_default();
+    let kappa = app
+        .readout()
+        .kappa
+        .map(|k| format!(" ({} {k:+.2})", c.glyphs.kappa))
+        .unwrap_or_default();
     let coefficient = format!("c {}{kappa}", signed(setting.coefficient));
-    let vector = app.vector().map(|v| text::one_line(&v.name)).unwrap_or_default();
-    let dataset = app.dataset().map(|d| text::one_line(&d.name)).unwrap_or_default();
+    let vector = app
+        .vector()
+        .map(|v| format!("vector {}", text::one_line(&v.name)))
+        .unwrap_or_default();
+    let dataset = app
+        .dataset()
+        .map(|d| format!("on {} ({})", text::one_line(&d.name), d.items.len()))
+        .unwrap_or_default();
     // In reading order, with the rank at which a fact is dropped (0 stays).
     let facts: [(u8, String, Style); 7] = [
         (5, "steerscope".to_owned(), style),
@@ -58,8 +72,10 @@ pub(super) fn title(c: &mut Canvas<'_>, area: Rect) {
     let room = usize::from(area.width).saturating_sub(text::width(&state) + 3);
     let mut limit = 7;
     let shown = loop {
-        let shown: Vec<&(u8, String, Style)> =
-            facts.iter().filter(|f| f.0 < limit && !f.1.is_empty()).collect();
+        let shown: Vec<&(u8, String, Style)> = facts
+            .iter()
+            .filter(|f| f.0 < limit && !f.1.is_empty())
+            .collect();
         let width: usize = shown.iter().map(|f| text::width(&f.1) + 3).sum();
         if width <= room + 3 || limit == 1 {
             break shown;
@@ -92,16 +108,23 @@ fn state(c: &Canvas<'_>) -> (String, Style) {
     let app = c.app;
     let running = app.compare().is_running() || app.experiment().is_running();
     match app.engine() {
-        Engine::Dead => (format!("{} engine stopped", c.glyphs.cross), c.style(Role::Error)),
-        Engine::Starting => {
-            (format!("{} loading", c.glyphs.spin(app.spin())), c.style(Role::Warning))
-        }
-        Engine::Ready if !app.setting().enabled => {
-            (format!("{} vector off", c.glyphs.live), c.style(Role::Warning))
-        }
-        Engine::Ready if running => {
-            (format!("{} working", c.glyphs.spin(app.spin())), c.style(Role::Warning))
-        }
+        Engine::Dead => (
+            format!("{} engine stopped", c.glyphs.cross),
+            c.style(Role::Error),
+        ),
+        Engine::Empty => (format!("{} no model", c.glyphs.cross), c.style(Role::Error)),
+        Engine::Starting => (
+            format!("{} loading", c.glyphs.spin(app.spin())),
+            c.style(Role::Warning),
+        ),
+        Engine::Ready if !app.setting().enabled => (
+            format!("{} vector off", c.glyphs.live),
+            c.style(Role::Warning),
+        ),
+        Engine::Ready if running => (
+            format!("{} working", c.glyphs.spin(app.spin())),
+            c.style(Role::Warning),
+        ),
         Engine::Ready => (format!("{} live", c.glyphs.live), c.style(Role::Positive)),
     }
 }
@@ -112,9 +135,18 @@ pub(super) fn status(c: &mut Canvas<'_>, area: Rect) {
         return;
     }
     let app = c.app;
-    let (muted, plain, accent) = (c.style(Role::Muted), c.style(Role::Text), c.style(Role::Accent));
-    let right = facts(c);
-    let right_width = (text::width(&right) as u16).min(area.width / 2);
+    let (muted, plain, accent) = (
+        c.style(Role::Muted),
+        c.style(Role::Text),
+        c.style(Role::Accent),
+    );
+    let left = match (work(c), app.engine()) {
+        (Some(_), _) => 40,
+        (None, Engine::Ready) => 10,
+        (None, _) => 60,
+    };
+    let right = facts(c, area.width.saturating_sub(left));
+    let right_width = text::width(&right) as u16;
     let room = area.width.saturating_sub(right_width + 3);
     if let Some((what, done, total)) = work(c) {
         let spin = format!("{} {what} ", c.glyphs.spin(app.spin()));
@@ -123,8 +155,11 @@ pub(super) fn status(c: &mut Canvas<'_>, area: Rect) {
         if total > 0 && gauge >= 4 {
             let full = (usize::from(gauge) * done.min(total) / total) as u16;
             for i in 0..gauge {
-                let (symbol, style) =
-                    if i < full { (c.glyphs.gauge, accent) } else { (c.glyphs.gauge_rest, muted) };
+                let (symbol, style) = if i < full {
+                    (c.glyphs.gauge, accent)
+                } else {
+                    (c.glyphs.gauge_rest, muted)
+                };
                 c.cell(area.x + 1 + used + i, area.y, symbol, style);
             }
             let count = format!(" {done}/{total}");
@@ -133,6 +168,7 @@ pub(super) fn status(c: &mut Canvas<'_>, area: Rect) {
     } else {
         let idle = match app.engine() {
             Engine::Dead => "engine stopped: press r in the panel, or : restart-engine",
+            Engine::Empty => "no model: press M to choose one",
             _ => "ready",
         };
         c.text(area.x + 1, area.y, idle, muted, room);
@@ -183,16 +219,25 @@ fn work(c: &Canvas<'_>) -> Option<(&'static str, usize, usize)> {
     reported.map(|(stage, done, total)| (name(stage), done, total))
 }
 
-fn facts(c: &Canvas<'_>) -> String {
+/// Facts that fit, most telling first.
+fn facts(c: &Canvas<'_>, room: u16) -> String {
     let app = c.app;
     let mut facts = Vec::new();
     if let Some((n, elapsed, from_cache)) = app.experiment().last() {
         let ms = elapsed.as_secs_f64() * 1e3;
-        let time = if ms < 9.95 { format!("{ms:.1} ms") } else { format!("{ms:.0} ms") };
+        let time = if ms < 9.95 {
+            format!("{ms:.1} ms")
+        } else {
+            format!("{ms:.0} ms")
+        };
         let kept = if from_cache { ", kept" } else { "" };
         facts.push(format!("recomputed {n} inputs in {time}{kept}"));
     }
-    if let Some(rate) = app.compare().shown().and_then(crate::app::compare::Generation::rate) {
+    if let Some(rate) = app
+        .compare()
+        .shown()
+        .and_then(crate::app::compare::Generation::rate)
+    {
         facts.push(format!("{rate:.0} tok/s"));
     }
     let s = app.sampling();
@@ -203,7 +248,19 @@ fn facts(c: &Canvas<'_>) -> String {
     }
     facts.push(app.setting().mask.name().to_owned());
     let dot = format!(" {} ", c.glyphs.dot);
-    facts.join(&dot)
+    let mut line = String::new();
+    for fact in facts {
+        let longer = if line.is_empty() {
+            fact
+        } else {
+            format!("{line}{dot}{fact}")
+        };
+        if text::width(&longer) > usize::from(room) {
+            break;
+        }
+        line = longer;
+    }
+    line
 }
 
 /// Hints for the keys that matter now, from the binding table.
@@ -222,7 +279,12 @@ pub(super) fn footer(c: &mut Canvas<'_>, area: Rect) {
             &[(&keys, key_style), (" ", muted), (label, muted)],
             area.right() - x,
         );
-        let hint = Rect { x: start, y: area.y, width: x - start, height: 1 };
+        let hint = Rect {
+            x: start,
+            y: area.y,
+            width: x - start,
+            height: 1,
+        };
         c.region(hint, Target::Run(action));
         x += 2;
     }
@@ -249,17 +311,26 @@ fn hints(c: &Canvas<'_>) -> Vec<(String, &'static str, Action)> {
     };
     let mut out: Vec<((u8, u8), String, &'static str, Action)> = Vec::new();
     for b in BINDINGS {
-        let (Some(context), Some((label, rank))) = (holds(b.when), b.hint) else { continue };
+        let (Some(context), Some((label, rank))) = (holds(b.when), b.hint) else {
+            continue;
+        };
         let Some(key) = b.keys.first() else { continue };
         if app.available(b.action).is_err() && !matches!(b.when, When::In(_)) {
             continue;
         }
         // What changes the coefficient anywhere needs no hint beside the slider's own.
-        let own = [("coefficient", crate::app::focus::Pane::Coefficient), ("block", crate::app::focus::Pane::Layer)];
+        let own = [
+            ("coefficient", crate::app::focus::Pane::Coefficient),
+            ("block", crate::app::focus::Pane::Layer),
+        ];
         if context == 1 && own.iter().any(|(l, p)| *l == label && *p == app.focus()) {
             continue;
         }
-        let order = if label == "help" { (0, 9) } else { (context, rank) };
+        let order = if label == "help" {
+            (0, 9)
+        } else {
+            (context, rank)
+        };
         match out.iter_mut().find(|h| h.2 == label) {
             Some(hint) if !hint.1.contains(*key) => hint.1 = format!("{}/{key}", hint.1),
             Some(_) => {}
@@ -271,5 +342,7 @@ fn hints(c: &Canvas<'_>) -> Vec<(String, &'static str, Action)> {
     }
     out.sort_by_key(|h| h.0);
     out.truncate(HINTS);
-    out.into_iter().map(|(_, keys, label, action)| (keys, label, action)).collect()
+    out.into_iter()
+        .map(|(_, keys, label, action)| (keys, label, action))
+        .collect()
 }

@@ -17,19 +17,26 @@ use crate::units::Lane;
 
 /// Draws one lane.
 pub(super) fn draw(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
-    let lane = if pane == Pane::Baseline { Lane::Baseline } else { Lane::Steered };
+    let lane = if pane == Pane::Baseline {
+        Lane::Baseline
+    } else {
+        Lane::Steered
+    };
     let compare = c.app.compare();
     let stale = compare.is_stale();
     let shown = compare.shown();
-    let label = shown.map(|g| g.label.clone()).unwrap_or_default();
+    let room = usize::from(area.width).saturating_sub(pane.title().len() + 8);
     let fact = match (lane, stale, shown) {
-        (_, true, Some(_)) => (format!("before: {label}"), Role::Stale),
-        (Lane::Steered, false, Some(_)) => (label, Role::Steered),
+        (_, true, Some(g)) => (label(g, "was ", room), Role::Stale),
+        (Lane::Steered, false, Some(g)) => (label(g, "", room), Role::Steered),
         _ => (String::new(), Role::Text),
     };
     let fact_style = c.style(fact.1);
-    let facts: &[(&str, Style)] =
-        if fact.0.is_empty() { &[] } else { &[(fact.0.as_str(), fact_style)] };
+    let facts: &[(&str, Style)] = if fact.0.is_empty() {
+        &[]
+    } else {
+        &[(fact.0.as_str(), fact_style)]
+    };
     let inner = c.pane(area, pane, facts);
     c.hits.text_height = usize::from(inner.height);
     let Some(generation) = shown else {
@@ -42,10 +49,19 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
     foot(c, area, generation, text, lane);
 }
 
+fn label(generation: &Generation, lead: &str, room: usize) -> String {
+    let fits = |label: &&String| text::width(lead) + text::width(label) <= room;
+    let [.., shortest] = &generation.label;
+    let label = generation.label.iter().find(fits).unwrap_or(shortest);
+    format!("{lead}{label}")
+}
+
 fn empty(c: &Canvas<'_>) -> &'static str {
     match c.app.engine() {
         Engine::Starting => "loading the model",
+        Engine::Empty => "no model: press M to choose one",
         Engine::Dead => "the engine is not running",
+        Engine::Ready if c.app.is_loading() => "loading vector and data set",
         Engine::Ready if c.app.compare().is_running() => "reading the prompt",
         Engine::Ready if c.app.prompts().active_text().is_empty() => {
             "no prompt: press a to write one, d to choose a data set"
@@ -58,17 +74,36 @@ fn body(c: &mut Canvas<'_>, inner: Rect, lane: &LaneText, which: Lane, stale: bo
     if inner.width < 4 || inner.height == 0 {
         return;
     }
-    let (text, width) = (lane.text.as_str(), inner.width - 2);
+    let width = inner.width - 2;
+    let growing = c.app.compare().is_running() && !stale;
+    let end = lane.text.len();
+    let text = &if growing {
+        format!("{}{}", lane.text, lane.remainder())
+    } else {
+        lane.text.clone()
+    };
     let lines = text::wrap(text, usize::from(width));
     c.hits.text_lines = c.hits.text_lines.max(lines.len());
     let height = usize::from(inner.height);
+    let last = lines.len().saturating_sub(height);
+    // A first text is followed while it grows; else the beginning shows, where texts part.
+    let follow = growing && lane.finished.is_none() && !lane.has_previous();
     let first = c
         .app
         .text_scroll()
-        .unwrap_or(usize::MAX)
-        .min(lines.len().saturating_sub(height));
-    let marked = if which == Lane::Baseline { Role::Removed } else { Role::Added };
-    let gutter = if which == Lane::Baseline { c.glyphs.removed } else { c.glyphs.added };
+        .unwrap_or(if follow { last } else { 0 })
+        .min(last);
+    c.hits.text_first = first;
+    let marked = if which == Lane::Baseline {
+        Role::Removed
+    } else {
+        Role::Added
+    };
+    let gutter = if which == Lane::Baseline {
+        c.glyphs.removed
+    } else {
+        c.glyphs.added
+    };
     let styles = Styles {
         plain: c.style(if stale { Role::Stale } else { Role::Text }),
         changed: if stale {
@@ -77,9 +112,10 @@ fn body(c: &mut Canvas<'_>, inner: Rect, lane: &LaneText, which: Lane, stale: bo
             c.style(marked)
         },
         diverge: c.style(if stale { Role::Stale } else { Role::Diverge }),
+        old: c.style(Role::Stale),
+        end,
     };
     let diverges = lane.diverges_at.map(|at| word_at(text, at));
-    let last = lines.len().saturating_sub(1);
     for (row, line) in lines.iter().enumerate().skip(first).take(height) {
         let y = inner.y + (row - first) as u16;
         let holds = |r: &Range<usize>| r.start < line.end && r.end > line.start;
@@ -91,12 +127,29 @@ fn body(c: &mut Canvas<'_>, inner: Rect, lane: &LaneText, which: Lane, stale: bo
             c.cell(inner.x, y, c.glyphs.diverge, style);
         } else if lane.changed.iter().any(holds) {
             let style = c.style(if stale { Role::Stale } else { marked });
-            c.cell(inner.x, y, gutter, style.remove_modifier(Modifier::UNDERLINED));
+            c.cell(
+                inner.x,
+                y,
+                gutter,
+                style.remove_modifier(Modifier::UNDERLINED),
+            );
         }
-        let used = draw_line(c, inner.x + 1, y, text, line, lane, diverges.as_ref(), styles, width);
-        if row == last && lane.finished.is_none() && !stale && c.app.compare().is_running() {
+        draw_line(
+            c,
+            inner.x + 1,
+            y,
+            text,
+            line,
+            lane,
+            diverges.as_ref(),
+            styles,
+            width,
+        );
+        if growing && lane.finished.is_none() && line.start <= end && end <= line.end {
+            let before = text.get(line.start..end).unwrap_or_default();
+            let x = inner.x + 1 + (text::width(before) as u16).min(width);
             let style = c.style(Role::Accent);
-            c.cell(inner.x + 1 + used.min(width), y, c.glyphs.cursor, style);
+            c.cell(x, y, c.glyphs.cursor, style);
         }
     }
     scroll_mark(c, inner, first, height, lines.len());
@@ -107,9 +160,16 @@ struct Styles {
     plain: Style,
     changed: Style,
     diverge: Style,
+    /// What is left of the text before.
+    old: Style,
+    /// Where that begins.
+    end: usize,
 }
 
-#[expect(clippy::too_many_arguments, reason = "one line's place, text and marks")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one line's place, text and marks"
+)]
 fn draw_line(
     c: &mut Canvas<'_>,
     x: u16,
@@ -120,7 +180,7 @@ fn draw_line(
     diverges: Option<&Range<usize>>,
     styles: Styles,
     width: u16,
-) -> u16 {
+) {
     let mut used = 0;
     let mut at = line.start;
     let next_change = lane.changed.partition_point(|r| r.end <= line.start);
@@ -129,7 +189,9 @@ fn draw_line(
         while changes.peek().is_some_and(|r| r.end <= at) {
             changes.next();
         }
-        let style = if diverges.is_some_and(|d| d.contains(&at)) {
+        let style = if at >= styles.end {
+            styles.old
+        } else if diverges.is_some_and(|d| d.contains(&at)) {
             styles.diverge
         } else if changes.peek().is_some_and(|r| r.contains(&at)) {
             styles.changed
@@ -139,7 +201,6 @@ fn draw_line(
         used += c.raw(x + used, y, grapheme, style, width.saturating_sub(used));
         at += grapheme.len();
     }
-    used
 }
 
 /// The word that the first differing token begins, blanks before it left out.
@@ -170,26 +231,37 @@ fn foot(c: &mut Canvas<'_>, area: Rect, generation: &Generation, lane: &LaneText
         None => "",
     };
     let muted = c.style(Role::Muted);
-    if which == Lane::Baseline || lane.finished == Some(FinishReason::NonFinite) {
-        let bad = lane.finished == Some(FinishReason::NonFinite);
-        let style = if bad { c.style(Role::Error) } else { muted };
-        let mark = if bad { format!("{} ", c.glyphs.cross) } else { String::new() };
-        let dot = if end.is_empty() { String::new() } else { format!(" {} {end}", c.glyphs.dot) };
-        let note = if bad { format!("{mark}{end}") } else { format!("{} tokens{dot}", lane.len()) };
+    let room = usize::from(area.width).saturating_sub(5);
+    if lane.finished == Some(FinishReason::NonFinite) {
+        let note = format!("{} {end}", c.glyphs.cross);
+        let style = c.style(Role::Error);
         c.note(area, &[(&note, style)]);
         return;
     }
-    let note = match generation.diverges {
-        Some(token) => format!("{} diverge at token {}", c.glyphs.diverge, token + 1),
-        None if generation.is_identical() => "no difference".to_owned(),
-        None => "no difference so far".to_owned(),
+    let dot = c.glyphs.dot;
+    let count = format!("{} tokens", lane.len());
+    let (first, role) = match (which, generation.diverges) {
+        (Lane::Baseline, _) => (end.to_owned(), Role::Muted),
+        (_, Some(token)) if !c.app.compare().is_stale() => (
+            format!("{} diverge at token {}", c.glyphs.diverge, token + 1),
+            Role::Warning,
+        ),
+        (_, Some(token)) => (
+            format!("{} diverge at token {}", c.glyphs.diverge, token + 1),
+            Role::Muted,
+        ),
+        (_, None) if generation.is_identical() => ("no difference".to_owned(), Role::Muted),
+        (_, None) => ("no difference so far".to_owned(), Role::Muted),
     };
-    let role = if generation.diverges.is_some() && !c.app.compare().is_stale() {
-        Role::Warning
-    } else {
-        Role::Muted
-    };
-    let tokens = format!("  {} {} tokens", c.glyphs.dot, lane.len());
     let style = c.style(role);
-    c.note(area, &[(&note, style), (&tokens, muted)]);
+    let gap = if first.is_empty() {
+        String::new()
+    } else {
+        format!(" {dot} ")
+    };
+    if text::width(&first) + text::width(&gap) + text::width(&count) <= room {
+        c.note(area, &[(&first, style), (&gap, muted), (&count, muted)]);
+    } else {
+        c.note(area, &[(&first, style)]);
+    }
 }

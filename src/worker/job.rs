@@ -63,7 +63,7 @@ pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
         }
         if measuring.as_ref().is_some_and(|j| mailbox.measure_cancel(j.run()).is_cancelled()) {
             measuring = None;
-            emit(Event::Idle(Stage::Measure));
+            measure::idle(emit);
         }
         if let Some(request) = generate {
             generations += 1;
@@ -79,7 +79,7 @@ pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
                 Ok(false) => measuring = None,
                 Err(failure) => {
                     report(failure, emit);
-                    emit(Event::Idle(Stage::Measure));
+                    measure::idle(emit);
                     measuring = None;
                 }
             }

@@ -51,6 +51,14 @@ pub(crate) struct Job {
     next: usize,
     total: usize,
     slice: usize,
+    /// What the last slice was reported as.
+    stage: Option<Stage>,
+}
+
+/// Neither prompts nor multipliers are worked on any more.
+pub(crate) fn idle(emit: Emit<'_>) {
+    emit(Event::Idle(Stage::Prefill));
+    emit(Event::Idle(Stage::Measure));
 }
 
 impl Job {
@@ -64,7 +72,7 @@ impl Job {
         }
         if let Err(error) = check_multipliers(&request.multipliers) {
             emit(Event::Failed(failure(Stage::Measure, Some(run), error.id(), &error)));
-            emit(Event::Idle(Stage::Measure));
+            idle(emit);
             return None;
         }
         let mut multipliers = request.multipliers.clone();
@@ -80,12 +88,12 @@ impl Job {
             let results = rows.iter().enumerate().map(|(i, row)| result(i, row, &request.multipliers)).collect();
             emit(Event::Measured { run, results });
             emit(Event::MeasureFinished { run, elapsed: arrived.elapsed(), from_cache: true });
-            emit(Event::Idle(Stage::Measure));
+            idle(emit);
             return None;
         }
         let missing = bench.kept.missing(&key, &multipliers, total);
         let cancel = mailbox.measure_cancel(run);
-        Some(Self { request, arrived, cancel, vector, key, multipliers, missing, next: 0, total, slice: FIRST_SLICE })
+        Some(Self { request, arrived, cancel, vector, key, multipliers, missing, next: 0, total, slice: FIRST_SLICE, stage: None })
     }
 
     pub(crate) fn run(&self) -> RunId {
@@ -98,6 +106,9 @@ impl Job {
         let range = self.next..(self.next + self.slice).min(self.total);
         let fresh = !range.clone().all(|i| bench.cache.is_ready(i));
         let stage = if fresh { Stage::Prefill } else { Stage::Measure };
+        if self.stage.replace(stage).is_some_and(|before| before != stage) {
+            emit(Event::Idle(Stage::Prefill));
+        }
         emit(Event::Progress { stage, done: self.next, total: self.total });
         let begin = Instant::now();
         let rows = self.rows(bench, range.clone()).map_err(|error| {
@@ -119,7 +130,7 @@ impl Job {
         }
         let elapsed = self.arrived.elapsed();
         emit(Event::MeasureFinished { run: self.request.run, elapsed, from_cache: false });
-        emit(Event::Idle(Stage::Measure));
+        idle(emit);
         Ok(false)
     }
 

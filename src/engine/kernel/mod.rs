@@ -162,6 +162,19 @@ impl Shared {
         Self(data.as_mut_ptr())
     }
 
+    /// `len` values from element `first` on.
+    ///
+    /// # Safety
+    /// They must exist, outlive the borrow, and nobody else may touch them meanwhile.
+    #[expect(
+        unsafe_code,
+        reason = "the tasks of one operation write disjoint parts of its result"
+    )]
+    pub(super) unsafe fn slice<'a>(self, first: usize, len: usize) -> &'a mut [f32] {
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.at(first), len) }
+    }
+
     /// Address of element `i`.
     pub(super) fn at(self, i: usize) -> *mut f32 {
         self.0.wrapping_add(i)

@@ -54,14 +54,16 @@ pub(super) fn at_depth(style: Style, depth: Depth) -> Style {
 
 /// Distance that weighs channels as the eye does.
 fn distance(a: [u8; 3], b: [u8; 3]) -> i32 {
-    let [dr, dg, db] = [0, 1, 2].map(|i: usize| {
-        i32::from(*a.get(i).unwrap_or(&0)) - i32::from(*b.get(i).unwrap_or(&0))
-    });
+    let [dr, dg, db] = [0, 1, 2]
+        .map(|i: usize| i32::from(*a.get(i).unwrap_or(&0)) - i32::from(*b.get(i).unwrap_or(&0)));
     3 * dr * dr + 6 * dg * dg + db * db
 }
 
 fn nearest16(rgb: [u8; 3]) -> Color {
-    SIXTEEN.iter().min_by_key(|(_, c)| distance(*c, rgb)).map_or(Color::Reset, |(c, _)| *c)
+    SIXTEEN
+        .iter()
+        .min_by_key(|(_, c)| distance(*c, rgb))
+        .map_or(Color::Reset, |(c, _)| *c)
 }
 
 /// Red, green, blue of an entry of the 256-colour table from 16 on.
@@ -77,7 +79,9 @@ fn table(i: u8) -> [u8; 3] {
 
 /// The first 16 entries are skipped: users redefine them.
 fn indexed(rgb: [u8; 3]) -> Color {
-    (16..=255u8).min_by_key(|i| distance(table(*i), rgb)).map_or(Color::Reset, Color::Indexed)
+    (16..=255u8)
+        .min_by_key(|i| distance(table(*i), rgb))
+        .map_or(Color::Reset, Color::Indexed)
 }
 
 /// WCAG contrast ratio of two 24-bit colours; `None` for the terminal's own colours.
@@ -87,10 +91,16 @@ pub fn contrast(a: Color, b: Color) -> Option<f64> {
 }
 
 fn luminance(color: Color) -> Option<f64> {
-    let Color::Rgb(r, g, b) = color else { return None };
+    let Color::Rgb(r, g, b) = color else {
+        return None;
+    };
     let channel = |v: u8| {
         let s = f64::from(v) / 255.0;
-        if s <= 0.04045 { s / 12.92 } else { ((s + 0.055) / 1.055).powf(2.4) }
+        if s <= 0.04045 {
+            s / 12.92
+        } else {
+            ((s + 0.055) / 1.055).powf(2.4)
+        }
     };
     Some(0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b))
 }

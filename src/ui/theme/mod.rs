@@ -82,10 +82,22 @@ roles! {
 /// The shipped files.
 const SHIPPED: [(&str, &str); 7] = [
     ("default", include_str!("../../../themes/default.toml")),
-    ("catppuccin-mocha", include_str!("../../../themes/catppuccin-mocha.toml")),
-    ("catppuccin-latte", include_str!("../../../themes/catppuccin-latte.toml")),
-    ("gruvbox-dark", include_str!("../../../themes/gruvbox-dark.toml")),
-    ("gruvbox-light", include_str!("../../../themes/gruvbox-light.toml")),
+    (
+        "catppuccin-mocha",
+        include_str!("../../../themes/catppuccin-mocha.toml"),
+    ),
+    (
+        "catppuccin-latte",
+        include_str!("../../../themes/catppuccin-latte.toml"),
+    ),
+    (
+        "gruvbox-dark",
+        include_str!("../../../themes/gruvbox-dark.toml"),
+    ),
+    (
+        "gruvbox-light",
+        include_str!("../../../themes/gruvbox-light.toml"),
+    ),
     ("okabe-ito", include_str!("../../../themes/okabe-ito.toml")),
     ("mono", include_str!("../../../themes/mono.toml")),
 ];
@@ -131,8 +143,15 @@ pub struct Look {
 impl Look {
     /// Shipped themes at this depth; without colour every name gives `mono`.
     pub fn new(depth: Depth) -> Self {
-        let files = SHIPPED.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect();
-        Self { depth, files, current: None }
+        let files = SHIPPED
+            .iter()
+            .map(|(n, t)| ((*n).to_owned(), (*t).to_owned()))
+            .collect();
+        Self {
+            depth,
+            files,
+            current: None,
+        }
     }
 
     /// Adds a theme file of the user, or replaces the shipped one of that name. Returns what is
@@ -151,14 +170,30 @@ impl Look {
 
     /// Loads a theme; the texts say what is wrong with its file.
     pub fn load(&self, name: &str) -> (Theme, Vec<String>) {
-        let name = if self.depth == Depth::None { "mono" } else { name };
-        let source = |n: &str| self.files.iter().find(|(f, _)| f == n).map(|(_, t)| t.as_str());
+        let name = if self.depth == Depth::None {
+            "mono"
+        } else {
+            name
+        };
+        let source = |n: &str| {
+            self.files
+                .iter()
+                .find(|(f, _)| f == n)
+                .map(|(_, t)| t.as_str())
+        };
         let (parsed, warnings) = parse::resolve(name, &source);
         let styles = Role::ALL
             .iter()
             .map(|role| color::at_depth(parsed.style(*role), self.depth))
             .collect();
-        (Theme { name: name.to_owned(), variant: parsed.variant, styles }, warnings)
+        (
+            Theme {
+                name: name.to_owned(),
+                variant: parsed.variant,
+                styles,
+            },
+            warnings,
+        )
     }
 
     /// The theme the app asks for.
@@ -167,7 +202,11 @@ impl Look {
     }
 
     fn named(&mut self, name: &str) -> &Theme {
-        let wanted = if self.depth == Depth::None { "mono" } else { name };
+        let wanted = if self.depth == Depth::None {
+            "mono"
+        } else {
+            name
+        };
         let keep = self.current.take().filter(|t| t.name == wanted);
         let theme = keep.unwrap_or_else(|| self.load(wanted).0);
         self.current.insert(theme)

@@ -24,7 +24,12 @@ pub(super) struct Parsed {
 
 impl Parsed {
     pub(super) fn style(&self, role: Role) -> Style {
-        self.styles.iter().rev().find(|(r, _)| *r == role).map(|(_, s)| *s).unwrap_or_default()
+        self.styles
+            .iter()
+            .rev()
+            .find(|(r, _)| *r == role)
+            .map(|(_, s)| *s)
+            .unwrap_or_default()
     }
 }
 
@@ -52,11 +57,17 @@ pub(super) fn resolve<'a>(
             Ok(table) => table,
             Err(error) => {
                 let line = error.span().map_or(1, |s| line_of(text, s.start));
-                warnings.push(format!("theme '{current}' line {line}: {}", error.message()));
+                warnings.push(format!(
+                    "theme '{current}' line {line}: {}",
+                    error.message()
+                ));
                 Table::new()
             }
         };
-        next = table.get("inherits").and_then(Value::as_str).map(str::to_owned);
+        next = table
+            .get("inherits")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
         if next.is_none() && current != "default" && !table.contains_key("standalone") {
             next = Some("default".to_owned());
         }
@@ -64,8 +75,10 @@ pub(super) fn resolve<'a>(
     }
     let mut parsed = Parsed::default();
     // The nearest file's palette wins, for inherited styles too: a light variant is a palette.
-    let palette: Vec<&Table> =
-        chain.iter().filter_map(|(_, t)| t.get("palette").and_then(Value::as_table)).collect();
+    let palette: Vec<&Table> = chain
+        .iter()
+        .filter_map(|(_, t)| t.get("palette").and_then(Value::as_table))
+        .collect();
     for (file, table) in chain.iter().rev() {
         for (key, value) in table {
             match (key.as_str(), value) {
@@ -94,7 +107,9 @@ fn line_of(text: &str, at: usize) -> usize {
 fn read_style(role: &str, value: &Value, palette: &[&Table]) -> Result<(Role, Style), String> {
     let known = Role::ALL.iter().find(|r| r.name() == role);
     let known = known.ok_or_else(|| format!("unknown style '{role}'"))?;
-    let text = value.as_str().ok_or_else(|| format!("'{role}' takes a text like \"red bold\""))?;
+    let text = value
+        .as_str()
+        .ok_or_else(|| format!("'{role}' takes a text like \"red bold\""))?;
     let mut style = Style::new();
     let mut background = false;
     for word in text.split_whitespace() {
@@ -108,7 +123,11 @@ fn read_style(role: &str, value: &Value, palette: &[&Table]) -> Result<(Role, St
             name => {
                 let color = read_color(name, palette, 0)
                     .ok_or_else(|| format!("'{role}' names an unknown colour '{name}'"))?;
-                style = if background { style.bg(color) } else { style.fg(color) };
+                style = if background {
+                    style.bg(color)
+                } else {
+                    style.fg(color)
+                };
             }
         }
     }
@@ -116,34 +135,42 @@ fn read_style(role: &str, value: &Value, palette: &[&Table]) -> Result<(Role, St
 }
 
 fn read_color(name: &str, palette: &[&Table], depth: usize) -> Option<Color> {
-    if let Some(value) = palette.iter().find_map(|p| p.get(name)).filter(|_| depth < 4) {
+    if let Some(value) = palette
+        .iter()
+        .find_map(|p| p.get(name))
+        .filter(|_| depth < 4)
+    {
         return read_color(value.as_str()?, palette, depth + 1);
     }
     if let Some(hex) = name.strip_prefix('#') {
-        let number = (hex.len() == 6).then(|| u32::from_str_radix(hex, 16).ok()).flatten()?;
+        let number = (hex.len() == 6)
+            .then(|| u32::from_str_radix(hex, 16).ok())
+            .flatten()?;
         let [_, r, g, b] = number.to_be_bytes();
         return Some(Color::Rgb(r, g, b));
     }
     if name == "terminal" {
         return Some(Color::Reset);
     }
-    const NAMES: [(&str, Color); 16] = [
-        ("black", Color::Black),
-        ("red", Color::Red),
-        ("green", Color::Green),
-        ("yellow", Color::Yellow),
-        ("blue", Color::Blue),
-        ("magenta", Color::Magenta),
-        ("cyan", Color::Cyan),
-        ("gray", Color::Gray),
-        ("dark-gray", Color::DarkGray),
-        ("light-red", Color::LightRed),
-        ("light-green", Color::LightGreen),
-        ("light-yellow", Color::LightYellow),
-        ("light-blue", Color::LightBlue),
-        ("light-magenta", Color::LightMagenta),
-        ("light-cyan", Color::LightCyan),
-        ("white", Color::White),
-    ];
     NAMES.iter().find(|(n, _)| *n == name).map(|(_, c)| *c)
 }
+
+/// The terminal's own colours.
+const NAMES: [(&str, Color); 16] = [
+    ("black", Color::Black),
+    ("red", Color::Red),
+    ("green", Color::Green),
+    ("yellow", Color::Yellow),
+    ("blue", Color::Blue),
+    ("magenta", Color::Magenta),
+    ("cyan", Color::Cyan),
+    ("gray", Color::Gray),
+    ("dark-gray", Color::DarkGray),
+    ("light-red", Color::LightRed),
+    ("light-green", Color::LightGreen),
+    ("light-yellow", Color::LightYellow),
+    ("light-blue", Color::LightBlue),
+    ("light-magenta", Color::LightMagenta),
+    ("light-cyan", Color::LightCyan),
+    ("white", Color::White),
+];

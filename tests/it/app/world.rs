@@ -10,7 +10,7 @@ use steerscope::app::input::{Key, KeyCode, Mouse, MouseKind};
 use steerscope::app::{App, Effect, Msg, Settings};
 use steerscope::protocol::{
     Asset, CatalogEntry, Command, DatasetInfo, Event, FinishReason, GenerateRequest, InputItem,
-    InputResult, MeasureRequest, ModelInfo, ModelSource, TokenPiece, VectorInfo,
+    InputResult, MeasureRequest, ModelInfo, TokenPiece, VectorInfo,
 };
 use steerscope::ui::{Depth, Glyphs, Theme, render};
 use steerscope::units::{BlockIndex, Lane};
@@ -28,7 +28,12 @@ pub struct World {
 impl World {
     /// The app before its first batch.
     pub fn new(settings: Settings) -> Self {
-        Self { app: App::new(settings), waiting: Vec::new(), effects: Vec::new(), now: Duration::ZERO }
+        Self {
+            app: App::new(settings),
+            waiting: Vec::new(),
+            effects: Vec::new(),
+            now: Duration::ZERO,
+        }
     }
 
     /// The app with everything loaded and computed.
@@ -80,7 +85,9 @@ impl World {
     }
 
     pub fn key(&mut self, key: &str) {
-        self.send(Msg::Key(key.parse().expect("test keys are written correctly")));
+        self.send(Msg::Key(
+            key.parse().expect("test keys are written correctly"),
+        ));
     }
 
     pub fn keys(&mut self, keys: &str) {
@@ -88,7 +95,8 @@ impl World {
     }
 
     pub fn type_text(&mut self, text: &str) {
-        text.chars().for_each(|c| self.send(Msg::Key(Key::plain(KeyCode::Char(c)))));
+        text.chars()
+            .for_each(|c| self.send(Msg::Key(Key::plain(KeyCode::Char(c)))));
     }
 
     pub fn mouse(&mut self, kind: MouseKind, column: u16, row: u16) {
@@ -153,7 +161,11 @@ impl World {
         let c = request.steering.as_ref().map_or(0.0, |s| s.coefficient);
         for (lane, c) in [(Lane::Baseline, 0.0), (Lane::Steered, c)] {
             let tokens = story(&request.prompt, c).into_iter().take(n).collect();
-            self.send(Msg::Worker(Event::Tokens { run: request.run, lane, tokens }));
+            self.send(Msg::Worker(Event::Tokens {
+                run: request.run,
+                lane,
+                tokens,
+            }));
         }
     }
 
@@ -170,12 +182,19 @@ impl World {
 
     pub fn measure(&mut self, request: &MeasureRequest, inputs: std::ops::Range<usize>) {
         let results = inputs.map(|i| result(i, request)).collect();
-        self.send(Msg::Worker(Event::Measured { run: request.run, results }));
+        self.send(Msg::Worker(Event::Measured {
+            run: request.run,
+            results,
+        }));
     }
 
     /// Draws a frame and hands its regions back.
     pub fn draw(&mut self, columns: u16, rows: u16) -> Buffer {
-        self.draw_with(columns, rows, &Theme::shipped(self.app.theme(), Depth::True))
+        self.draw_with(
+            columns,
+            rows,
+            &Theme::shipped(self.app.theme(), Depth::True),
+        )
     }
 
     pub fn draw_with(&mut self, columns: u16, rows: u16, theme: &Theme) -> Buffer {
@@ -219,7 +238,10 @@ pub fn plain(buffer: &Buffer) -> String {
 
 pub fn settings() -> Settings {
     let look = steerscope::ui::Look::new(Depth::True);
-    Settings { themes: look.names(), ..Settings::default() }
+    Settings {
+        themes: look.names(),
+        ..Settings::default()
+    }
 }
 
 pub fn bundled(name: &str) -> Asset {
@@ -266,14 +288,22 @@ pub fn vector(asset: &Asset) -> VectorInfo {
         name: asset.label(),
         asset: asset.clone(),
         method: Some("mean".to_owned()),
-        norms: (0..BLOCKS).map(|b| (b > 0).then_some(1.1 + b as f32 * 0.6)).collect(),
+        norms: (0..BLOCKS)
+            .map(|b| (b > 0).then_some(1.1 + b as f32 * 0.6))
+            .collect(),
         recommended_block: Some(BlockIndex(3)),
         warnings: Vec::new(),
     }
 }
 
 pub fn items() -> Vec<InputItem> {
-    let heroes = ["a little girl named Lily", "a boy named Tom", "a small dog", "an old man", "two friends"];
+    let heroes = [
+        "a little girl named Lily",
+        "a boy named Tom",
+        "a small dog",
+        "an old man",
+        "two friends",
+    ];
     let places = ["in the park", "near a big tree", "by the sea", "at home"];
     (0..64)
         .map(|i| InputItem {
@@ -307,7 +337,12 @@ pub fn result(index: usize, request: &MeasureRequest) -> InputResult {
     let slope = 0.35 + 0.12 * request.block.0 as f32 + 0.9 * noise;
     let at = |m: f32| slope * m - 0.12 * m * m + 0.4 * noise;
     let propensity: Vec<f32> = request.multipliers.iter().map(|m| at(*m)).collect();
-    InputResult { index, propensity, steerability: slope, probe: request.probe.map(at) }
+    InputResult {
+        index,
+        propensity,
+        steerability: slope,
+        probe: request.probe.map(at),
+    }
 }
 
 /// Token by token, with another ending under a positive coefficient.
@@ -321,10 +356,9 @@ pub fn story(prompt: &str, coefficient: f32) -> Vec<TokenPiece> {
     let text = if coefficient > 0.05 { steered } else { plain };
     let salt = prompt.len() as u32 % 7;
     text.split_inclusive(' ')
-        .map(|w| TokenPiece { id: w.bytes().map(u32::from).sum::<u32>() * 8 + salt, text: w.to_owned() })
+        .map(|w| TokenPiece {
+            id: w.bytes().map(u32::from).sum::<u32>() * 8 + salt,
+            text: w.to_owned(),
+        })
         .collect()
-}
-
-pub fn other_model() -> ModelSource {
-    ModelSource::Directory("/models/other".into())
 }

@@ -1,0 +1,132 @@
+//! The one table of keys: what each does, where it holds, how the footer calls it.
+//!
+//! Dispatch, footer, help and palette are all read from [`BINDINGS`]; a key that is not in it
+//! does nothing outside text inputs.
+
+use crate::app::action::{Action, Binding, When};
+use crate::app::focus::Pane;
+
+const LISTS: &[Pane] = &[Pane::Prompts, Pane::Histogram];
+const ROWS: &[Pane] = &[
+    Pane::Prompts,
+    Pane::Histogram,
+    Pane::Baseline,
+    Pane::Steered,
+];
+const SLIDERS: &[Pane] = &[Pane::Layer, Pane::Coefficient];
+const COEFFICIENT: &[Pane] = &[Pane::Coefficient];
+const LAYER: &[Pane] = &[Pane::Layer];
+const HISTOGRAM: &[Pane] = &[Pane::Histogram];
+const CURVE: &[Pane] = &[Pane::Curve];
+const PROMPTS: &[Pane] = &[Pane::Prompts];
+
+const fn row(
+    action: Action,
+    when: When,
+    keys: &'static [&'static str],
+    about: &'static str,
+    hint: Option<(&'static str, u8)>,
+) -> Binding {
+    Binding {
+        action,
+        about,
+        keys,
+        when,
+        hint,
+    }
+}
+
+/// Every binding, in the order of the help; one row per line.
+#[rustfmt::skip]
+pub const BINDINGS: &[Binding] = &[
+    // Sliders.
+    row(Action::Decrease, When::In(SLIDERS), &["h", "left"], "one step less", Some(("less", 0))),
+    row(Action::Increase, When::In(SLIDERS), &["l", "right"], "one step more", Some(("more", 0))),
+    row(Action::DecreaseMore, When::In(SLIDERS), &["H", "shift-left"], "ten steps less", None),
+    row(Action::IncreaseMore, When::In(SLIDERS), &["L", "shift-right"], "ten steps more", None),
+    row(Action::Lowest, When::In(SLIDERS), &["home", "g"], "to the low end", None),
+    row(Action::Highest, When::In(SLIDERS), &["end", "G"], "to the high end", None),
+    row(Action::Zero, When::In(COEFFICIENT), &["0"], "coefficient 0: the model as it is", Some(("zero", 3))),
+    row(Action::FlipSign, When::In(COEFFICIENT), &["-"], "flip the sign", Some(("flip sign", 4))),
+    row(Action::TypeValue, When::In(COEFFICIENT), &["1", "2", "3", "4", "5", "6", "7", "8", "9", "."], "type a coefficient, enter sets it", None),
+    row(Action::TypeValue, When::In(LAYER), &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], "type a block, enter sets it", None),
+    // Histogram and curve.
+    row(Action::PreviousBar, When::In(HISTOGRAM), &["h", "left"], "bar to the left", Some(("bar", 0))),
+    row(Action::NextBar, When::In(HISTOGRAM), &["l", "right"], "bar to the right", Some(("bar", 0))),
+    row(Action::GridDown, When::In(CURVE), &["h", "left"], "next lower multiplier of the grid", Some(("multiplier", 0))),
+    row(Action::GridUp, When::In(CURVE), &["l", "right"], "next higher multiplier of the grid", Some(("multiplier", 0))),
+    // Lists and texts.
+    row(Action::Open, When::In(LISTS), &["enter"], "open the selected input in the text panes", Some(("open", 1))),
+    row(Action::MoveUp, When::In(ROWS), &["k", "up"], "up one row", Some(("move", 2))),
+    row(Action::MoveDown, When::In(ROWS), &["j", "down"], "down one row", Some(("move", 2))),
+    row(Action::PageUp, When::In(ROWS), &["pgup", "ctrl-u"], "up one page", None),
+    row(Action::PageDown, When::In(ROWS), &["pgdn", "ctrl-d"], "down one page", None),
+    row(Action::First, When::In(ROWS), &["g", "home"], "to the first row", None),
+    row(Action::Last, When::In(ROWS), &["G", "end"], "to the last row", None),
+    row(Action::DeletePrompt, When::In(PROMPTS), &["D", "delete"], "remove a typed prompt from the list", None),
+    // Steering from anywhere.
+    row(Action::BlockDown, When::Main, &["["], "steer one block earlier", Some(("block", 3))),
+    row(Action::BlockUp, When::Main, &["]"], "steer one block later", Some(("block", 3))),
+    row(Action::CoefficientDown, When::Main, &["<"], "coefficient one step down", Some(("coefficient", 2))),
+    row(Action::CoefficientUp, When::Main, &[">"], "coefficient one step up", Some(("coefficient", 2))),
+    row(Action::ToggleSteering, When::Main, &["space"], "vector on or off", Some(("on/off", 5))),
+    row(Action::Undo, When::Main, &["u"], "take the last change of the steering back", None),
+    row(Action::Redo, When::Main, &["ctrl-r"], "make it again", None),
+    // Text.
+    row(Action::EditPrompt, When::Main, &["i"], "edit the prompt", Some(("edit prompt", 4))),
+    row(Action::NewPrompt, When::Main, &["a"], "write a new prompt", None),
+    row(Action::NextPrompt, When::Main, &["n"], "open the next prompt of the list", Some(("next prompt", 6))),
+    row(Action::PreviousPrompt, When::Main, &["N"], "open the previous prompt", None),
+    row(Action::FilterPrompts, When::Main, &["/"], "filter the prompts", None),
+    row(Action::RerunNewSeed, When::Main, &["r"], "generate again with the next seed", None),
+    row(Action::Rerun, When::Main, &["R"], "generate again with the same seed", None),
+    row(Action::Stop, When::Main, &["x"], "stop generating and measuring", Some(("stop", 3))),
+    row(Action::Sampling, When::Main, &["o"], "temperature, top-k, top-p, seed, length", None),
+    row(Action::Copy, When::Main, &["y"], "copy the focused text or figures", None),
+    // What is loaded.
+    row(Action::PickVector, When::Main, &["v"], "choose a steering vector", Some(("vector", 5))),
+    row(Action::PickDataset, When::Main, &["d"], "choose a data set", Some(("data set", 6))),
+    row(Action::PickMask, When::Main, &["m"], "choose the steered positions", None),
+    row(Action::LoadModel, When::Main, &["M"], "choose a model", None),
+    // Screen.
+    row(Action::NextPane, When::Main, &["tab"], "focus the next pane", Some(("pane", 1))),
+    row(Action::PreviousPane, When::Main, &["backtab"], "focus the previous pane", None),
+    row(Action::FocusPane, When::Main, &["1", "2", "3", "4", "5", "6", "7"], "focus a pane by its number", None),
+    row(Action::Zoom, When::Main, &["z"], "focused pane over the whole screen", None),
+    row(Action::Help, When::Main, &["?", "F1"], "this help", Some(("help", 0))),
+    row(Action::Palette, When::Main, &[":", "ctrl-p"], "find an action by name", None),
+    row(Action::PickTheme, When::Main, &["t"], "choose a theme", None),
+    row(Action::ToggleGlyphs, When::Main, &[], "Unicode or ASCII characters", None),
+    row(Action::Log, When::Main, &["F2"], "all messages", None),
+    row(Action::RestartEngine, When::Main, &[], "start a new engine after a crash", None),
+    row(Action::Quit, When::Main, &["q"], "quit", Some(("quit", 1))),
+    row(Action::Close, When::Anywhere, &["esc"], "close the top layer, else stop the running job", None),
+    row(Action::Interrupt, When::Anywhere, &["ctrl-c"], "stop the running job; twice quits", None),
+    row(Action::Redraw, When::Anywhere, &["ctrl-l"], "draw the screen anew", None),
+    row(Action::Suspend, When::Anywhere, &["ctrl-z"], "suspend to the shell", None),
+    // Inputs.
+    row(Action::Submit, When::Editor, &["enter"], "generate from this prompt", Some(("generate", 0))),
+    row(Action::Newline, When::Editor, &["alt-enter", "ctrl-j"], "new line", Some(("new line", 1))),
+    row(Action::ListUp, When::Editor, &["up"], "line up; from the first line, earlier prompts", Some(("history", 2))),
+    row(Action::ListDown, When::Editor, &["down"], "line down; from the last line, later prompts", Some(("history", 2))),
+    row(Action::AcceptFilter, When::Filter, &["enter"], "keep the filter", Some(("keep", 0))),
+    row(Action::ListUp, When::Filter, &["up"], "up one row", None),
+    row(Action::ListDown, When::Filter, &["down"], "down one row", None),
+    row(Action::ListUp, When::List, &["up", "ctrl-k"], "up one row", Some(("move", 1))),
+    row(Action::ListDown, When::List, &["down", "ctrl-j"], "down one row", Some(("move", 1))),
+    row(Action::ListPageUp, When::List, &["pgup", "ctrl-u"], "up one page", None),
+    row(Action::ListPageDown, When::List, &["pgdn", "ctrl-d"], "down one page", None),
+    row(Action::ListAccept, When::List, &["enter"], "take the selected entry", Some(("take", 0))),
+    row(Action::ListUp, When::Reader, &["k", "up"], "up one row", Some(("move", 1))),
+    row(Action::ListDown, When::Reader, &["j", "down"], "down one row", Some(("move", 1))),
+    row(Action::ListPageUp, When::Reader, &["pgup", "ctrl-u"], "up one page", None),
+    row(Action::ListPageDown, When::Reader, &["pgdn", "ctrl-d"], "down one page", None),
+    row(Action::Close, When::Reader, &["q"], "close", Some(("close", 0))),
+    row(Action::FieldUp, When::Form, &["up", "backtab"], "previous field", Some(("field", 1))),
+    row(Action::FieldDown, When::Form, &["down", "tab"], "next field", Some(("field", 1))),
+    row(Action::FieldLess, When::Form, &["left"], "lower the value", Some(("change", 2))),
+    row(Action::FieldMore, When::Form, &["right"], "raise the value", Some(("change", 2))),
+    row(Action::Apply, When::Form, &["enter"], "take the values", Some(("apply", 0))),
+    row(Action::RestartEngine, When::Died, &["r", "enter"], "start a new engine", Some(("restart engine", 0))),
+    row(Action::Quit, When::Died, &["q"], "quit", Some(("quit", 1))),
+];

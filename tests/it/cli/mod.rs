@@ -1,0 +1,45 @@
+//! The command-line twins, run as a user runs them.
+
+mod commands;
+mod refusals;
+
+use std::path::PathBuf;
+
+/// The binary with a private home.
+pub fn steerscope(home: &tempfile::TempDir) -> assert_cmd::Command {
+    let mut command = assert_cmd::Command::cargo_bin("steerscope").unwrap();
+    command.env("STEERSCOPE_HOME", home.path());
+    command
+}
+
+/// A private home.
+pub fn home() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// A file of the shared reference material; says so and gives nothing where it is absent.
+pub fn shared(path: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("STEERSCOPE_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    let found = root.join(path);
+    if found.exists() {
+        return Some(found);
+    }
+    println!("skipped: no reference material at '{}'", found.display());
+    None
+}
+
+/// Standard output of a successful run.
+pub fn output(command: &mut assert_cmd::Command) -> String {
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "exit {:?}: {said}", output.status.code());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Exit status and standard error of a run.
+pub fn refusal(command: &mut assert_cmd::Command) -> (i32, String) {
+    let output = command.output().unwrap();
+    assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}

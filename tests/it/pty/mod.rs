@@ -1,0 +1,5 @@
+//! The real binary in a pseudo-terminal.
+
+mod explore;
+mod harness;
+mod policy;
