@@ -323,7 +323,7 @@ fn a_failed_load_leaves_everything_in_use_and_says_so_until_closed() {
         message: "the vector is for another model".to_owned(),
     })));
     assert_eq!(world.app.vector().unwrap().name, "she_he");
-    world.pass(Duration::from_mins(1));
+    world.pass(Duration::from_secs(61));
     assert!(world.app.messages().has_error());
     world.key("esc");
     assert!(!world.app.messages().has_error());
