@@ -51,6 +51,8 @@ fn measurement(rows: Option<Vec<Vec<f32>>>) -> Measurement {
             BlockIndex(1),
             Mask::FromLastPrompt,
             DEFAULT_MULTIPLIERS.to_vec(),
+            "test",
+            0,
         ),
         &set,
         &rows.unwrap_or(measured),
