@@ -146,7 +146,8 @@ impl Histogram {
 
 /// k with `k·width < value <= (k + 1)·width`.
 fn grid_index(value: f64, width: f64) -> i64 {
-    let k = (value / width).ceil() as i64 - 1;
+    // A value many orders beyond the width saturates: it lies outside every bar.
+    let k = ((value / width).ceil() as i64).saturating_sub(1);
     // The quotient of a tiny value may round to zero: the sign decides which side of zero it is on.
     if value > 0.0 { k.max(0) } else { k.min(-1) }
 }

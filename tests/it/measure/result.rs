@@ -51,7 +51,7 @@ fn measurement(rows: Option<Vec<Vec<f32>>>) -> Measurement {
             BlockIndex(1),
             Mask::FromLastPrompt,
             DEFAULT_MULTIPLIERS.to_vec(),
-            "all",
+            "test",
             0,
         ),
         &set,
