@@ -24,7 +24,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = args.first().ok_or("give the file to write")?;
     let number = |i: usize, default: u16| args.get(i).map_or(Ok(default), |s| s.parse());
     let (columns, rows) = (number(1, 120)?, number(2, 40)?);
-    let theme = args.get(3).cloned().unwrap_or_else(|| "catppuccin-mocha".to_owned());
+    let theme = args
+        .get(3)
+        .cloned()
+        .unwrap_or_else(|| "catppuccin-mocha".to_owned());
 
     let mut look = Look::new(Depth::True);
     let settings = Settings {
@@ -109,22 +112,48 @@ fn same_style(a: &Cell, b: &Cell) -> bool {
     (a.fg, a.bg, a.modifier) == (b.fg, b.bg, b.modifier)
 }
 
-fn stretch(text: &mut String, cell: &Cell, (x, y): (u16, u16), length: u16, run: &str, paper: &str) {
+fn stretch(
+    text: &mut String,
+    cell: &Cell,
+    (x, y): (u16, u16),
+    length: u16,
+    run: &str,
+    paper: &str,
+) {
     let (mut ink, mut ground) = (colour(cell.fg, "#cdd6f4"), colour(cell.bg, paper));
     if cell.modifier.contains(Modifier::REVERSED) {
         std::mem::swap(&mut ink, &mut ground);
     }
-    let (left, top, width) = (f32::from(x) * CELL.0, f32::from(y) * CELL.1, f32::from(length) * CELL.0);
+    let (left, top, width) = (
+        f32::from(x) * CELL.0,
+        f32::from(y) * CELL.1,
+        f32::from(length) * CELL.0,
+    );
     // Writing to a string cannot fail.
     if ground != paper {
-        let _ = writeln!(text, "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{}\" fill=\"{ground}\"/>", CELL.1);
+        let _ = writeln!(
+            text,
+            "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{}\" fill=\"{ground}\"/>",
+            CELL.1
+        );
     }
     if run.trim().is_empty() {
         return;
     }
-    let weight = if cell.modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
-    let faint = if cell.modifier.contains(Modifier::DIM) { " opacity=\"0.6\"" } else { "" };
-    let safe = run.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let weight = if cell.modifier.contains(Modifier::BOLD) {
+        " font-weight=\"bold\""
+    } else {
+        ""
+    };
+    let faint = if cell.modifier.contains(Modifier::DIM) {
+        " opacity=\"0.6\""
+    } else {
+        ""
+    };
+    let safe = run
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
     let base = top + 0.76 * CELL.1;
     let _ = writeln!(
         text,

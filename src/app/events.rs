@@ -34,11 +34,7 @@ impl App {
                 self.progress.push((stage, done, total));
                 true
             }
-            Event::Idle(stage) => {
-                let before = self.progress.len();
-                self.progress.retain(|p| p.0 != stage);
-                self.progress.len() != before
-            }
+            Event::Idle(stage) => self.ended(stage),
             Event::GenerationStarted { .. } => false,
             Event::Tokens { run, lane, tokens } => self.compare.tokens(run, lane, tokens, self.now),
             Event::LaneFinished {
@@ -52,7 +48,14 @@ impl App {
                 run,
                 elapsed,
                 from_cache,
-            } => self.experiment.finished(run, elapsed, from_cache),
+            } => {
+                let ours = self.experiment.finished(run, elapsed, from_cache);
+                if ours {
+                    self.ended(Stage::Prefill);
+                    self.ended(Stage::Measure);
+                }
+                ours
+            }
             Event::Failed(failure) => self.failed(&failure),
             Event::EngineDied(reason) => {
                 self.died(&reason);
@@ -62,7 +65,15 @@ impl App {
         self.dirty |= changed;
     }
 
+    /// A stage is over; returns whether it was on screen.
+    fn ended(&mut self, stage: Stage) -> bool {
+        let before = self.progress.len();
+        self.progress.retain(|p| p.0 != stage);
+        self.progress.len() != before
+    }
+
     fn model_loaded(&mut self, info: ModelInfo) {
+        self.ended(Stage::LoadModel);
         self.engine = Engine::Ready;
         self.loaded_model = Some(self.wanted_model.clone());
         self.vector = None;
@@ -123,6 +134,7 @@ impl App {
     }
 
     fn vector_loaded(&mut self, info: VectorInfo) -> bool {
+        self.ended(Stage::LoadVector);
         if self
             .wanted_vector
             .as_ref()
@@ -159,6 +171,7 @@ impl App {
     }
 
     fn dataset_loaded(&mut self, info: DatasetInfo) -> bool {
+        self.ended(Stage::LoadDataset);
         if self
             .wanted_dataset
             .as_ref()
@@ -214,7 +227,7 @@ impl App {
                 None => self.engine = Engine::Empty,
             },
         }
-        self.progress.retain(|p| p.0 != failure.stage);
+        self.ended(failure.stage);
         self.messages.add(
             Level::Error,
             &failure.id,

@@ -298,11 +298,16 @@ fn parse_model(s: &str) -> Result<ModelSource, String> {
 }
 
 fn parse_block(s: &str) -> Result<BlockIndex, String> {
-    s.parse().map(BlockIndex).map_err(|_| "give a block index, 0 or more".to_string())
+    s.parse()
+        .map(BlockIndex)
+        .map_err(|_| "give a block index, 0 or more".to_string())
 }
 
 fn parse_positive(s: &str) -> Result<usize, String> {
-    s.parse().ok().filter(|n| *n > 0).ok_or_else(|| "give a whole number above 0".to_string())
+    s.parse()
+        .ok()
+        .filter(|n| *n > 0)
+        .ok_or_else(|| "give a whole number above 0".to_string())
 }
 
 fn parse_finite(s: &str) -> Result<f32, String> {

@@ -17,14 +17,28 @@ pub(super) fn run(args: &ExtractArgs) -> Result<(), Ending> {
     let (dataset, _) = open::dataset(&args.dataset)?;
     let rows = open::part(&dataset, args.split, args.seed);
     let model = &opened.model;
-    let pairs = PairSet::of_rows(&dataset, &rows, model.tokenizer(), model.config().max_positions).map_err(failed)?;
+    let pairs = PairSet::of_rows(
+        &dataset,
+        &rows,
+        model.tokenizer(),
+        model.config().max_positions,
+    )
+    .map_err(failed)?;
     for message in pairs.rejected.messages() {
         open::remark(&message);
     }
     let mut progress = Progress::start("extracting");
     let name = args.name.clone().unwrap_or_else(|| dataset.name.clone());
     let mut report = |done, total| progress.update(done, total);
-    let vector = extract_mean(model, &name, &opened.name, &pairs, &mut report, &Cancel::never()).map_err(failed)?;
+    let vector = extract_mean(
+        model,
+        &name,
+        &opened.name,
+        &pairs,
+        &mut report,
+        &Cancel::never(),
+    )
+    .map_err(failed)?;
     progress.finish();
     vector.write(&args.out).map_err(failed)?;
 
@@ -44,10 +58,21 @@ pub(super) fn run(args: &ExtractArgs) -> Result<(), Ending> {
         writeln!(out, "{object:#}")?;
         return Ok(());
     }
-    writeln!(out, "{}: mean difference of {} pairs, read at {}", args.out.display(), pairs.pairs.len(), pairs.read.name())?;
+    writeln!(
+        out,
+        "{}: mean difference of {} pairs, read at {}",
+        args.out.display(),
+        pairs.pairs.len(),
+        pairs.read.name()
+    )?;
     writeln!(out, "block  norm")?;
     for (b, norm) in norms.iter().enumerate() {
-        writeln!(out, "{:>5}  {}", BlockIndex(b).0, norm.map_or_else(|| "-".to_string(), |n| format!("{n:.4}")))?;
+        writeln!(
+            out,
+            "{:>5}  {}",
+            BlockIndex(b).0,
+            norm.map_or_else(|| "-".to_string(), |n| format!("{n:.4}"))
+        )?;
     }
     Ok(())
 }

@@ -29,7 +29,11 @@ impl Text {
 pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
     let prompt = prompt(args.prompt.as_deref())?;
     let opened = open::model(&args.model.model)?;
-    let vector = args.vector.as_deref().map(|v| open::vector(v, &opened)).transpose()?;
+    let vector = args
+        .vector
+        .as_deref()
+        .map(|v| open::vector(v, &opened))
+        .transpose()?;
     let steering = match &vector {
         None => None,
         Some((v, _)) => Some(Steering {
@@ -47,11 +51,21 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
     };
     let lanes = RefCell::new([Text::default(), Text::default()]);
     let slot = |lane| usize::from(lane == Lane::Steered);
-    generate_to_end(&opened.model, request, vector.as_ref().map(|(v, _)| v), Cancel::never(), &|event| match event {
-        Event::Tokens { lane, tokens, .. } => lanes.borrow_mut()[slot(lane)].tokens.extend(tokens),
-        Event::LaneFinished { lane, reason, .. } => lanes.borrow_mut()[slot(lane)].finish = Some(reason),
-        _ => {}
-    })
+    generate_to_end(
+        &opened.model,
+        request,
+        vector.as_ref().map(|(v, _)| v),
+        Cancel::never(),
+        &|event| match event {
+            Event::Tokens { lane, tokens, .. } => {
+                lanes.borrow_mut()[slot(lane)].tokens.extend(tokens)
+            }
+            Event::LaneFinished { lane, reason, .. } => {
+                lanes.borrow_mut()[slot(lane)].finish = Some(reason)
+            }
+            _ => {}
+        },
+    )
     .map_err(failed)?;
     let [baseline, steered] = lanes.into_inner();
 
@@ -80,7 +94,14 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
     };
     let differ = first_difference(&baseline.tokens, &steered.tokens);
     writeln!(out, "── unsteered ──\n{}{}\n", prompt, baseline.text())?;
-    writeln!(out, "── steered: block {}, coefficient {:+} ──\n{}{}\n", steering.block, steering.coefficient, prompt, steered.text())?;
+    writeln!(
+        out,
+        "── steered: block {}, coefficient {:+} ──\n{}{}\n",
+        steering.block,
+        steering.coefficient,
+        prompt,
+        steered.text()
+    )?;
     match differ {
         Some(n) => writeln!(out, "The texts part at generated token {}.", n + 1)?,
         None => writeln!(out, "Both texts are the same.")?,
@@ -99,12 +120,16 @@ fn prompt(flag: Option<&str>) -> Result<String, Ending> {
         return Ok(text.to_string());
     }
     if io::stdin().is_terminal() {
-        return Err(Ending::Usage("give a prompt with --prompt, or pipe one into standard input".to_string()));
+        return Err(Ending::Usage(
+            "give a prompt with --prompt, or pipe one into standard input".to_string(),
+        ));
     }
     let mut text = String::new();
-    io::stdin()
-        .read_to_string(&mut text)
-        .map_err(|error| Ending::Failed(format!("the prompt on standard input is not readable text: {error}")))?;
+    io::stdin().read_to_string(&mut text).map_err(|error| {
+        Ending::Failed(format!(
+            "the prompt on standard input is not readable text: {error}"
+        ))
+    })?;
     // A shell's echo ends in a line break that nobody means as part of the prompt.
     Ok(text.trim_end_matches(['\n', '\r']).to_string())
 }
@@ -115,9 +140,18 @@ mod tests {
 
     #[test]
     fn texts_part_at_the_first_token_that_differs() {
-        let piece = |id| TokenPiece { id, text: String::new() };
-        assert_eq!(first_difference(&[piece(1), piece(2)], &[piece(1), piece(3)]), Some(1));
-        assert_eq!(first_difference(&[piece(1)], &[piece(1), piece(3)]), Some(1));
+        let piece = |id| TokenPiece {
+            id,
+            text: String::new(),
+        };
+        assert_eq!(
+            first_difference(&[piece(1), piece(2)], &[piece(1), piece(3)]),
+            Some(1)
+        );
+        assert_eq!(
+            first_difference(&[piece(1)], &[piece(1), piece(3)]),
+            Some(1)
+        );
         assert_eq!(first_difference(&[piece(1)], &[piece(1)]), None);
     }
 }

@@ -20,7 +20,11 @@ pub(super) fn run(args: &ListArgs) -> Result<(), Ending> {
     }
     for (title, entries) in [("Vectors", &vectors), ("Data sets", &datasets)] {
         writeln!(out, "{title}")?;
-        let width = entries.iter().map(|e| name(e).chars().count()).max().unwrap_or(0);
+        let width = entries
+            .iter()
+            .map(|e| name(e).chars().count())
+            .max()
+            .unwrap_or(0);
         for entry in entries {
             writeln!(out, "  {:width$}  {}", name(entry), entry.description)?;
         }

@@ -9,8 +9,8 @@ use crate::engine::Model;
 use crate::protocol::{Asset, ModelSource};
 use crate::runtime::Paths;
 use crate::stats::Splits;
-use crate::steering::dataset::{Dataset, Example};
 use crate::steering::SteeringVector;
+use crate::steering::dataset::{Dataset, Example};
 use crate::units::BlockIndex;
 use crate::worker::{Library, default_block, model_name, open_model};
 
@@ -22,7 +22,10 @@ pub(super) struct Opened {
 
 pub(super) fn model(source: &ModelSource) -> Result<Opened, Ending> {
     let model = open_model(source).map_err(failed)?;
-    Ok(Opened { model: Arc::new(model), name: model_name(source) })
+    Ok(Opened {
+        model: Arc::new(model),
+        name: model_name(source),
+    })
 }
 
 pub(super) fn library() -> Library {
@@ -36,7 +39,12 @@ pub(super) fn vector(text: &str, opened: &Opened) -> Result<(SteeringVector, Ass
     let (vector, _) = library.load_vector(&asset).map_err(failed)?;
     let model = &opened.model;
     let warnings = vector
-        .fit(&opened.name, model.hash(), model.n_blocks(), model.hidden_size())
+        .fit(
+            &opened.name,
+            model.hash(),
+            model.n_blocks(),
+            model.hidden_size(),
+        )
         .map_err(failed)?;
     for warning in warnings {
         remark(&warning.to_string());
@@ -65,16 +73,29 @@ pub(super) fn part<'a>(dataset: &'a Dataset, split: SplitChoice, seed: u64) -> V
         SplitChoice::Test => splits.test,
         SplitChoice::All => return rows,
     };
-    chosen.into_iter().filter_map(|i| rows.get(i).copied()).collect()
+    chosen
+        .into_iter()
+        .filter_map(|i| rows.get(i).copied())
+        .collect()
 }
 
 /// The block asked for, else the vector's recommendation, else 0.42 of the depth.
-pub(super) fn block(asked: Option<BlockIndex>, vector: &SteeringVector, opened: &Opened) -> Result<BlockIndex, Ending> {
+pub(super) fn block(
+    asked: Option<BlockIndex>,
+    vector: &SteeringVector,
+    opened: &Opened,
+) -> Result<BlockIndex, Ending> {
     let n = opened.model.n_blocks();
     if let Some(BlockIndex(b)) = asked.filter(|b| b.0 >= n) {
-        return Err(Ending::Failed(format!("'{}' has blocks 0 to {}; there is no block {b}", opened.name, n.saturating_sub(1))));
+        return Err(Ending::Failed(format!(
+            "'{}' has blocks 0 to {}; there is no block {b}",
+            opened.name,
+            n.saturating_sub(1)
+        )));
     }
-    let block = asked.or_else(|| vector.recommended_block()).unwrap_or_else(|| default_block(n));
+    let block = asked
+        .or_else(|| vector.recommended_block())
+        .unwrap_or_else(|| default_block(n));
     vector.direction(block).map_err(failed)?;
     Ok(block)
 }
@@ -82,7 +103,10 @@ pub(super) fn block(asked: Option<BlockIndex>, vector: &SteeringVector, opened: 
 /// Refuses to replace a file unless told to.
 pub(super) fn may_write(path: &Path, force: bool) -> Result<(), Ending> {
     if path.exists() && !force {
-        return Err(Ending::Failed(format!("'{}' exists already; give another name, or --force to replace it", path.display())));
+        return Err(Ending::Failed(format!(
+            "'{}' exists already; give another name, or --force to replace it",
+            path.display()
+        )));
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// How a command ended, other than well.
 #[derive(Debug)]
-pub enum Ending {
+pub(super) enum Ending {
     /// Print the sentence, exit 1.
     Failed(String),
     /// Print the sentence, exit 2.
@@ -26,7 +26,7 @@ impl From<io::Error> for Ending {
 }
 
 /// One line on standard error that is rewritten in place; silent when it is not a terminal.
-pub struct Progress {
+pub(super) struct Progress {
     label: &'static str,
     shown: bool,
     started: Instant,
@@ -35,21 +35,32 @@ pub struct Progress {
 
 impl Progress {
     /// Work that has just begun.
-    pub fn start(label: &'static str) -> Self {
-        Self { label, shown: io::stderr().is_terminal(), started: Instant::now(), last: None }
+    pub(super) fn start(label: &'static str) -> Self {
+        Self {
+            label,
+            shown: io::stderr().is_terminal(),
+            started: Instant::now(),
+            last: None,
+        }
     }
 
     /// Reports `done` of `total` units; drawn at most ten times a second, and not before 300 ms.
-    pub fn update(&mut self, done: usize, total: usize) {
+    pub(super) fn update(&mut self, done: usize, total: usize) {
         let now = Instant::now();
         let elapsed = now - self.started;
-        let recently = self.last.is_some_and(|t| now - t < Duration::from_millis(100));
+        let recently = self
+            .last
+            .is_some_and(|t| now - t < Duration::from_millis(100));
         if !self.shown || recently || elapsed < Duration::from_millis(300) {
             return;
         }
         self.last = Some(now);
         let rate = done as f64 / elapsed.as_secs_f64();
-        let left = if rate > 0.0 { total.saturating_sub(done) as f64 / rate } else { 0.0 };
+        let left = if rate > 0.0 {
+            total.saturating_sub(done) as f64 / rate
+        } else {
+            0.0
+        };
         // A progress line that cannot be written is not worth failing for.
         let _ = write!(
             io::stderr(),
@@ -59,7 +70,7 @@ impl Progress {
     }
 
     /// Clears the line.
-    pub fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         if self.last.take().is_some() {
             let _ = write!(io::stderr(), "\r\x1b[2K");
         }

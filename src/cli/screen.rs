@@ -17,7 +17,13 @@ pub(super) fn run(args: ScreenArgs) -> ExitCode {
     let names = look.names();
     let theme = args.theme.unwrap_or_else(|| "default".to_string());
     if !names.contains(&theme) {
-        return say(&format!("there is no theme '{theme}'; choose one of {}", names.join(", ")), 2);
+        return say(
+            &format!(
+                "there is no theme '{theme}'; choose one of {}",
+                names.join(", ")
+            ),
+            2,
+        );
     }
     let library = Library::new(Some(paths.data.clone()));
     let find = |text: Option<String>, find: &dyn Fn(&str) -> Asset| text.map(|t| find(&t));
@@ -80,7 +86,11 @@ fn glyphs(choice: GlyphChoice) -> GlyphSet {
                 .unwrap_or_default()
                 .to_ascii_lowercase();
             let utf8 = locale.contains("utf-8") || locale.contains("utf8") || cfg!(windows);
-            if utf8 && variable("TERM") != "linux" { GlyphSet::Unicode } else { GlyphSet::Ascii }
+            if utf8 && variable("TERM") != "linux" {
+                GlyphSet::Unicode
+            } else {
+                GlyphSet::Ascii
+            }
         }
     }
 }

@@ -67,7 +67,13 @@ pub struct Protocol {
 
 impl Protocol {
     /// The protocol of this program: `add`, letter logits.
-    pub fn new(block: BlockIndex, mask: Mask, multipliers: Vec<f32>, split: &str, seed: u64) -> Self {
+    pub fn new(
+        block: BlockIndex,
+        mask: Mask,
+        multipliers: Vec<f32>,
+        split: &str,
+        seed: u64,
+    ) -> Self {
         Self {
             block,
             mask,

@@ -26,26 +26,49 @@ pub(crate) fn install(directory: PathBuf) {
     }));
 }
 
-#[expect(clippy::print_stderr, reason = "the screen has been given back and the program is ending")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the screen has been given back and the program is ending"
+)]
 fn say(directory: &Path, report: &str, info: &PanicHookInfo<'_>) {
-    eprintln!("steerscope stopped because of a fault of its own: {}", reason(info));
+    eprintln!(
+        "steerscope stopped because of a fault of its own: {}",
+        reason(info)
+    );
     match write_file(directory, report) {
-        Some(path) => eprintln!("Details are in '{}'; please attach that file to a report.", path.display()),
+        Some(path) => eprintln!(
+            "Details are in '{}'; please attach that file to a report.",
+            path.display()
+        ),
         None => eprintln!("{report}"),
     }
 }
 
 fn reason(info: &PanicHookInfo<'_>) -> String {
-    info.payload_as_str().unwrap_or("no reason given").to_string()
+    info.payload_as_str()
+        .unwrap_or("no reason given")
+        .to_string()
 }
 
 /// Version, place, thread and backtrace; never prompt text.
 fn report(info: &PanicHookInfo<'_>, thread: &str) -> String {
     let mut text = String::new();
-    let place = info.location().map_or_else(|| "unknown".to_string(), ToString::to_string);
+    let place = info
+        .location()
+        .map_or_else(|| "unknown".to_string(), ToString::to_string);
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "steerscope {} on {} {}", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH);
-    let _ = writeln!(text, "thread: {thread}\nplace: {place}\nreason: {}", reason(info));
+    let _ = writeln!(
+        text,
+        "steerscope {} on {} {}",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    );
+    let _ = writeln!(
+        text,
+        "thread: {thread}\nplace: {place}\nreason: {}",
+        reason(info)
+    );
     let _ = writeln!(text, "TERM={}", std::env::var("TERM").unwrap_or_default());
     let _ = writeln!(text, "\n{}", Backtrace::force_capture());
     text

@@ -25,8 +25,17 @@ pub(crate) struct Shell {
 
 impl Shell {
     /// Starts the first worker.
-    pub(crate) fn start(paths: Paths, options: Options, events: UnboundedSender<Event>) -> io::Result<Self> {
-        let mut shell = Self { paths, options, events, worker: None };
+    pub(crate) fn start(
+        paths: Paths,
+        options: Options,
+        events: UnboundedSender<Event>,
+    ) -> io::Result<Self> {
+        let mut shell = Self {
+            paths,
+            options,
+            events,
+            worker: None,
+        };
         shell.restart()?;
         Ok(shell)
     }
@@ -47,7 +56,11 @@ impl Shell {
     }
 
     /// Performs effects in order; `Some` when one of them ends the program.
-    pub(crate) fn perform(&mut self, effects: Vec<Effect>, screen: &mut Screen) -> io::Result<Option<Ended>> {
+    pub(crate) fn perform(
+        &mut self,
+        effects: Vec<Effect>,
+        screen: &mut Screen,
+    ) -> io::Result<Option<Ended>> {
         for effect in effects {
             match effect {
                 Effect::Send(command) => {

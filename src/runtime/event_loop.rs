@@ -79,7 +79,10 @@ pub(crate) async fn run(
         while let Some(Some(event)) = input.next().now_or_never() {
             batch.extend(keys::message(event?));
         }
-        assert!(!(crash_on_key && batch.iter().any(|m| matches!(m, Msg::Key(_)))), "asked to panic on the first key");
+        assert!(
+            !(crash_on_key && batch.iter().any(|m| matches!(m, Msg::Key(_)))),
+            "asked to panic on the first key"
+        );
         let mut effects = app.update(Msg::Tick(start.elapsed()));
         for message in batch.drain(..) {
             effects.extend(app.update(message));

@@ -61,7 +61,11 @@ fn mouse_message(mouse: MouseEvent) -> Option<Msg> {
         MouseEventKind::ScrollDown => MouseKind::ScrollDown,
         _ => return None,
     };
-    Some(Msg::Mouse(Mouse { kind, column: mouse.column, row: mouse.row }))
+    Some(Msg::Mouse(Mouse {
+        kind,
+        column: mouse.column,
+        row: mouse.row,
+    }))
 }
 
 #[cfg(test)]
@@ -70,21 +74,33 @@ mod tests {
 
     #[test]
     fn a_release_is_not_a_press_and_an_unknown_key_is_harmless() {
-        let release = KeyEvent::new_with_kind(Code::Char('x'), KeyModifiers::NONE, KeyEventKind::Release);
+        let release =
+            KeyEvent::new_with_kind(Code::Char('x'), KeyModifiers::NONE, KeyEventKind::Release);
         assert_eq!(message(TerminalEvent::Key(release)), None);
         let media = KeyEvent::new(Code::CapsLock, KeyModifiers::NONE);
-        assert_eq!(message(TerminalEvent::Key(media)), Some(Msg::Key(Key::plain(KeyCode::Other))));
+        assert_eq!(
+            message(TerminalEvent::Key(media)),
+            Some(Msg::Key(Key::plain(KeyCode::Other)))
+        );
     }
 
     #[test]
     fn an_upper_case_letter_comes_without_shift() {
         let key = KeyEvent::new(Code::Char('H'), KeyModifiers::SHIFT);
-        assert_eq!(message(TerminalEvent::Key(key)), Some(Msg::Key(Key::char('H'))));
+        assert_eq!(
+            message(TerminalEvent::Key(key)),
+            Some(Msg::Key(Key::char('H')))
+        );
     }
 
     #[test]
     fn moves_without_a_button_are_not_worth_a_message() {
-        let moved = MouseEvent { kind: MouseEventKind::Moved, column: 1, row: 1, modifiers: KeyModifiers::NONE };
+        let moved = MouseEvent {
+            kind: MouseEventKind::Moved,
+            column: 1,
+            row: 1,
+            modifiers: KeyModifiers::NONE,
+        };
         assert_eq!(message(TerminalEvent::Mouse(moved)), None);
     }
 }

@@ -49,20 +49,44 @@ pub struct Screenplay {
 /// # Errors
 /// The terminal could not be taken, drawn on or read.
 pub fn run(play: Screenplay) -> io::Result<ExitCode> {
-    let Screenplay { mut settings, mut look, mouse, inputs, paths, crash_ui, crash_engine } = play;
+    let Screenplay {
+        mut settings,
+        mut look,
+        mouse,
+        inputs,
+        paths,
+        crash_ui,
+        crash_engine,
+    } = play;
     crash::install(paths.state.clone());
     // Without a state folder there is no log and no history; the program works all the same.
-    let log = fs::create_dir_all(&paths.state).is_ok().then(|| paths.log());
+    let log = fs::create_dir_all(&paths.state)
+        .is_ok()
+        .then(|| paths.log());
     settings.history = effects::load_history(&paths.history());
-    let options = Options { inputs, data: Some(paths.data.clone()), crash: crash_engine };
+    let options = Options {
+        inputs,
+        data: Some(paths.data.clone()),
+        crash: crash_engine,
+    };
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let ended = runtime.block_on(async {
         let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
         let mut app = App::new(settings);
         let mut screen = terminal::Screen::enter(mouse, log.as_deref())?;
         let mut shell = effects::Shell::start(paths, options, sender)?;
-        let ended = event_loop::run(&mut app, &mut look, &mut screen, &mut shell, &mut events, crash_ui).await;
+        let ended = event_loop::run(
+            &mut app,
+            &mut look,
+            &mut screen,
+            &mut shell,
+            &mut events,
+            crash_ui,
+        )
+        .await;
         // The terminal first: the user should not wait for the engine to see the prompt again.
         drop(screen);
         shell.shutdown();

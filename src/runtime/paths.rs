@@ -18,7 +18,10 @@ impl Paths {
     pub fn find() -> Self {
         if let Some(home) = std::env::var_os("STEERSCOPE_HOME").filter(|h| !h.is_empty()) {
             let home = PathBuf::from(home);
-            return Self { data: home.join("data"), state: home.join("state") };
+            return Self {
+                data: home.join("data"),
+                state: home.join("state"),
+            };
         }
         let names = AppStrategyArgs {
             top_level_domain: "dev".to_string(),
@@ -28,9 +31,15 @@ impl Paths {
         choose_app_strategy(names).map_or_else(
             |_| {
                 let fallback = std::env::temp_dir().join("steerscope");
-                Self { data: fallback.join("data"), state: fallback.join("state") }
+                Self {
+                    data: fallback.join("data"),
+                    state: fallback.join("state"),
+                }
             },
-            |s| Self { data: s.data_dir(), state: s.state_dir().unwrap_or_else(|| s.data_dir().join("state")) },
+            |s| Self {
+                data: s.data_dir(),
+                state: s.state_dir().unwrap_or_else(|| s.data_dir().join("state")),
+            },
         )
     }
 

@@ -38,7 +38,11 @@ impl Screen {
                 return Err(error);
             }
         };
-        Ok(Self { terminal, mouse, silence: log.and_then(Silence::begin) })
+        Ok(Self {
+            terminal,
+            mouse,
+            silence: log.and_then(Silence::begin),
+        })
     }
 
     /// Draws one frame inside a synchronized update, so that no half frame is ever seen.
@@ -54,7 +58,10 @@ impl Screen {
         // A fresh terminal rather than `clear`, which asks the terminal for its cursor position
         // and fails where nobody answers.
         self.terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
-        execute!(io::stdout(), crossterm::terminal::Clear(crossterm::terminal::ClearType::All))
+        execute!(
+            io::stdout(),
+            crossterm::terminal::Clear(crossterm::terminal::ClearType::All)
+        )
     }
 
     /// Gives the terminal back, stops the process until it is continued, takes it again.
@@ -62,10 +69,8 @@ impl Screen {
     pub(crate) fn suspend(&mut self) -> io::Result<()> {
         self.silence = None;
         give_back();
-        let stopped = rustix::process::kill_process(
-            rustix::process::getpid(),
-            rustix::process::Signal::TSTP,
-        );
+        let stopped =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP);
         take(self.mouse)?;
         self.forget()?;
         stopped.map_err(io::Error::from)
@@ -83,8 +88,20 @@ fn take(mouse: bool) -> io::Result<()> {
     enable_raw_mode()?;
     ENTERED.store(true, Ordering::SeqCst);
     let mut out = io::stdout();
-    let entered = execute!(out, EnterAlternateScreen, EnableBracketedPaste, SetTitle("steerscope"), cursor::Hide)
-        .and_then(|()| if mouse { execute!(out, EnableMouseCapture) } else { Ok(()) });
+    let entered = execute!(
+        out,
+        EnterAlternateScreen,
+        EnableBracketedPaste,
+        SetTitle("steerscope"),
+        cursor::Hide
+    )
+    .and_then(|()| {
+        if mouse {
+            execute!(out, EnableMouseCapture)
+        } else {
+            Ok(())
+        }
+    });
     if entered.is_err() {
         give_back();
     }
@@ -119,7 +136,11 @@ struct Silence {
 impl Silence {
     #[cfg(unix)]
     fn begin(log: &Path) -> Option<Self> {
-        let file: File = OpenOptions::new().create(true).append(true).open(log).ok()?;
+        let file: File = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log)
+            .ok()?;
         let kept = rustix::io::dup(io::stderr()).ok()?;
         rustix::stdio::dup2_stderr(&file).ok()?;
         Some(Self { kept })

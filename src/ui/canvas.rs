@@ -3,7 +3,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::app::App;
@@ -61,6 +61,7 @@ impl Canvas<'_> {
                         _ if symbol == "?" => "?",
                         _ => " ",
                     };
+                    cell.modifier = Modifier::empty();
                     cell.set_symbol(symbol).set_style(style);
                 }
             }
@@ -81,7 +82,23 @@ impl Canvas<'_> {
     /// One cell.
     pub(super) fn cell(&mut self, x: u16, y: u16, symbol: &str, style: Style) {
         if let Some(cell) = self.buf.cell_mut((x, y)) {
+            // A bold title over a dim border is not dim.
+            cell.modifier = Modifier::empty();
             cell.set_symbol(symbol).set_style(style);
+        }
+    }
+
+    /// Marks a row as selected, in one style throughout.
+    pub(super) fn select(&mut self, area: Rect) {
+        let (text, selection) = (self.style(Role::Text), self.style(Role::Selection));
+        let area = area.intersection(self.buf.area);
+        for y in area.top()..area.bottom() {
+            for x in area.left()..area.right() {
+                if let Some(cell) = self.buf.cell_mut((x, y)) {
+                    cell.modifier = Modifier::empty();
+                    cell.set_style(text).set_style(selection);
+                }
+            }
         }
     }
 

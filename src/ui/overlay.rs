@@ -153,8 +153,7 @@ fn draw_entry(c: &mut Canvas<'_>, row: Rect, entry: &Entry, label_width: u16, se
         c.text(at.max(row.x + 2), row.y, &entry.note, accent, note);
     }
     if selected {
-        let style = c.style(Role::Selection);
-        c.buf.set_style(row.intersection(c.buf.area), style);
+        c.select(row);
     }
 }
 

@@ -99,8 +99,7 @@ fn draw_row(c: &mut Canvas<'_>, area: Rect, row: PromptRef, selected: bool) {
         area.width.saturating_sub(used),
     );
     if selected && focused {
-        let selection = c.style(Role::Selection);
-        c.buf.set_style(area.intersection(c.buf.area), selection);
+        c.select(area);
     }
 }
 

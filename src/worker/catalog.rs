@@ -12,7 +12,9 @@ use crate::steering::{Card, SteeringVector, VectorError};
 #[derive(Debug, thiserror::Error)]
 pub enum LibraryError {
     /// No shipped asset has this name.
-    #[error("there is no bundled {kind} '{name}'; 'steerscope list' shows what there is, a file is given by its path")]
+    #[error(
+        "there is no bundled {kind} '{name}'; 'steerscope list' shows what there is, a file is given by its path"
+    )]
     Unknown {
         /// `vector` or `data set`.
         kind: &'static str,
@@ -53,7 +55,9 @@ impl Library {
 
     /// Vectors, shipped ones first.
     pub fn vectors(&self) -> Vec<CatalogEntry> {
-        let shipped = shipped::VECTORS.iter().map(|s| entry(Asset::Bundled(s.name.to_string()), shipped_card(s)));
+        let shipped = shipped::VECTORS
+            .iter()
+            .map(|s| entry(Asset::Bundled(s.name.to_string()), shipped_card(s)));
         let files = self.files("vectors", &["safetensors"]);
         let own = files.into_iter().map(|path| {
             // A damaged card must not hide its vector; loading it says what is wrong.
@@ -68,43 +72,69 @@ impl Library {
         let shipped = shipped::DATASETS.iter().map(|s| CatalogEntry {
             asset: Asset::Bundled(s.name.to_string()),
             description: s.about.to_string(),
-            companion: shipped::VECTORS.iter().any(|v| v.name == s.name).then(|| s.name.to_string()),
+            companion: shipped::VECTORS
+                .iter()
+                .any(|v| v.name == s.name)
+                .then(|| s.name.to_string()),
         });
         let files = self.files("datasets", &["jsonl", "json", "toml"]);
-        shipped.chain(files.into_iter().map(|path| entry(Asset::File(path), None))).collect()
+        shipped
+            .chain(files.into_iter().map(|path| entry(Asset::File(path), None)))
+            .collect()
     }
 
     /// Files of a subfolder with one of `endings`, sorted. A missing folder holds none.
     fn files(&self, folder: &str, endings: &[&str]) -> Vec<PathBuf> {
-        let Some(folder) = self.data.as_ref().map(|d| d.join(folder)) else { return Vec::new() };
+        let Some(folder) = self.data.as_ref().map(|d| d.join(folder)) else {
+            return Vec::new();
+        };
         let listed = fs::read_dir(folder).and_then(|entries| {
-            entries.map(|e| e.map(|e| e.path())).collect::<io::Result<Vec<_>>>()
+            entries
+                .map(|e| e.map(|e| e.path()))
+                .collect::<io::Result<Vec<_>>>()
         });
         let mut files = listed.unwrap_or_default();
-        files.retain(|p| p.extension().is_some_and(|e| endings.iter().any(|known| e.eq_ignore_ascii_case(known))));
+        files.retain(|p| {
+            p.extension()
+                .is_some_and(|e| endings.iter().any(|known| e.eq_ignore_ascii_case(known)))
+        });
         files.sort();
         files
     }
 
     /// A vector by bundled name, by its name in the user's folder, or by path.
     pub fn vector_asset(&self, text: &str) -> Asset {
-        choose(text, shipped::VECTORS, &self.files("vectors", &["safetensors"]))
+        choose(
+            text,
+            shipped::VECTORS,
+            &self.files("vectors", &["safetensors"]),
+        )
     }
 
     /// A data set by bundled name, by its name in the user's folder, or by path.
     pub fn dataset_asset(&self, text: &str) -> Asset {
-        choose(text, shipped::DATASETS, &self.files("datasets", &["jsonl", "json", "toml"]))
+        choose(
+            text,
+            shipped::DATASETS,
+            &self.files("datasets", &["jsonl", "json", "toml"]),
+        )
     }
 
     /// Reads a vector and the card beside it.
     ///
     /// # Errors
     /// No such bundled vector, or the file is refused.
-    pub fn load_vector(&self, asset: &Asset) -> Result<(SteeringVector, Option<Card>), LibraryError> {
+    pub fn load_vector(
+        &self,
+        asset: &Asset,
+    ) -> Result<(SteeringVector, Option<Card>), LibraryError> {
         match asset {
             Asset::Bundled(name) => {
                 let shipped = find("vector", shipped::VECTORS, name)?;
-                Ok((SteeringVector::from_bytes(shipped.name, shipped.bytes)?, shipped_card(shipped)))
+                Ok((
+                    SteeringVector::from_bytes(shipped.name, shipped.bytes)?,
+                    shipped_card(shipped),
+                ))
             }
             Asset::File(path) => Ok((SteeringVector::load(path)?, Card::beside(path)?)),
         }
@@ -125,8 +155,18 @@ impl Library {
     }
 }
 
-fn find(kind: &'static str, table: &'static [Shipped], name: &str) -> Result<&'static Shipped, LibraryError> {
-    table.iter().find(|s| s.name == name).ok_or_else(|| LibraryError::Unknown { kind, name: name.to_string() })
+fn find(
+    kind: &'static str,
+    table: &'static [Shipped],
+    name: &str,
+) -> Result<&'static Shipped, LibraryError> {
+    table
+        .iter()
+        .find(|s| s.name == name)
+        .ok_or_else(|| LibraryError::Unknown {
+            kind,
+            name: name.to_string(),
+        })
 }
 
 fn shipped_card(shipped: &Shipped) -> Option<Card> {
@@ -136,7 +176,11 @@ fn shipped_card(shipped: &Shipped) -> Option<Card> {
 fn entry(asset: Asset, card: Option<Card>) -> CatalogEntry {
     let card = card.unwrap_or_default();
     let description = card.description.or(card.title).unwrap_or_default();
-    CatalogEntry { asset, description, companion: card.dataset }
+    CatalogEntry {
+        asset,
+        description,
+        companion: card.dataset,
+    }
 }
 
 /// A name wins over a file of the same name only when there is no such file.
@@ -144,11 +188,18 @@ fn choose(text: &str, table: &[Shipped], own: &[PathBuf]) -> Asset {
     if Path::new(text).exists() {
         return Asset::File(PathBuf::from(text));
     }
-    if let Some(path) = own.iter().find(|p| p.file_stem().is_some_and(|s| s == text)) {
+    if let Some(path) = own
+        .iter()
+        .find(|p| p.file_stem().is_some_and(|s| s == text))
+    {
         return Asset::File(path.clone());
     }
     let named = table.iter().any(|s| s.name == text);
     // Something that looks like a path is reported as a missing file, not as an unknown name.
     let looks_like_a_path = text.contains(['/', '\\', '.']);
-    if named || !looks_like_a_path { Asset::Bundled(text.to_string()) } else { Asset::File(PathBuf::from(text)) }
+    if named || !looks_like_a_path {
+        Asset::Bundled(text.to_string())
+    } else {
+        Asset::File(PathBuf::from(text))
+    }
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::job::Emit;
-use crate::engine::{Cancel, EngineError, Finish, Generation, Hook, Model, NoHook, SamplerSettings, StreamDecoder};
+use crate::engine::{
+    Cancel, EngineError, Finish, Generation, Hook, Model, NoHook, SamplerSettings, StreamDecoder,
+};
 use crate::protocol::{Event, FinishReason, GenerateRequest, Sampling, TokenPiece};
 use crate::steering::{AddHook, LaneSteering, SteeringVector};
 use crate::units::{Lane, RunId};
@@ -33,7 +35,9 @@ impl Baselines {
     const KEPT: usize = 32;
 
     fn find(&self, request: &GenerateRequest) -> Option<&Baseline> {
-        self.0.iter().find(|b| b.prompt == request.prompt && b.sampling == request.sampling)
+        self.0
+            .iter()
+            .find(|b| b.prompt == request.prompt && b.sampling == request.sampling)
     }
 
     fn keep(&mut self, baseline: Baseline) {
@@ -79,9 +83,11 @@ impl Job {
         let run = request.run;
         // Coefficient 0 skips the hook, so both lanes are one computation and are decoded once.
         let steering = request.steering.clone().filter(|s| s.coefficient != 0.0);
-        let direction = steering
-            .as_ref()
-            .and_then(|s| vector.and_then(|v| v.directions.get(&s.block.0)).map(|d| (s, d)));
+        let direction = steering.as_ref().and_then(|s| {
+            vector
+                .and_then(|v| v.directions.get(&s.block.0))
+                .map(|d| (s, d))
+        });
         let kept = baselines.find(&request);
         let shows: Vec<&'static [Lane]> = match (&direction, kept) {
             (None, _) => vec![&[Lane::Baseline, Lane::Steered]],
@@ -98,20 +104,39 @@ impl Job {
             None => Box::new(NoHook),
             Some((s, direction)) => {
                 let on = LaneSteering::new(s.mask, ids.len(), s.coefficient);
-                let lanes = shows.iter().map(|l| if l.contains(&Lane::Steered) { on } else { LaneSteering::OFF });
+                let lanes = shows.iter().map(|l| {
+                    if l.contains(&Lane::Steered) {
+                        on
+                    } else {
+                        LaneSteering::OFF
+                    }
+                });
                 Box::new(AddHook::new(s.block, direction.as_slice(), lanes.collect()))
             }
         };
-        emit(Event::GenerationStarted { run, prompt_tokens: ids.len() });
+        emit(Event::GenerationStarted {
+            run,
+            prompt_tokens: ids.len(),
+        });
         if let (Some(baseline), Some(_)) = (kept, &steering) {
             let tokens = baseline.tokens.clone();
-            emit(Event::Tokens { run, lane: Lane::Baseline, tokens });
-            emit(Event::LaneFinished { run, lane: Lane::Baseline, reason: baseline.reason, tokens_per_second: 0.0 });
+            emit(Event::Tokens {
+                run,
+                lane: Lane::Baseline,
+                tokens,
+            });
+            emit(Event::LaneFinished {
+                run,
+                lane: Lane::Baseline,
+                reason: baseline.reason,
+                tokens_per_second: 0.0,
+            });
         }
         let decoder = StreamDecoder::after(model.tokenizer(), &ids)?;
         let stop = model.stop_ids().to_vec();
-        let generation = Generation::start(Arc::clone(model), ids, shows.len(), &sampler, stop, hook)?
-            .limit(request.sampling.max_tokens);
+        let generation =
+            Generation::start(Arc::clone(model), ids, shows.len(), &sampler, stop, hook)?
+                .limit(request.sampling.max_tokens);
         let lanes = shows
             .into_iter()
             .map(|shows| LaneState {
@@ -123,7 +148,15 @@ impl Job {
             })
             .collect();
         let now = Instant::now();
-        Ok(Self { request, generation, cancel, lanes, decoded: 0, since: now, sent: now })
+        Ok(Self {
+            request,
+            generation,
+            cancel,
+            lanes,
+            decoded: 0,
+            since: now,
+            sent: now,
+        })
     }
 
     /// The run this job belongs to.
@@ -132,12 +165,21 @@ impl Job {
     }
 
     /// One token of every live lane. `false` when both have ended.
-    pub(crate) fn step(&mut self, baselines: &mut Baselines, emit: Emit<'_>) -> Result<bool, EngineError> {
+    pub(crate) fn step(
+        &mut self,
+        baselines: &mut Baselines,
+        emit: Emit<'_>,
+    ) -> Result<bool, EngineError> {
         for step in self.generation.step(&self.cancel)? {
-            let Some(lane) = self.lanes.get_mut(step.lane) else { continue };
+            let Some(lane) = self.lanes.get_mut(step.lane) else {
+                continue;
+            };
             if let Some(id) = step.token {
                 self.decoded += 1;
-                let mut piece = TokenPiece { id, text: lane.decoder.push(id)? };
+                let mut piece = TokenPiece {
+                    id,
+                    text: lane.decoder.push(id)?,
+                };
                 if step.finish.is_some() {
                     // Bytes of a character that will never become complete.
                     piece.text.push_str(&lane.decoder.finish()?);
@@ -164,14 +206,27 @@ impl Job {
         }
     }
 
-    fn end(&mut self, index: usize, reason: FinishReason, baselines: &mut Baselines, emit: Emit<'_>) {
+    fn end(
+        &mut self,
+        index: usize,
+        reason: FinishReason,
+        baselines: &mut Baselines,
+        emit: Emit<'_>,
+    ) {
         self.flush(emit);
         let tokens_per_second = self.decoded as f32 / self.since.elapsed().as_secs_f32().max(1e-6);
-        let Some(lane) = self.lanes.get_mut(index) else { return };
+        let Some(lane) = self.lanes.get_mut(index) else {
+            return;
+        };
         lane.ended = true;
         for &shown in lane.shows {
             let run = self.request.run;
-            emit(Event::LaneFinished { run, lane: shown, reason, tokens_per_second });
+            emit(Event::LaneFinished {
+                run,
+                lane: shown,
+                reason,
+                tokens_per_second,
+            });
         }
         if lane.shows.contains(&Lane::Baseline) && reason != FinishReason::Stopped {
             baselines.keep(Baseline {
@@ -191,7 +246,11 @@ impl Job {
             }
             let tokens = std::mem::take(&mut lane.waiting);
             for &shown in lane.shows {
-                emit(Event::Tokens { run: self.request.run, lane: shown, tokens: tokens.clone() });
+                emit(Event::Tokens {
+                    run: self.request.run,
+                    lane: shown,
+                    tokens: tokens.clone(),
+                });
             }
         }
     }

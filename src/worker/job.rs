@@ -28,25 +28,44 @@ pub(crate) struct Desk {
 
 impl Desk {
     fn new(inputs: usize) -> Self {
-        Self { model: None, model_name: String::new(), vector: None, bench: None, baselines: Baselines::default(), inputs }
+        Self {
+            model: None,
+            model_name: String::new(),
+            vector: None,
+            bench: None,
+            baselines: Baselines::default(),
+            inputs,
+        }
     }
 
     /// Another model: everything that belonged to the old one goes.
     pub(crate) fn replace_model(&mut self, model: Model, name: String) {
-        *self = Self { model: Some(Arc::new(model)), model_name: name, ..Self::new(self.inputs) };
+        *self = Self {
+            model: Some(Arc::new(model)),
+            model_name: name,
+            ..Self::new(self.inputs)
+        };
     }
 }
 
 /// Runs until the mailbox says so.
 pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
     let library = Library::new(options.data.clone());
-    emit(Event::Catalog { vectors: library.vectors(), datasets: library.datasets() });
+    emit(Event::Catalog {
+        vectors: library.vectors(),
+        datasets: library.datasets(),
+    });
     let mut desk = Desk::new(options.inputs);
     let mut generating: Option<generate::Job> = None;
     let mut measuring: Option<measure::Job> = None;
     let mut generations = 0;
     loop {
-        let Mail { loads, generate, measure, shutdown } = mailbox.take(generating.is_some() || measuring.is_some());
+        let Mail {
+            loads,
+            generate,
+            measure,
+            shutdown,
+        } = mailbox.take(generating.is_some() || measuring.is_some());
         if shutdown {
             return;
         }
@@ -58,16 +77,25 @@ pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
             load::perform(&load, &library, &mut desk, mailbox, emit);
         }
         // A newer request (or a stop) has moved the newest id past the running job's.
-        if generating.as_ref().is_some_and(|j| mailbox.generate_cancel(j.run()).is_cancelled()) {
+        if generating
+            .as_ref()
+            .is_some_and(|j| mailbox.generate_cancel(j.run()).is_cancelled())
+        {
             stop_generation(&mut generating, &mut desk, emit);
         }
-        if measuring.as_ref().is_some_and(|j| mailbox.measure_cancel(j.run()).is_cancelled()) {
+        if measuring
+            .as_ref()
+            .is_some_and(|j| mailbox.measure_cancel(j.run()).is_cancelled())
+        {
             measuring = None;
             measure::idle(emit);
         }
         if let Some(request) = generate {
             generations += 1;
-            assert!(!(options.crash && generations == 2), "asked to panic on the second generation");
+            assert!(
+                !(options.crash && generations == 2),
+                "asked to panic on the second generation"
+            );
             generating = start_generation(request, &desk, mailbox, emit);
         }
         if let Some((request, arrived)) = measure {
@@ -95,7 +123,10 @@ pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
                     let run = job.run();
                     stop_generation(&mut generating, &mut desk, emit);
                     if !error.is_cancelled() {
-                        report(Some(failure(Stage::Generate, Some(run), error.id(), &error)), emit);
+                        report(
+                            Some(failure(Stage::Generate, Some(run), error.id(), &error)),
+                            emit,
+                        );
                     }
                 }
             }
@@ -103,7 +134,12 @@ pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
     }
 }
 
-fn start_generation(request: GenerateRequest, desk: &Desk, mailbox: &Mailbox, emit: Emit<'_>) -> Option<generate::Job> {
+fn start_generation(
+    request: GenerateRequest,
+    desk: &Desk,
+    mailbox: &Mailbox,
+    emit: Emit<'_>,
+) -> Option<generate::Job> {
     let model = desk.model.as_ref()?;
     let run = request.run;
     let cancel = mailbox.generate_cancel(run);
@@ -112,7 +148,10 @@ fn start_generation(request: GenerateRequest, desk: &Desk, mailbox: &Mailbox, em
         Ok(job) => Some(job),
         Err(error) => {
             if !error.is_cancelled() {
-                report(Some(failure(Stage::Generate, Some(run), error.id(), &error)), emit);
+                report(
+                    Some(failure(Stage::Generate, Some(run), error.id(), &error)),
+                    emit,
+                );
             }
             emit(Event::Idle(Stage::Generate));
             None
@@ -135,6 +174,16 @@ fn report(failure: Option<Failure>, emit: Emit<'_>) {
 }
 
 /// A failure in the words of the error itself.
-pub(crate) fn failure(stage: Stage, run: Option<RunId>, id: &str, error: &dyn std::fmt::Display) -> Failure {
-    Failure { stage, run, id: id.to_string(), message: error.to_string() }
+pub(crate) fn failure(
+    stage: Stage,
+    run: Option<RunId>,
+    id: &str,
+    error: &dyn std::fmt::Display,
+) -> Failure {
+    Failure {
+        stage,
+        run,
+        id: id.to_string(),
+        message: error.to_string(),
+    }
 }

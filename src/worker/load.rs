@@ -8,7 +8,9 @@ use super::mailbox::{Load, Mailbox};
 use super::measure::Bench;
 use crate::engine::{Cancel, EngineError, Model, thread_count};
 use crate::measure::PreparedSet;
-use crate::protocol::{Asset, DatasetInfo, Event, InputItem, ModelInfo, ModelSource, Stage, VectorInfo};
+use crate::protocol::{
+    Asset, DatasetInfo, Event, InputItem, ModelInfo, ModelSource, Stage, VectorInfo,
+};
 use crate::stats::Splits;
 use crate::steering::dataset::{Dataset, Example};
 use crate::steering::residual_norms;
@@ -38,7 +40,10 @@ pub fn model_name(source: &ModelSource) -> String {
             .as_deref()
             .unwrap_or(path)
             .file_name()
-            .map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned()),
+            .map_or_else(
+                || path.display().to_string(),
+                |n| n.to_string_lossy().into_owned(),
+            ),
     }
 }
 
@@ -48,12 +53,24 @@ pub fn default_block(n_blocks: usize) -> BlockIndex {
     BlockIndex(((n_blocks as f64 * 0.42).round() as usize).min(n_blocks.saturating_sub(1)))
 }
 
-pub(super) fn perform(load: &Load, library: &Library, desk: &mut Desk, mailbox: &Mailbox, emit: Emit<'_>) {
+pub(super) fn perform(
+    load: &Load,
+    library: &Library,
+    desk: &mut Desk,
+    mailbox: &Mailbox,
+    emit: Emit<'_>,
+) {
     let cancel = mailbox.closing_cancel();
     let (stage, done) = match load {
-        Load::Model(source) => (Stage::LoadModel, self::model(source, desk, emit).map_err(|e| (e.id(), e.to_string()))),
+        Load::Model(source) => (
+            Stage::LoadModel,
+            self::model(source, desk, emit).map_err(|e| (e.id(), e.to_string())),
+        ),
         Load::Vector(asset) => (Stage::LoadVector, vector(asset, library, desk, emit)),
-        Load::Dataset(asset) => (Stage::LoadDataset, dataset(asset, library, desk, &cancel, emit)),
+        Load::Dataset(asset) => (
+            Stage::LoadDataset,
+            dataset(asset, library, desk, &cancel, emit),
+        ),
     };
     if let Err((id, message)) = done
         && !cancel.is_cancelled()
@@ -64,7 +81,11 @@ pub(super) fn perform(load: &Load, library: &Library, desk: &mut Desk, mailbox: 
 }
 
 fn model(source: &ModelSource, desk: &mut Desk, emit: Emit<'_>) -> Result<(), EngineError> {
-    emit(Event::Progress { stage: Stage::LoadModel, done: 0, total: 0 });
+    emit(Event::Progress {
+        stage: Stage::LoadModel,
+        done: 0,
+        total: 0,
+    });
     let model = open_model(source)?;
     let config = model.config();
     let threads = thread_count();
@@ -78,7 +99,10 @@ fn model(source: &ModelSource, desk: &mut Desk, emit: Emit<'_>) -> Result<(), En
         parameters: model.parameters(),
         max_positions: config.max_positions,
         dtype: "f32".to_string(),
-        device: format!("cpu · {threads} thread{}", if threads == 1 { "" } else { "s" }),
+        device: format!(
+            "cpu · {threads} thread{}",
+            if threads == 1 { "" } else { "s" }
+        ),
     };
     desk.replace_model(model, info.name.clone());
     emit(Event::ModelLoaded(info));
@@ -97,20 +121,34 @@ fn running(desk: &Desk) -> Result<Arc<Model>, Refusal> {
     desk.model.clone().ok_or(("no-model", message))
 }
 
-fn vector(asset: &Asset, library: &Library, desk: &mut Desk, emit: Emit<'_>) -> Result<(), Refusal> {
+fn vector(
+    asset: &Asset,
+    library: &Library,
+    desk: &mut Desk,
+    emit: Emit<'_>,
+) -> Result<(), Refusal> {
     let model = running(desk)?;
     let (vector, card) = library.load_vector(asset).map_err(|e| refuse(&e))?;
     let warnings = vector
-        .fit(&desk.model_name, model.hash(), model.n_blocks(), model.hidden_size())
+        .fit(
+            &desk.model_name,
+            model.hash(),
+            model.n_blocks(),
+            model.hidden_size(),
+        )
         .map_err(|e| (e.id(), e.to_string()))?;
-    let from_card = card.and_then(|c| c.recommended_layers.first().copied()).map(BlockIndex);
+    let from_card = card
+        .and_then(|c| c.recommended_layers.first().copied())
+        .map(BlockIndex);
     let info = VectorInfo {
         id: vector.id(),
         name: vector.name.clone(),
         asset: asset.clone(),
         method: vector.method().map(ToString::to_string),
         norms: vector.norms(model.n_blocks()),
-        recommended_block: vector.recommended_block().or(from_card.filter(|b| vector.directions.contains_key(&b.0))),
+        recommended_block: vector
+            .recommended_block()
+            .or(from_card.filter(|b| vector.directions.contains_key(&b.0))),
         warnings: warnings.iter().map(ToString::to_string).collect(),
     };
     desk.vector = Some(Arc::new(vector));
@@ -118,16 +156,31 @@ fn vector(asset: &Asset, library: &Library, desk: &mut Desk, emit: Emit<'_>) -> 
     Ok(())
 }
 
-fn dataset(asset: &Asset, library: &Library, desk: &mut Desk, cancel: &Cancel, emit: Emit<'_>) -> Result<(), Refusal> {
+fn dataset(
+    asset: &Asset,
+    library: &Library,
+    desk: &mut Desk,
+    cancel: &Cancel,
+    emit: Emit<'_>,
+) -> Result<(), Refusal> {
     let model = running(desk)?;
-    emit(Event::Progress { stage: Stage::LoadDataset, done: 0, total: 0 });
+    emit(Event::Progress {
+        stage: Stage::LoadDataset,
+        done: 0,
+        total: 0,
+    });
     let dataset = library.load_dataset(asset).map_err(|e| refuse(&e))?;
     let rows = live_rows(&dataset, desk.inputs);
     if rows.is_empty() {
         return Err(("no-measurable-rows", texts_only(&dataset.name)));
     }
-    let set = PreparedSet::of_rows(&dataset, &rows, model.tokenizer(), model.config().max_positions)
-        .map_err(|e| (e.id(), e.to_string()))?;
+    let set = PreparedSet::of_rows(
+        &dataset,
+        &rows,
+        model.tokenizer(),
+        model.config().max_positions,
+    )
+    .map_err(|e| (e.id(), e.to_string()))?;
     let items: Vec<InputItem> = set
         .inputs
         .iter()
@@ -156,24 +209,35 @@ fn dataset(asset: &Asset, library: &Library, desk: &mut Desk, cancel: &Cancel, e
 }
 
 fn texts_only(name: &str) -> String {
-    format!("'{name}' holds pairs of whole texts, which serve for extraction only; to measure, load a data set with prompts and two answers")
+    format!(
+        "'{name}' holds pairs of whole texts, which serve for extraction only; to measure, load a data set with prompts and two answers"
+    )
 }
 
 /// What the live histogram measures: the first rows of the test part (seed 0).
 fn live_rows(dataset: &Dataset, limit: usize) -> Vec<&Example> {
     let rows: Vec<&Example> = dataset.measurable().collect();
     let test = Splits::new(rows.len(), 0).test;
-    test.into_iter().filter_map(|i| rows.get(i).copied()).take(limit).collect()
+    test.into_iter()
+        .filter_map(|i| rows.get(i).copied())
+        .take(limit)
+        .collect()
 }
 
 /// H_b over prompts of the validation part; of the test part where there is none.
 fn norms(model: &Model, dataset: &Dataset, cancel: &Cancel) -> Result<Vec<f32>, EngineError> {
     let rows: Vec<&Example> = dataset.measurable().collect();
     let splits = Splits::new(rows.len(), 0);
-    let part = if splits.validation.is_empty() { splits.test } else { splits.validation };
+    let part = if splits.validation.is_empty() {
+        splits.test
+    } else {
+        splits.validation
+    };
     let mut prompts = Vec::new();
     for i in part.into_iter().take(NORM_PROMPTS) {
-        let Some(text) = rows.get(i).and_then(|e| e.prompt_text()) else { continue };
+        let Some(text) = rows.get(i).and_then(|e| e.prompt_text()) else {
+            continue;
+        };
         let ids = model.tokenizer().encode(text)?;
         if ids.len() <= model.config().max_positions {
             prompts.push(ids);

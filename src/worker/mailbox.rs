@@ -107,7 +107,10 @@ impl Mailbox {
                 self.newest_generate.store(NONE, Ordering::Release);
                 self.newest_measure.store(NONE, Ordering::Release);
                 self.closing.store(1, Ordering::Release);
-                *mail = Mail { shutdown: true, ..Mail::default() };
+                *mail = Mail {
+                    shutdown: true,
+                    ..Mail::default()
+                };
             }
         }
         drop(mail);
@@ -118,7 +121,10 @@ impl Mailbox {
     pub(crate) fn take(&self, busy: bool) -> Mail {
         let mut mail = self.lock();
         while !busy && mail.is_empty() {
-            mail = self.arrived.wait(mail).unwrap_or_else(PoisonError::into_inner);
+            mail = self
+                .arrived
+                .wait(mail)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         std::mem::take(&mut *mail)
     }

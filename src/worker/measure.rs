@@ -33,7 +33,10 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn new(model: &Arc<Model>, set: PreparedSet) -> Self {
         let cache = PromptCache::new(Arc::clone(model), Arc::new(set), CacheOptions::default());
-        Self { cache, kept: KeptResults::default() }
+        Self {
+            cache,
+            kept: KeptResults::default(),
+        }
     }
 }
 
@@ -63,15 +66,28 @@ pub(crate) fn idle(emit: Emit<'_>) {
 
 impl Job {
     /// Checks the request; sends kept figures at once. `None` when nothing is left to do.
-    pub(crate) fn start(request: MeasureRequest, arrived: Instant, desk: &mut Desk, mailbox: &Mailbox, emit: Emit<'_>) -> Option<Self> {
+    pub(crate) fn start(
+        request: MeasureRequest,
+        arrived: Instant,
+        desk: &mut Desk,
+        mailbox: &Mailbox,
+        emit: Emit<'_>,
+    ) -> Option<Self> {
         let run = request.run;
-        let (Some(vector), Some(bench)) = (desk.vector.clone(), desk.bench.as_mut()) else { return None };
+        let (Some(vector), Some(bench)) = (desk.vector.clone(), desk.bench.as_mut()) else {
+            return None;
+        };
         // A request for what has been replaced meanwhile; the app asks again for the new one.
         if vector.id() != request.vector || bench.cache.set().dataset_id != request.dataset {
             return None;
         }
         if let Err(error) = check_multipliers(&request.multipliers) {
-            emit(Event::Failed(failure(Stage::Measure, Some(run), error.id(), &error)));
+            emit(Event::Failed(failure(
+                Stage::Measure,
+                Some(run),
+                error.id(),
+                &error,
+            )));
             idle(emit);
             return None;
         }
@@ -85,15 +101,35 @@ impl Job {
             mask: request.mask,
         };
         if let Some(rows) = bench.kept.complete(&key, &multipliers, total) {
-            let results = rows.iter().enumerate().map(|(i, row)| result(i, row, &request.multipliers)).collect();
+            let results = rows
+                .iter()
+                .enumerate()
+                .map(|(i, row)| result(i, row, &request.multipliers))
+                .collect();
             emit(Event::Measured { run, results });
-            emit(Event::MeasureFinished { run, elapsed: arrived.elapsed(), from_cache: true });
+            emit(Event::MeasureFinished {
+                run,
+                elapsed: arrived.elapsed(),
+                from_cache: true,
+            });
             idle(emit);
             return None;
         }
         let missing = bench.kept.missing(&key, &multipliers, total);
         let cancel = mailbox.measure_cancel(run);
-        Some(Self { request, arrived, cancel, vector, key, multipliers, missing, next: 0, total, slice: FIRST_SLICE, stage: None })
+        Some(Self {
+            request,
+            arrived,
+            cancel,
+            vector,
+            key,
+            multipliers,
+            missing,
+            next: 0,
+            total,
+            slice: FIRST_SLICE,
+            stage: None,
+        })
     }
 
     pub(crate) fn run(&self) -> RunId {
@@ -101,18 +137,37 @@ impl Job {
     }
 
     /// One slice. `Ok(false)` at the end; `Err(None)` when cancelled.
-    pub(crate) fn step(&mut self, desk: &mut Desk, emit: Emit<'_>) -> Result<bool, Option<Failure>> {
-        let Some(bench) = desk.bench.as_mut() else { return Ok(false) };
+    pub(crate) fn step(
+        &mut self,
+        desk: &mut Desk,
+        emit: Emit<'_>,
+    ) -> Result<bool, Option<Failure>> {
+        let Some(bench) = desk.bench.as_mut() else {
+            return Ok(false);
+        };
         let range = self.next..(self.next + self.slice).min(self.total);
         let fresh = !range.clone().all(|i| bench.cache.is_ready(i));
-        let stage = if fresh { Stage::Prefill } else { Stage::Measure };
-        if self.stage.replace(stage).is_some_and(|before| before != stage) {
+        let stage = if fresh {
+            Stage::Prefill
+        } else {
+            Stage::Measure
+        };
+        if self
+            .stage
+            .replace(stage)
+            .is_some_and(|before| before != stage)
+        {
             emit(Event::Idle(Stage::Prefill));
         }
-        emit(Event::Progress { stage, done: self.next, total: self.total });
+        emit(Event::Progress {
+            stage,
+            done: self.next,
+            total: self.total,
+        });
         let begin = Instant::now();
         let rows = self.rows(bench, range.clone()).map_err(|error| {
-            (!error.is_cancelled()).then(|| failure(Stage::Measure, Some(self.request.run), error.id(), &error))
+            (!error.is_cancelled())
+                .then(|| failure(Stage::Measure, Some(self.request.run), error.id(), &error))
         })?;
         // Slices adapt to the model: a small one takes many inputs at once.
         let spent = begin.elapsed().max(Duration::from_micros(50));
@@ -123,26 +178,43 @@ impl Job {
             .zip(range.clone())
             .map(|(row, index)| result(index, row, &self.request.multipliers))
             .collect();
-        emit(Event::Measured { run: self.request.run, results });
+        emit(Event::Measured {
+            run: self.request.run,
+            results,
+        });
         self.next = range.end;
         if self.next < self.total {
             return Ok(true);
         }
         let elapsed = self.arrived.elapsed();
-        emit(Event::MeasureFinished { run: self.request.run, elapsed, from_cache: false });
+        emit(Event::MeasureFinished {
+            run: self.request.run,
+            elapsed,
+            from_cache: false,
+        });
         idle(emit);
         Ok(false)
     }
 
     fn rows(&self, bench: &mut Bench, range: Range<usize>) -> Result<Vec<Vec<f32>>, MeasureError> {
-        let lacking = range.clone().any(|i| bench.kept.row(&self.key, &self.multipliers, i).is_none());
+        let lacking = range
+            .clone()
+            .any(|i| bench.kept.row(&self.key, &self.multipliers, i).is_none());
         if lacking {
             let direction = self.vector.direction(self.request.block)?;
-            let site = Site { direction, block: self.request.block, mask: self.request.mask };
-            let rows = bench.cache.evaluate(&site, &self.missing, range.clone(), &self.cancel)?;
+            let site = Site {
+                direction,
+                block: self.request.block,
+                mask: self.request.mask,
+            };
+            let rows = bench
+                .cache
+                .evaluate(&site, &self.missing, range.clone(), &self.cancel)?;
             bench.kept.put(&self.key, &self.missing, range.start, &rows);
         }
-        Ok(range.filter_map(|i| bench.kept.row(&self.key, &self.multipliers, i)).collect())
+        Ok(range
+            .filter_map(|i| bench.kept.row(&self.key, &self.multipliers, i))
+            .collect())
     }
 }
 

@@ -45,7 +45,11 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { inputs: LIVE_INPUTS, data: None, crash: false }
+        Self {
+            inputs: LIVE_INPUTS,
+            data: None,
+            crash: false,
+        }
     }
 }
 
@@ -61,7 +65,10 @@ impl Worker {
     ///
     /// # Errors
     /// The operating system refused to start a thread.
-    pub fn start(options: Options, events: impl Fn(Event) + Send + 'static) -> std::io::Result<Self> {
+    pub fn start(
+        options: Options,
+        events: impl Fn(Event) + Send + 'static,
+    ) -> std::io::Result<Self> {
         let mailbox = Arc::new(Mailbox::new());
         let for_thread = Arc::clone(&mailbox);
         let thread = std::thread::Builder::new()
@@ -78,7 +85,10 @@ impl Worker {
                     events(Event::EngineDied(reason));
                 }
             })?;
-        Ok(Self { mailbox, thread: Some(thread) })
+        Ok(Self {
+            mailbox,
+            thread: Some(thread),
+        })
     }
 
     /// Leaves a command for the engine; never blocks.
@@ -90,7 +100,9 @@ impl Worker {
     /// thread that takes longer is left to the end of the process.
     pub fn shutdown(mut self, limit: Duration) {
         self.mailbox.put(Command::Shutdown);
-        let Some(thread) = self.thread.take() else { return };
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
         let end = Instant::now() + limit;
         while !thread.is_finished() && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(1));

@@ -27,7 +27,13 @@ impl Kept {
     }
 
     /// Rows after block `b` at positions `start..k`, from the tail kept at every block.
-    pub(super) fn tail_from(&self, input: &PreparedInput, b: usize, start: usize, d: usize) -> &[f32] {
+    pub(super) fn tail_from(
+        &self,
+        input: &PreparedInput,
+        b: usize,
+        start: usize,
+        d: usize,
+    ) -> &[f32] {
         let held = input.prefix.len() - tail_start(input);
         let skipped = b * held + (start - tail_start(input));
         &self.tail[skipped * d..(b + 1) * held * d]
@@ -69,7 +75,11 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(sequences: usize, blocks: Range<usize>, width: usize) -> Self {
-        Self { blocks, width, kept: vec![(0..0, Vec::new()); sequences] }
+        Self {
+            blocks,
+            width,
+            kept: vec![(0..0, Vec::new()); sequences],
+        }
     }
 
     /// Asks for positions of a sequence.
@@ -82,7 +92,10 @@ impl Reader {
 
     /// What was collected of a sequence.
     pub(super) fn take(&mut self, sequence: usize) -> Vec<f32> {
-        self.kept.get_mut(sequence).map(|(_, rows)| std::mem::take(rows)).unwrap_or_default()
+        self.kept
+            .get_mut(sequence)
+            .map(|(_, rows)| std::mem::take(rows))
+            .unwrap_or_default()
     }
 }
 
@@ -94,7 +107,9 @@ impl Hook for Reader {
     fn visit(&mut self, block: BlockIndex, places: &[Place], rows: &mut [f32], width: usize) {
         let index = block.0 - self.blocks.start;
         for (place, row) in places.iter().zip(rows.chunks_exact(width)) {
-            let Some((positions, kept)) = self.kept.get_mut(place.sequence) else { continue };
+            let Some((positions, kept)) = self.kept.get_mut(place.sequence) else {
+                continue;
+            };
             if positions.contains(&place.position) {
                 let at = index * positions.len() + (place.position - positions.start);
                 kept[at * width..][..width].copy_from_slice(row);

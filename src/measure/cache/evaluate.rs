@@ -42,7 +42,11 @@ impl PromptCache {
         // Groups bound the memory of prompts that will not be kept.
         for group in self.groups(&all, 8 * self.options.tokens_per_pass) {
             let held = self.kv.memory_bytes();
-            let fresh: Vec<usize> = group.iter().copied().filter(|i| !self.is_ready(*i)).collect();
+            let fresh: Vec<usize> = group
+                .iter()
+                .copied()
+                .filter(|i| !self.is_ready(*i))
+                .collect();
             for part in self.groups(&fresh, self.options.tokens_per_pass) {
                 self.prefill_group(&part, cancel)?;
             }
@@ -62,7 +66,9 @@ impl PromptCache {
     ) -> Result<Vec<Vec<f32>>, MeasureError> {
         let unsteered = |&i: &usize| vec![self.baseline(i).unwrap_or(f32::NAN); multipliers.len()];
         let mut results: Vec<Vec<f32>> = group.iter().map(unsteered).collect();
-        let steered: Vec<usize> = (0..multipliers.len()).filter(|&j| multipliers[j] != 0.0).collect();
+        let steered: Vec<usize> = (0..multipliers.len())
+            .filter(|&j| multipliers[j] != 0.0)
+            .collect();
         let touched: Vec<usize> = (0..group.len())
             .filter(|&g| first_row(site.mask, &self.set.inputs[group[g]]).is_some())
             .collect();
@@ -82,13 +88,19 @@ impl PromptCache {
                 true => input.prefix.len() - 1,
                 false => first_row(site.mask, input).unwrap_or_default(),
             };
-            let branch = Branch { sequence: group[g], start, len: input.prefix.len() - start };
+            let branch = Branch {
+                sequence: group[g],
+                start,
+                len: input.prefix.len() - start,
+            };
             for &j in &steered {
                 if batch.x.len() >= self.options.rows_per_pass * width {
                     self.run(site.block, &mut batch, &mut results, cancel)?;
                 }
                 let from = batch.x.len();
-                batch.x.extend_from_slice(self.checkpoint(group[g], site, start));
+                batch
+                    .x
+                    .extend_from_slice(self.checkpoint(group[g], site, start));
                 for row in batch.x[from..].chunks_exact_mut(width) {
                     add_scaled(row, site.direction, multipliers[j]);
                 }
@@ -109,9 +121,16 @@ impl PromptCache {
         results: &mut [Vec<f32>],
         cancel: &Cancel,
     ) -> Result<(), MeasureError> {
-        let Batch { work, branches, answers, x } = std::mem::take(batch);
+        let Batch {
+            work,
+            branches,
+            answers,
+            x,
+        } = std::mem::take(batch);
         let rows = Rows::from_vec(x, self.model.hidden_size())?;
-        let last = self.model.resume(&self.kv, Some(block), &branches, rows, &mut NoHook, cancel)?;
+        let last =
+            self.model
+                .resume(&self.kv, Some(block), &branches, rows, &mut NoHook, cancel)?;
         let logits = self.model.answer_logits(&last, &answers)?;
         for ((g, j), [positive, negative]) in work.into_iter().zip(logits) {
             results[g][j] = positive - negative;
@@ -122,12 +141,16 @@ impl PromptCache {
     /// Unsteered residual rows after the site's block at positions `start..k` of an input.
     fn checkpoint(&self, input: usize, site: &Site<'_>, start: usize) -> &[f32] {
         let (prepared, width) = (&self.set.inputs[input], self.model.hidden_size());
-        let Some(kept) = &self.kept[input] else { return &[] };
+        let Some(kept) = &self.kept[input] else {
+            return &[];
+        };
         if self.is_last(site.block) {
             return &kept.last;
         }
         match site.mask {
-            Mask::All => kept.whole_at(prepared, site.block.0, width).unwrap_or_default(),
+            Mask::All => kept
+                .whole_at(prepared, site.block.0, width)
+                .unwrap_or_default(),
             _ => kept.tail_from(prepared, site.block.0, start, width),
         }
     }
@@ -148,7 +171,9 @@ impl PromptCache {
         let count = affordable.clamp(1, useful);
         let first = block.0.saturating_sub(count / 2).min(useful - count);
         let lacking = |&i: &usize| {
-            self.kept[i].as_ref().is_none_or(|kept| !kept.has_whole(&self.set.inputs[i], block.0, width))
+            self.kept[i]
+                .as_ref()
+                .is_none_or(|kept| !kept.has_whole(&self.set.inputs[i], block.0, width))
         };
         let missing: Vec<usize> = inputs.iter().copied().filter(lacking).collect();
         for group in self.groups(&missing, self.options.tokens_per_pass) {
@@ -160,10 +185,14 @@ impl PromptCache {
                 reader.keep(i, 0..ids.len());
                 parts.push(Part { sequence: i, ids });
             }
-            self.model.extend(&mut kv, &parts, Keep::Nothing, &mut reader, cancel)?;
+            self.model
+                .extend(&mut kv, &parts, Keep::Nothing, &mut reader, cancel)?;
             for &i in &group {
                 if let Some(kept) = &mut self.kept[i] {
-                    kept.whole = Some(Whole { first, rows: reader.take(i) });
+                    kept.whole = Some(Whole {
+                        first,
+                        rows: reader.take(i),
+                    });
                 }
             }
         }
@@ -178,7 +207,10 @@ impl PromptCache {
         let (n_blocks, expected) = (self.model.n_blocks(), self.model.hidden_size());
         if site.block.0 >= n_blocks {
             let last = n_blocks.saturating_sub(1);
-            return Err(MeasureError::Block { block: site.block, last });
+            return Err(MeasureError::Block {
+                block: site.block,
+                last,
+            });
         }
         match site.direction.len() {
             got if got != expected => Err(MeasureError::Width { got, expected }),

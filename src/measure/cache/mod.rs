@@ -39,7 +39,12 @@ pub struct CacheOptions {
 impl Default for CacheOptions {
     fn default() -> Self {
         let (kv_bytes, checkpoint_bytes) = (2 << 30, 512 << 20);
-        Self { tokens_per_pass: 2048, rows_per_pass: 2048, kv_bytes, checkpoint_bytes }
+        Self {
+            tokens_per_pass: 2048,
+            rows_per_pass: 2048,
+            kv_bytes,
+            checkpoint_bytes,
+        }
     }
 }
 
@@ -62,7 +67,13 @@ impl PromptCache {
     /// An empty cache for the inputs of `set`.
     pub fn new(model: Arc<Model>, set: Arc<PreparedSet>, options: CacheOptions) -> Self {
         let n = set.inputs.len();
-        Self { kv: KvCache::new(&model, n), kept: vec![None; n], model, set, options }
+        Self {
+            kv: KvCache::new(&model, n),
+            kept: vec![None; n],
+            model,
+            set,
+            options,
+        }
     }
 
     /// Number of inputs.
@@ -131,9 +142,14 @@ impl PromptCache {
         let mut parts = Vec::with_capacity(group.len());
         for &i in group {
             reader.keep(i, tail_start(&inputs[i])..inputs[i].prefix.len());
-            parts.push(Part { sequence: i, ids: &inputs[i].prefix });
+            parts.push(Part {
+                sequence: i,
+                ids: &inputs[i].prefix,
+            });
         }
-        let last = self.model.extend(&mut self.kv, &parts, Keep::Last, &mut reader, cancel)?;
+        let last = self
+            .model
+            .extend(&mut self.kv, &parts, Keep::Last, &mut reader, cancel)?;
         let answers: Vec<[u32; 2]> = group.iter().map(|&i| inputs[i].answers).collect();
         let logits = self.model.answer_logits(&last, &answers)?;
         for (row, (&input, [positive, negative])) in group.iter().zip(logits).enumerate() {
@@ -180,7 +196,11 @@ impl PromptCache {
         let n = self.len();
         match inputs.start <= inputs.end && inputs.end <= n {
             true => Ok(()),
-            false => Err(MeasureError::Range { start: inputs.start, end: inputs.end, n }),
+            false => Err(MeasureError::Range {
+                start: inputs.start,
+                end: inputs.end,
+                n,
+            }),
         }
     }
 }

@@ -19,8 +19,10 @@ pub fn home() -> tempfile::TempDir {
 
 /// A file of the shared reference material; says so and gives nothing where it is absent.
 pub fn shared(path: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("STEERSCOPE_SHARED")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    let root = std::env::var_os("STEERSCOPE_SHARED").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"),
+        PathBuf::from,
+    );
     let found = root.join(path);
     if found.exists() {
         return Some(found);
@@ -33,13 +35,24 @@ pub fn shared(path: &str) -> Option<PathBuf> {
 pub fn output(command: &mut assert_cmd::Command) -> String {
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "exit {:?}: {said}", output.status.code());
+    assert!(
+        output.status.success(),
+        "exit {:?}: {said}",
+        output.status.code()
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// Exit status and standard error of a run.
 pub fn refusal(command: &mut assert_cmd::Command) -> (i32, String) {
     let output = command.output().unwrap();
-    assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
-    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    assert!(
+        output.stdout.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
 }

@@ -21,32 +21,80 @@ fn bad_input_is_refused_with_the_file_and_the_remedy() {
         (&["measure", "--dataset", &broken], 1, "broken.jsonl"),
         (&["measure", "--dataset", &missing], 1, "nowhere.jsonl"),
         (&["measure", "--dataset", "kindnes"], 1, "steerscope list"),
-        (&["measure", "--dataset", "kindness", "--vector", &not_a_vector], 1, "vector.safetensors"),
-        (&["measure", "--dataset", "kindness", "--layer", "99"], 1, "99"),
+        (
+            &[
+                "measure",
+                "--dataset",
+                "kindness",
+                "--vector",
+                &not_a_vector,
+            ],
+            1,
+            "vector.safetensors",
+        ),
+        (
+            &["measure", "--dataset", "kindness", "--layer", "99"],
+            1,
+            "99",
+        ),
         (&["measure", "--dataset", "dialects"], 1, "dialects"),
-        (&["measure", "--dataset", "kindness", "--multipliers=1,1,1"], 2, "three"),
-        (&["measure", "--dataset", "kindness", "--coefficient", "0"], 2, "three"),
-        (&["measure", "--dataset", "kindness", "--mask", "some"], 2, "from_last_prompt"),
-        (&["measure", "--model", "/no/such/model", "--dataset", "kindness"], 1, "/no/such/model"),
-        (&["generate", "--prompt", "x", "--temperature=-1"], 2, "temperature"),
+        (
+            &["measure", "--dataset", "kindness", "--multipliers=1,1,1"],
+            2,
+            "three",
+        ),
+        (
+            &["measure", "--dataset", "kindness", "--coefficient", "0"],
+            2,
+            "three",
+        ),
+        (
+            &["measure", "--dataset", "kindness", "--mask", "some"],
+            2,
+            "from_last_prompt",
+        ),
+        (
+            &[
+                "measure",
+                "--model",
+                "/no/such/model",
+                "--dataset",
+                "kindness",
+            ],
+            1,
+            "/no/such/model",
+        ),
+        (
+            &["generate", "--prompt", "x", "--temperature=-1"],
+            2,
+            "temperature",
+        ),
     ];
     for (arguments, status, named) in cases {
         let (code, said) = refusal(steerscope(&home).args(*arguments));
         assert_eq!(code, *status, "{arguments:?}: {said}");
         assert!(said.contains(named), "{arguments:?}: {said}");
-        assert!(!said.contains("panicked") && !said.contains("backtrace"), "{said}");
+        assert!(
+            !said.contains("panicked") && !said.contains("backtrace"),
+            "{said}"
+        );
     }
 }
 
 #[test]
 fn a_vector_of_another_width_is_refused() {
     let home = home();
-    let Some(model) = super::shared("models/stories260K") else { return };
+    let Some(model) = super::shared("models/stories260K") else {
+        return;
+    };
     let mut command = steerscope(&home);
     command.arg("generate").arg("--model").arg(model);
     let (code, said) = refusal(command.args(["--prompt", "x", "--vector", "she_he"]));
     assert_eq!(code, 1);
-    assert!(said.contains("64") && said.contains("another model"), "{said}");
+    assert!(
+        said.contains("64") && said.contains("another model"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -54,7 +102,11 @@ fn an_existing_file_is_not_replaced_unless_asked() {
     let home = home();
     let path = home.path().join("mine.safetensors");
     fs::write(&path, "precious").unwrap();
-    let (code, said) = refusal(steerscope(&home).args(["extract", "--dataset", "she_he", "--out"]).arg(&path));
+    let (code, said) = refusal(
+        steerscope(&home)
+            .args(["extract", "--dataset", "she_he", "--out"])
+            .arg(&path),
+    );
     assert_eq!(code, 1);
     assert!(said.contains("--force"), "{said}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious");

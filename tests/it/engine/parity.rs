@@ -236,7 +236,11 @@ fn llama3_rope_and_an_untied_head_equal_the_reference() {
         let rows = forward(&model, &tokens, &mut record);
         for (b, _, seen) in &record.seen {
             let want = &want[&format!("res.{b}")][s * len * d..(s + 1) * len * d];
-            let worst = seen.iter().zip(want).map(|(a, b)| (a - b).abs() / (1.0 + b.abs())).fold(0.0, f32::max);
+            let worst = seen
+                .iter()
+                .zip(want)
+                .map(|(a, b)| (a - b).abs() / (1.0 + b.abs()))
+                .fold(0.0, f32::max);
             println!("block {b}: {worst}");
             assert!(worst < 1e-4, "block {b}: relative difference {worst}");
         }

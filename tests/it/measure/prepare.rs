@@ -54,10 +54,11 @@ fn rows_that_cannot_be_measured_are_counted_by_reason() {
 #[test]
 fn public_sets_are_prepared_with_at_most_one_bos() {
     let Some(model) = stories() else { return };
-    for name in [
-        "mwe_persona__narcissism.jsonl",
-        "mwe_xrisk_lm__myopic-reward.jsonl",
-        "caa_sycophancy__test_dataset_ab.json",
+    // The smallest share that must fit a context of 512 short tokens.
+    for (name, share) in [
+        ("mwe_persona__narcissism.jsonl", 0.95),
+        ("mwe_xrisk_lm__myopic-reward.jsonl", 0.9),
+        ("caa_sycophancy__test_dataset_ab.json", 0.2),
     ] {
         let Some(path) = shared(&format!("data/{name}")) else {
             return;
@@ -66,11 +67,8 @@ fn public_sets_are_prepared_with_at_most_one_bos() {
         let set = PreparedSet::build(&dataset, model.tokenizer(), model.config().max_positions)
             .expect("inputs");
         assert!(set.inputs.len() + set.rejected.total() == dataset.examples.len());
-        assert!(
-            set.inputs.len() * 10 > dataset.examples.len() * 9,
-            "{name}: {} inputs",
-            set.inputs.len()
-        );
+        let n = set.inputs.len();
+        assert!(n as f64 > share * dataset.examples.len() as f64, "{name}: {n} inputs");
         for input in &set.inputs {
             assert_eq!(
                 input.prefix.iter().filter(|id| **id == 1).count(),

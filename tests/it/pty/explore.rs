@@ -12,13 +12,20 @@ fn explore(columns: u16, rows: u16) -> Session {
 
 /// Text of the line that holds `mark`.
 fn line_with(screen: &str, mark: &str) -> Option<String> {
-    screen.lines().find(|l| l.contains(mark)).map(ToString::to_string)
+    screen
+        .lines()
+        .find(|l| l.contains(mark))
+        .map(ToString::to_string)
 }
 
 /// Number right after `mark`, e.g. the mean in `mean +0.31`.
 fn number_after(screen: &str, mark: &str) -> Option<f64> {
     let rest = screen.split(mark).nth(1)?;
-    let number: String = rest.trim_start().chars().take_while(|c| "+-.0123456789".contains(*c)).collect();
+    let number: String = rest
+        .trim_start()
+        .chars()
+        .take_while(|c| "+-.0123456789".contains(*c))
+        .collect();
     number.parse().ok()
 }
 
@@ -26,7 +33,8 @@ fn number_after(screen: &str, mark: &str) -> Option<f64> {
 fn the_bundled_model_opens_generates_and_measures_offline() {
     let session = explore(WIDE.0, WIDE.1);
     let screen = session.wait("both texts", |s| {
-        (s.contains("unsteered") && s.contains("steered") && s.contains("anti-steerable")).then(|| s.to_string())
+        (s.contains("unsteered") && s.contains("steered") && s.contains("anti-steerable"))
+            .then(|| s.to_string())
     });
     assert!(number_after(&screen, "mean").is_some(), "{screen}");
     assert!(line_with(&screen, "bundled").is_some(), "{screen}");
@@ -40,8 +48,12 @@ fn the_coefficient_moves_by_key_and_the_steered_text_follows() {
     session.send("\x1b");
     session.send("5");
     session.send("l");
-    session.wait("another applied norm", |s| line_with(s, "c·‖v‖").filter(|l| *l != before));
-    session.wait("the new label of the steered text", |s| s.contains("steered").then_some(()));
+    session.wait("another applied norm", |s| {
+        line_with(s, "c·‖v‖").filter(|l| *l != before)
+    });
+    session.wait("the new label of the steered text", |s| {
+        s.contains("steered").then_some(())
+    });
 }
 
 #[test]
@@ -49,7 +61,9 @@ fn the_layer_moves_by_key_and_the_histogram_is_recomputed() {
     let mut session = explore(WIDE.0, WIDE.1);
     let before = session.wait("the layer", |s| line_with(s, "‖v‖ "));
     session.send("[");
-    session.wait("another layer", |s| line_with(s, "‖v‖ ").filter(|l| *l != before));
+    session.wait("another layer", |s| {
+        line_with(s, "‖v‖ ").filter(|l| *l != before)
+    });
     session.wait_for("24/24");
 }
 
@@ -61,7 +75,9 @@ fn a_slider_moves_by_mouse() {
         Some((row as u16, line_with(s, "c·‖v‖")?))
     });
     session.click(4, row + 1);
-    session.wait("another applied norm", |s| line_with(s, "c·‖v‖").filter(|l| *l != before));
+    session.wait("another applied norm", |s| {
+        line_with(s, "c·‖v‖").filter(|l| *l != before)
+    });
 }
 
 #[test]
@@ -71,7 +87,9 @@ fn a_typed_prompt_is_generated_from() {
     session.send("The old grey owl said");
     session.wait_for("The old grey owl said");
     session.send("\r");
-    session.wait("its continuation", |s| (s.contains("The old grey owl said") && s.contains("unsteered")).then_some(()));
+    session.wait("its continuation", |s| {
+        (s.contains("The old grey owl said") && s.contains("unsteered")).then_some(())
+    });
 }
 
 #[test]
@@ -80,18 +98,30 @@ fn a_bar_opens_one_of_its_inputs() {
     session.send("6");
     session.send("l");
     session.send("\r");
-    session.wait("an opened input", |s| s.contains("prompt input").then_some(()));
+    session.wait("an opened input", |s| {
+        s.contains("prompt input").then_some(())
+    });
 }
 
 #[test]
 fn it_survives_a_storm_of_sizes() {
     let mut session = explore(WIDE.0, WIDE.1);
-    for (columns, rows) in [(80, 24), (1, 1), (40, 10), (200, 50), (20, 4), (79, 23), (120, 40)] {
+    for (columns, rows) in [
+        (80, 24),
+        (1, 1),
+        (40, 10),
+        (200, 50),
+        (20, 4),
+        (79, 23),
+        (120, 40),
+    ] {
         session.resize(columns, rows);
     }
     session.wait_for("anti-steerable");
     session.resize(80, 24);
-    session.wait("the small layout", |s| (s.lines().count() <= 24 && s.contains("steered")).then_some(()));
+    session.wait("the small layout", |s| {
+        (s.lines().count() <= 24 && s.contains("steered")).then_some(())
+    });
 }
 
 #[test]

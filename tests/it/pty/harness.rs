@@ -79,7 +79,13 @@ impl Session {
             }
         });
         let writer = pair.master.take_writer().unwrap();
-        Self { master: pair.master, writer, child, shared, home }
+        Self {
+            master: pair.master,
+            writer,
+            child,
+            shared,
+            home,
+        }
     }
 
     /// Types bytes as they are.
@@ -96,7 +102,12 @@ impl Session {
 
     /// Changes the size of the window.
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        self.shared.parser.lock().unwrap().screen_mut().set_size(rows, columns);
+        self.shared
+            .parser
+            .lock()
+            .unwrap()
+            .screen_mut()
+            .set_size(rows, columns);
         self.master.resize(size(columns, rows)).unwrap();
     }
 
@@ -107,7 +118,12 @@ impl Session {
 
     /// Whether the program's alternate screen is showing.
     pub fn in_alternate_screen(&self) -> bool {
-        self.shared.parser.lock().unwrap().screen().alternate_screen()
+        self.shared
+            .parser
+            .lock()
+            .unwrap()
+            .screen()
+            .alternate_screen()
     }
 
     /// Everything the program wrote so far.
@@ -158,8 +174,17 @@ impl Session {
         let mut seen = self.shared.seen.lock().unwrap();
         while !seen.closed {
             let waited = begin.elapsed();
-            assert!(waited < LIMIT, "the program did not end; the screen was:\n{}", self.screen());
-            seen = self.shared.news.wait_timeout(seen, LIMIT - waited).unwrap().0;
+            assert!(
+                waited < LIMIT,
+                "the program did not end; the screen was:\n{}",
+                self.screen()
+            );
+            seen = self
+                .shared
+                .news
+                .wait_timeout(seen, LIMIT - waited)
+                .unwrap()
+                .0;
         }
         drop(seen);
         let status = self.child.wait().unwrap();
@@ -175,5 +200,10 @@ impl Drop for Session {
 }
 
 fn size(columns: u16, rows: u16) -> PtySize {
-    PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }
+    PtySize {
+        rows,
+        cols: columns,
+        pixel_width: 0,
+        pixel_height: 0,
+    }
 }

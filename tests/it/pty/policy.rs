@@ -24,9 +24,17 @@ fn a_panic_of_the_interface_restores_the_terminal_and_writes_a_crash_file() {
     let (_, status) = session.wait_for_end();
     assert_eq!(status.exit_code(), 101);
     assert!(!session.in_alternate_screen());
-    assert!(session.screen().contains("steerscope stopped because of a fault of its own"), "{}", session.screen());
+    assert!(
+        session
+            .screen()
+            .contains("steerscope stopped because of a fault of its own"),
+        "{}",
+        session.screen()
+    );
     let files = std::fs::read_dir(session.home().join("state")).unwrap();
-    let crash = files.filter_map(Result::ok).find(|f| f.file_name().to_string_lossy().starts_with("crash-"));
+    let crash = files
+        .filter_map(Result::ok)
+        .find(|f| f.file_name().to_string_lossy().starts_with("crash-"));
     let text = std::fs::read_to_string(crash.unwrap().path()).unwrap();
     assert!(text.contains("asked to panic on the first key"));
 }
@@ -63,19 +71,36 @@ fn nothing_stray_is_printed_while_the_screen_is_up() {
     session.send("q");
     session.wait_for_end();
     let raw = String::from_utf8_lossy(&session.raw()).into_owned();
-    let entered = raw.find("\x1b[?1049h").expect("the alternate screen was entered");
-    let left = raw.rfind("\x1b[?1049l").expect("the alternate screen was left");
-    assert!(raw[..entered].trim_start_matches(|c: char| c.is_control()).len() < 64, "{:?}", &raw[..entered]);
+    let entered = raw
+        .find("\x1b[?1049h")
+        .expect("the alternate screen was entered");
+    let left = raw
+        .rfind("\x1b[?1049l")
+        .expect("the alternate screen was left");
+    assert!(
+        raw[..entered]
+            .trim_start_matches(|c: char| c.is_control())
+            .len()
+            < 64,
+        "{:?}",
+        &raw[..entered]
+    );
     // Every line feed inside would scroll the screen; a frame is drawn with cursor moves alone.
     assert!(!raw[entered..left].contains('\n'));
 }
 
 #[test]
 fn without_a_terminal_it_says_what_to_run() {
-    let output = assert_cmd::Command::cargo_bin("steerscope").unwrap().output().unwrap();
+    let output = assert_cmd::Command::cargo_bin("steerscope")
+        .unwrap()
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(said.lines().count(), 1);
-    assert!(said.contains("steerscope measure") || said.contains("'measure'"), "{said}");
+    assert!(
+        said.contains("steerscope measure") || said.contains("'measure'"),
+        "{said}"
+    );
     assert!(output.stdout.is_empty());
 }

@@ -212,7 +212,7 @@ fn at_the_last_block_the_final_rows_move_by_exactly_the_applied_vector() {
         sequence: 0,
         ids: &all,
     }];
-    let mut run = |hook: &mut dyn Hook| {
+    let run = |hook: &mut dyn Hook| {
         model
             .extend(
                 &mut KvCache::new(&model, 1),
