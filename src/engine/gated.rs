@@ -1,4 +1,4 @@
-//! The first half of the MLP in one pass: gate and up projections and SwiGLU (Shazeer 2002.05202).
+//! The first half of the MLP in one pass: gate and up projections and `SwiGLU` (Shazeer 2002.05202).
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Shape, Tensor};
 
