@@ -218,8 +218,9 @@ impl KvCache {
             .collect();
         with_f32(qkv, |rows| {
             if rows.len() < ALONE || !in_pool_thread() {
-                work.iter_mut()
-                    .for_each(|(pages, span)| write_span(g, pages, *span, rows, rope));
+                for (pages, span) in &mut work {
+                    write_span(g, pages, *span, rows, rope);
+                }
             } else {
                 work.par_iter_mut()
                     .for_each(|(pages, span)| write_span(g, pages, *span, rows, rope));

@@ -1,10 +1,10 @@
-//! The first half of the MLP in one pass: gate and up projections and SwiGLU (Shazeer 2002.05202).
+//! The first half of the MLP in one pass: gate and up projections and `SwiGLU` (Shazeer 2002.05202).
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Shape, Tensor};
 
 use super::EngineError;
 use super::kernel::{self, Isa, PANEL, Shared, Store, row};
-use super::linear::{ROW_BLOCK, grid, operands, panels};
+use super::linear::{ROWS, grid, operands, panels};
 use super::ops::contiguous;
 use super::weights::RowSource;
 
@@ -69,7 +69,7 @@ impl CustomOp2 for Gated {
         let out = Shared::new(&mut y);
         let isa = Isa::best();
         grid(m, f.div_ceil(HALF), k, |rows, panel| {
-            let mut tile = [0.0; ROW_BLOCK * PANEL];
+            let mut tile = [0.0; ROWS * PANEL];
             let (x, w) = operands(x, w, k, &rows, panel);
             let target = kernel::Target {
                 data: &mut tile,

@@ -11,8 +11,11 @@ use super::ops::contiguous;
 use super::threads::in_pool_thread;
 use super::weights::RowSource;
 
-/// Rows of the left side that stay in the second-level cache while the panels pass.
-pub(super) const ROW_BLOCK: usize = 96;
+/// Most rows that a task of [`grid`] is given.
+pub(super) const ROWS: usize = 96;
+/// Values of the left side that may stay in the second-level cache while the panels pass; each
+/// further block of rows streams all weights once more.
+const RESIDENT: usize = 280_000;
 /// Multiply-adds below which one thread is faster than waking the others.
 const ALONE: usize = 1 << 19;
 /// Tasks per thread: enough that threads which another process delays do not hold up the rest.
@@ -109,7 +112,7 @@ impl Linear {
                 kernel::product_at(isa, x, w, out.at(first), self.n, store);
             }
         } else {
-            let mut tile = [0.0; ROW_BLOCK * PANEL];
+            let mut tile = [0.0; ROWS * PANEL];
             let target = kernel::Target {
                 data: &mut tile,
                 stride: PANEL,
@@ -170,14 +173,17 @@ pub(super) fn panels(
     )?)
 }
 
-/// Calls `task(rows, panel)` for all blocks of `m` rows and all panels, on all threads where that pays.
+/// Calls `task(rows, panel)` for all `m` rows, at most [`ROWS`] at a time, and all panels, on all
+/// threads where that pays.
 pub(super) fn grid(m: usize, panels: usize, k: usize, task: impl Fn(Range<usize>, usize) + Sync) {
     if m == 0 || panels == 0 {
         return;
     }
     // Few rows cost what streaming the weights costs, hence at least 4.
     let alone = m.max(4) * panels * PANEL * k < ALONE || !in_pool_thread();
-    let blocks = m.div_ceil(ROW_BLOCK);
+    // Blocks of equal size, in whole tiles.
+    let blocks = m.div_ceil((RESIDENT / k).clamp(ROWS, 5 * ROWS));
+    let block = m.div_ceil(blocks).next_multiple_of(12);
     let pieces = if alone {
         1
     } else {
@@ -187,9 +193,12 @@ pub(super) fn grid(m: usize, panels: usize, k: usize, task: impl Fn(Range<usize>
     };
     let per_piece = panels.div_ceil(pieces);
     let run = |i: usize| {
-        let (block, piece) = (i / pieces, i % pieces);
+        let (rows, piece) = (i / pieces * block, i % pieces);
+        let end = m.min(rows + block);
         for panel in piece * per_piece..panels.min((piece + 1) * per_piece) {
-            task(block * ROW_BLOCK..m.min((block + 1) * ROW_BLOCK), panel);
+            for from in (rows..end).step_by(ROWS) {
+                task(from..end.min(from + ROWS), panel);
+            }
         }
     };
     if alone {

@@ -34,11 +34,7 @@ impl Rows {
 
     /// Number of rows.
     pub fn n(&self) -> usize {
-        if self.width == 0 {
-            0
-        } else {
-            self.data.len() / self.width
-        }
+        self.data.len().checked_div(self.width).unwrap_or(0)
     }
 
     /// Values per row.

@@ -282,8 +282,8 @@ impl RowSource for FileRows<'_> {
             Number::F16 => widen::<2>(bytes, row, |b| half::f16::from_le_bytes(b).to_f32()),
             Number::Bf16 => widen::<2>(bytes, row, |b| half::bf16::from_le_bytes(b).to_f32()),
         }
-        // x - x is 0 for finite values and NaN otherwise: one vectorised sum instead of a branch per value.
-        if row.iter().map(|v| v - v).sum::<f32>() == 0.0 {
+        // 0 · v is 0 for finite values and NaN otherwise: one sum instead of a branch per value.
+        if row.iter().map(|v| v * 0.0).sum::<f32>() == 0.0 {
             Ok(())
         } else {
             Err(EngineError::WeightsNotFinite {
@@ -315,10 +315,11 @@ impl Weights for RandomWeights {
             .finalize()
             .first_chunk::<8>()
             .map_or(0, |b| u64::from_le_bytes(*b));
-        let fixed = if name.ends_with("norm.weight") {
-            Some(1.0)
-        } else if name.ends_with(".bias") {
+        let (path, kind) = name.rsplit_once('.').unwrap_or((name, ""));
+        let fixed = if kind == "bias" {
             Some(0.0)
+        } else if path.ends_with("norm") {
+            Some(1.0)
         } else {
             None
         };

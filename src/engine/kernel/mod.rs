@@ -86,17 +86,18 @@ pub(super) struct Target<'a> {
 /// # Panics
 /// When a slice is shorter than its dimensions say.
 pub(super) fn product(isa: Isa, x: Left<'_>, p: Panel<'_>, y: Target<'_>, store: Store) {
+    let Target { data, stride } = y;
     if x.m == 0 {
         return;
     }
     assert!(
-        y.stride >= PANEL && y.data.len() >= (x.m - 1) * y.stride + PANEL,
+        stride >= PANEL && data.len() >= (x.m - 1) * stride + PANEL,
         "target of a tile product"
     );
     #[expect(unsafe_code, reason = "the target was checked just above")]
-    // SAFETY: `y` is exclusively borrowed and long enough for `m` rows of PANEL values `stride` apart.
+    // SAFETY: The target is exclusively borrowed and long enough for `m` rows of PANEL values `stride` apart.
     unsafe {
-        product_at(isa, x, p, y.data.as_mut_ptr(), y.stride, store);
+        product_at(isa, x, p, data.as_mut_ptr(), stride, store);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Left, PANEL, Panel, Store};
 
 /// One multiply-add: fused where the machine has it in its base set.
-#[inline(always)]
+#[inline]
 fn step(a: f32, b: f32, c: f32) -> f32 {
     if cfg!(target_arch = "aarch64") {
         a.mul_add(b, c)

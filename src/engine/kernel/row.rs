@@ -1,5 +1,10 @@
-//! Row functions: RMS norm, softmax, SwiGLU, scaled addition. Each is compiled for every
+//! Row functions: RMS norm, softmax, `SwiGLU`, scaled addition. Each is compiled for every
 //! instruction set and sums in a fixed order of 16 lanes, so a row's result depends on the row alone.
+
+#![expect(
+    clippy::inline_always,
+    reason = "a body must be inlined to be compiled for the features of its caller"
+)]
 
 use super::Isa;
 

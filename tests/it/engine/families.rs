@@ -89,7 +89,9 @@ mod naive {
                         })
                         .collect();
                     let total: f64 = w.iter().sum();
-                    w.iter_mut().for_each(|w| *w /= total);
+                    for w in &mut w {
+                        *w /= total;
+                    }
                     mixed.extend(
                         (0..hd).map(|c| (0..=i).map(|j| w[j] * head(&v, j, group)[c]).sum::<f64>()),
                     );

@@ -1,5 +1,12 @@
 //! The engine against reference numbers and against itself.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helper functions of tests fail by panicking, as the tests themselves do"
+)]
+
 mod consistency;
 mod families;
 mod generation;
