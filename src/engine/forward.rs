@@ -487,8 +487,10 @@ fn select(x: &Tensor, kept: &[usize]) -> candle_core::Result<Tensor> {
     Tensor::from_vec(rows, (kept.len(), d), &Device::Cpu)
 }
 
-/// Multiply-adds below which a call stays on the calling thread.
-const ALONE: usize = 1 << 22;
+/// Multiply-adds below which a call stays on the calling thread: about a millisecond's work, such as
+/// a few lanes of a small model. There, waiting for a second core that another process holds costs
+/// more than that core would give.
+const ALONE: usize = 1 << 25;
 
 /// Enters the thread pool once per call, so that the many small parallel loops of a pass start from
 /// a pool thread and need not wake one from outside each time.
