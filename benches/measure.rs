@@ -55,14 +55,15 @@ fn model(shape: Shape) -> &'static Arc<Model> {
     })
 }
 
-/// Prompts of 94 tokens whose answer letter is the third answer token, as in ` (A`.
+/// Prompts of 95 tokens whose answer letter is the second answer token, as in ` (A`: two steered
+/// positions are read under the default mask.
 fn inputs() -> Arc<PreparedSet> {
     let input = |row: usize| PreparedInput {
         row,
         prefix: (0..96)
             .map(|i| ((i * 7919 + row * 104_729 + 13) % 2048) as u32)
             .collect(),
-        prompt_len: 94,
+        prompt_len: 95,
         answers: [40, 41],
         prompt: String::new(),
         positive: String::new(),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use self::checkpoint::{Kept, Reader, tail_start};
 use super::error::MeasureError;
 use super::prepare::PreparedSet;
-use crate::engine::{Cancel, Keep, KvCache, Model, Part};
+use crate::engine::{Cancel, Keep, KvCache, Model, NoHook, Part};
 use crate::units::{BlockIndex, Mask};
 
 /// Where and what is added.
@@ -47,6 +47,9 @@ impl Default for CacheOptions {
         }
     }
 }
+
+/// Tokens that prompts must have in common before a pass of its own pays.
+const SHORTEST_SHARED: usize = 8;
 
 /// Keys, values and residual checkpoints of the prompts of a data set.
 ///
@@ -132,10 +135,23 @@ impl PromptCache {
     }
 
     fn prefill_group(&mut self, group: &[usize], cancel: &Cancel) -> Result<(), MeasureError> {
+        let done = self.fill(group, cancel);
+        if done.is_err() {
+            // Never leave half a prompt behind.
+            for &input in group {
+                self.kv.truncate(input, 0);
+            }
+        }
+        done
+    }
+
+    fn fill(&mut self, group: &[usize], cancel: &Cancel) -> Result<(), MeasureError> {
         for &input in group {
             self.kv.truncate(input, 0);
         }
-        let inputs = &self.set.inputs;
+        let set = Arc::clone(&self.set);
+        let inputs = &set.inputs;
+        let shared = self.fill_shared(group, cancel)?;
         // The last block is left to the engine, which then computes the rows that are read alone.
         let blocks = 0..self.model.n_blocks() - 1;
         let mut reader = Reader::new(self.len(), blocks, self.model.hidden_size());
@@ -144,7 +160,7 @@ impl PromptCache {
             reader.keep(i, tail_start(&inputs[i])..inputs[i].prefix.len());
             parts.push(Part {
                 sequence: i,
-                ids: &inputs[i].prefix,
+                ids: &inputs[i].prefix[shared..],
             });
         }
         let last = self
@@ -161,6 +177,43 @@ impl PromptCache {
             });
         }
         Ok(())
+    }
+
+    /// Computes what all prompts of a group begin with (a common template) once; returns its
+    /// length. It ends before the first checkpoint of every prompt.
+    fn fill_shared(&mut self, group: &[usize], cancel: &Cancel) -> Result<usize, MeasureError> {
+        let inputs = &self.set.inputs;
+        let Some((&first, rest)) = group.split_first() else {
+            return Ok(0);
+        };
+        let limit = group
+            .iter()
+            .map(|&i| tail_start(&inputs[i]))
+            .min()
+            .unwrap_or(0);
+        let head = &inputs[first].prefix;
+        let common = |&i: &usize| {
+            let same = |(a, b): &(&u32, &u32)| a == b;
+            head.iter()
+                .zip(&inputs[i].prefix)
+                .take(limit)
+                .take_while(same)
+                .count()
+        };
+        let shared = rest.iter().map(common).min().unwrap_or(0);
+        if shared < SHORTEST_SHARED {
+            return Ok(0);
+        }
+        let part = [Part {
+            sequence: first,
+            ids: &head[..shared],
+        }];
+        self.model
+            .extend(&mut self.kv, &part, Keep::Nothing, &mut NoHook, cancel)?;
+        for &i in rest {
+            self.kv.clone_sequence(first, i)?;
+        }
+        Ok(shared)
     }
 
     /// Gives fresh prompts up again when they went beyond the budget; `held` was in use before.

@@ -158,6 +158,68 @@ fn results_do_not_depend_on_how_inputs_are_grouped() {
 }
 
 #[test]
+fn what_all_prompts_begin_with_is_computed_once_and_changes_nothing() {
+    let model = tiny();
+    let mut set = (*synthetic(&model, &SHAPES)).clone();
+    set.inputs.retain(|input| input.prefix.len() > 30);
+    let template: Vec<u32> = (0..20).map(|i| i * 53 + 9).collect();
+    for input in &mut set.inputs {
+        input.prefix[..20].copy_from_slice(&template);
+    }
+    let v = direction(model.hidden_size());
+    for shared in [20, 4] {
+        for input in &mut set.inputs {
+            input.prefix[shared] = 100 + input.row as u32;
+        }
+        let set = Arc::new(set.clone());
+        for mask in Mask::ALL {
+            let site = Site {
+                direction: &v,
+                block: BlockIndex(1),
+                mask,
+            };
+            let together = evaluate(&mut cache(&model, &set), &site, &DEFAULT_MULTIPLIERS);
+            for (i, row) in together.iter().enumerate() {
+                let never = Cancel::never();
+                let mut alone = cache(&model, &set);
+                let one = alone
+                    .evaluate(&site, &DEFAULT_MULTIPLIERS, i..i + 1, &never)
+                    .unwrap();
+                assert_eq!(&one[0], row, "{mask} row {i}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cancelled_prefill_never_leaves_half_a_prompt() {
+    let model = tiny();
+    let set = synthetic(&model, &[(40, 40); 3]);
+    let mut same = (*set).clone();
+    for input in &mut same.inputs {
+        input.prefix = (0..40).collect();
+    }
+    let options = CacheOptions {
+        kv_bytes: 1,
+        ..CacheOptions::default()
+    };
+    let mut cache = PromptCache::new(Arc::clone(&model), Arc::new(same), options);
+    cache.prefill(0..1, &Cancel::never()).unwrap();
+    cache.prefill(1..3, &Cancel::never()).unwrap();
+    assert_eq!(
+        (cache.ready(), cache.baseline(2).is_some()),
+        (1, true),
+        "figures outlive the memory"
+    );
+    assert!(
+        cache
+            .prefill(1..3, &Cancel::new(Arc::new(AtomicU64::new(2)), 1))
+            .is_err()
+    );
+    assert_eq!(cache.ready(), 1);
+}
+
+#[test]
 fn memory_stays_within_its_budget() {
     let model = tiny();
     let set = synthetic(&model, &[(40, 40); 12]);

@@ -68,7 +68,10 @@ fn public_sets_are_prepared_with_at_most_one_bos() {
             .expect("inputs");
         assert!(set.inputs.len() + set.rejected.total() == dataset.examples.len());
         let n = set.inputs.len();
-        assert!(n as f64 > share * dataset.examples.len() as f64, "{name}: {n} inputs");
+        assert!(
+            n as f64 > share * dataset.examples.len() as f64,
+            "{name}: {n} inputs"
+        );
         for input in &set.inputs {
             assert_eq!(
                 input.prefix.iter().filter(|id| **id == 1).count(),

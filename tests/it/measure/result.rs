@@ -82,9 +82,15 @@ fn the_json_has_the_promised_fields_and_reads_back() {
     assert_eq!(json["curve"].as_array().unwrap().len(), 7);
     let text = serde_json::to_string(&measured).unwrap();
     let read: Measurement = serde_json::from_str(&text).unwrap();
-    assert_eq!((&read.model, &read.vector, &read.protocol), (&measured.model, &measured.vector, &measured.protocol));
+    assert_eq!(
+        (&read.model, &read.vector, &read.protocol),
+        (&measured.model, &measured.vector, &measured.protocol)
+    );
     for (read, written) in read.inputs.iter().zip(&measured.inputs) {
-        assert_eq!((read.id, &read.propensity), (written.id, &written.propensity));
+        assert_eq!(
+            (read.id, &read.propensity),
+            (written.id, &written.propensity)
+        );
         assert!((read.steerability.unwrap() - written.steerability.unwrap()).abs() < 1e-12);
     }
 }

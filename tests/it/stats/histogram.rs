@@ -113,7 +113,13 @@ fn values_that_are_not_finite_draw_no_bar() {
 fn a_value_far_beyond_the_first_width_is_taken_in() {
     let mut histogram = Histogram::new();
     histogram.extend([6.8e-302, -0.88, 1e300]);
-    assert_eq!((histogram.bars().map(|b| b.count).sum::<usize>(), histogram.anti_steerable()), (3, 1));
+    assert_eq!(
+        (
+            histogram.bars().map(|b| b.count).sum::<usize>(),
+            histogram.anti_steerable()
+        ),
+        (3, 1)
+    );
 }
 
 #[test]

@@ -46,7 +46,10 @@ fn the_written_file_satisfies_the_safetensors_library() {
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let view = tensors.tensor("blocks.10.hook_resid_post").unwrap();
     assert_eq!(view.shape(), [4]);
-    assert_eq!(f32::from_le_bytes(view.data()[..4].try_into().unwrap()), 10.5);
+    assert_eq!(
+        f32::from_le_bytes(view.data()[..4].try_into().unwrap()),
+        10.5
+    );
     assert_eq!(tensors.len(), 12);
 }
 
