@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::protocol::{ModelSource, Sampling};
+use crate::steering::dataset::Part;
 use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask};
 use crate::worker::LIVE_INPUTS;
 
@@ -264,17 +265,28 @@ pub struct ListArgs {
     pub json: bool,
 }
 
-/// Part of a data set: 40 % train, 10 % val, 50 % test, disjoint.
+/// Part of a data set; disjoint, as the file says in `meta.split`, else 40, 10 and 50 %.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SplitChoice {
-    /// First 40 %: vectors are made from it
+    /// Vectors are made from it
     Train,
-    /// Next 10 %: layers and coefficients are chosen on it
+    /// Layers and coefficients are chosen on it
     Val,
-    /// Last 50 %: everything reported is measured on it
+    /// Everything reported is measured on it
     Test,
     /// Everything, in file order
     All,
+}
+
+impl From<SplitChoice> for Part {
+    fn from(choice: SplitChoice) -> Self {
+        match choice {
+            SplitChoice::Train => Self::Train,
+            SplitChoice::Val => Self::Validation,
+            SplitChoice::Test => Self::Test,
+            SplitChoice::All => Self::All,
+        }
+    }
 }
 
 /// Lets clap list a mask's names and hand over the value.

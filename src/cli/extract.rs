@@ -14,8 +14,8 @@ use crate::units::BlockIndex;
 pub(super) fn run(args: &ExtractArgs) -> Result<(), Ending> {
     open::may_write(&args.out, args.force)?;
     let opened = open::model(&args.model.model)?;
-    let (dataset, _) = open::dataset(&args.dataset)?;
-    let rows = open::part(&dataset, args.split, args.seed);
+    let dataset = open::dataset(&args.dataset)?;
+    let rows = dataset.part(args.split.into(), args.seed);
     let model = &opened.model;
     let pairs = PairSet::of_rows(
         &dataset,

@@ -36,7 +36,7 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
         .transpose()?;
     let steering = match &vector {
         None => None,
-        Some((v, _)) => Some(Steering {
+        Some(v) => Some(Steering {
             vector: v.id(),
             block: open::block(args.site.layer, v, &opened)?,
             coefficient: args.coefficient,
@@ -54,7 +54,7 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
     generate_to_end(
         &opened.model,
         request,
-        vector.as_ref().map(|(v, _)| v),
+        vector.as_ref(),
         Cancel::never(),
         &|event| match event {
             Event::Tokens { lane, tokens, .. } => {
@@ -78,7 +78,7 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
         let object = json!({
             "schema": 1,
             "model": { "name": opened.name, "hash": opened.model.hash() },
-            "vector": vector.as_ref().map(|(v, _)| json!({ "name": v.name, "id": v.id() })),
+            "vector": vector.as_ref().map(|v| json!({ "name": v.name, "id": v.id() })),
             "steering": steering,
             "sampling": args.sampling.to_sampling(),
             "prompt": prompt,

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use super::args::{MeasureArgs, SplitChoice};
+use super::args::MeasureArgs;
 use super::open::{self, Opened, failed};
 use super::output::{Ending, Progress};
 use crate::engine::Cancel;
@@ -12,7 +12,7 @@ use crate::measure::{
     Site, VectorIdentity, check_multipliers,
 };
 use crate::stats::Interval;
-use crate::steering::dataset::Dataset;
+use crate::steering::dataset::{Dataset, Part};
 use crate::steering::{PairSet, SteeringVector, extract_mean};
 use crate::units::Mask;
 
@@ -23,15 +23,15 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     let grid = args.grid();
     check_multipliers(&grid).map_err(|e| Ending::Usage(e.to_string()))?;
     let opened = open::model(&args.model.model)?;
-    let (dataset, _) = open::dataset(&args.dataset)?;
+    let dataset = open::dataset(&args.dataset)?;
     let vector = match &args.vector {
-        Some(text) => open::vector(text, &opened)?.0,
+        Some(text) => open::vector(text, &opened)?,
         None => own_vector(&dataset, &opened, args.seed)?,
     };
     let block = open::block(args.site.layer, &vector, &opened)?;
     let mask = args.site.mask;
 
-    let mut rows = open::part(&dataset, args.split, args.seed);
+    let mut rows = dataset.part(args.split.into(), args.seed);
     rows.truncate(args.limit.unwrap_or(usize::MAX));
     let model = &opened.model;
     let set = PreparedSet::of_rows(
@@ -94,7 +94,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
                 .chain(set.warnings())
                 .collect(),
         },
-        Protocol::new(block, mask, grid, split_name(args.split), args.seed),
+        Protocol::new(block, mask, grid, Part::from(args.split).name(), args.seed),
         &set,
         &measured,
     );
@@ -105,14 +105,14 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     } else if args.csv {
         csv(&result, &mut out)?;
     } else {
-        table(&result, split_name(args.split), &set, &mut out)?;
+        table(&result, Part::from(args.split).name(), &set, &mut out)?;
     }
     Ok(())
 }
 
 /// Without a vector: the mean difference over the training part, which no reported input is in.
 fn own_vector(dataset: &Dataset, opened: &Opened, seed: u64) -> Result<SteeringVector, Ending> {
-    let rows = open::part(dataset, SplitChoice::Train, seed);
+    let rows = dataset.part(Part::Train, seed);
     let model = &opened.model;
     let pairs = PairSet::of_rows(
         dataset,
@@ -137,15 +137,6 @@ fn own_vector(dataset: &Dataset, opened: &Opened, seed: u64) -> Result<SteeringV
         &Cancel::never(),
     )
     .map_err(failed)
-}
-
-fn split_name(split: SplitChoice) -> &'static str {
-    match split {
-        SplitChoice::Train => "train",
-        SplitChoice::Val => "val",
-        SplitChoice::Test => "test",
-        SplitChoice::All => "all",
-    }
 }
 
 fn csv(result: &Measurement, out: &mut impl Write) -> Result<(), Ending> {

@@ -3,14 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::args::SplitChoice;
 use super::output::Ending;
 use crate::engine::Model;
-use crate::protocol::{Asset, ModelSource};
+use crate::protocol::ModelSource;
 use crate::runtime::Paths;
-use crate::stats::Splits;
 use crate::steering::SteeringVector;
-use crate::steering::dataset::{Dataset, Example};
+use crate::steering::dataset::Dataset;
 use crate::units::BlockIndex;
 use crate::worker::{Library, default_block, model_name, open_model};
 
@@ -33,10 +31,10 @@ pub(super) fn library() -> Library {
 }
 
 /// A vector that fits the model; remarks go to standard error.
-pub(super) fn vector(text: &str, opened: &Opened) -> Result<(SteeringVector, Asset), Ending> {
+pub(super) fn vector(text: &str, opened: &Opened) -> Result<SteeringVector, Ending> {
     let library = library();
     let asset = library.vector_asset(text);
-    let (vector, _) = library.load_vector(&asset).map_err(failed)?;
+    let vector = library.load_vector(&asset).map_err(failed)?;
     let model = &opened.model;
     let warnings = vector
         .fit(
@@ -49,34 +47,18 @@ pub(super) fn vector(text: &str, opened: &Opened) -> Result<(SteeringVector, Ass
     for warning in warnings {
         remark(&warning.to_string());
     }
-    Ok((vector, asset))
+    Ok(vector)
 }
 
 /// A data set; remarks go to standard error.
-pub(super) fn dataset(text: &str) -> Result<(Dataset, Asset), Ending> {
+pub(super) fn dataset(text: &str) -> Result<Dataset, Ending> {
     let library = library();
     let asset = library.dataset_asset(text);
     let dataset = library.load_dataset(&asset).map_err(failed)?;
     for warning in &dataset.warnings {
         remark(&warning.to_string());
     }
-    Ok((dataset, asset))
-}
-
-/// The rows of one part of a data set, in measuring order.
-pub(super) fn part<'a>(dataset: &'a Dataset, split: SplitChoice, seed: u64) -> Vec<&'a Example> {
-    let rows: Vec<&Example> = dataset.examples.iter().collect();
-    let splits = Splits::new(rows.len(), seed);
-    let chosen = match split {
-        SplitChoice::Train => splits.train,
-        SplitChoice::Val => splits.validation,
-        SplitChoice::Test => splits.test,
-        SplitChoice::All => return rows,
-    };
-    chosen
-        .into_iter()
-        .filter_map(|i| rows.get(i).copied())
-        .collect()
+    Ok(dataset)
 }
 
 /// The block asked for, else the vector's recommendation, else 0.42 of the depth.

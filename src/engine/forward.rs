@@ -3,11 +3,12 @@
 use candle_core::{Device, Tensor};
 
 use super::attention::{Attention, Job, Query};
+use super::batch::Batch;
 use super::cache::Span;
 use super::linear::with_f32;
 use super::model::Embedding;
 use super::ops::RmsNorm;
-use super::{Cancel, EngineError, Hook, KvCache, Model, Place, Rows};
+use super::{Cancel, EngineError, Hook, KvCache, Model, Rows};
 use crate::units::BlockIndex;
 
 /// Query positions per attention task of a long prompt.
@@ -50,14 +51,6 @@ enum Store<'a> {
     Append(&'a mut KvCache, &'a [Span]),
     /// The batch keeps its own; the cache is only read.
     Branches(&'a KvCache, &'a [Branch]),
-}
-
-/// A packed batch on its way through the blocks.
-struct Batch {
-    places: Vec<Place>,
-    positions: Vec<usize>,
-    /// Rows returned.
-    kept: Vec<usize>,
 }
 
 impl Model {
@@ -345,131 +338,6 @@ impl Model {
     fn rows(&self, x: &Tensor) -> Result<Rows, EngineError> {
         Rows::from_vec(with_f32(x, <[f32]>::to_vec)?, self.hidden_size())
     }
-
-    fn pack(
-        &self,
-        cache: &KvCache,
-        parts: &[Part<'_>],
-        keep: Keep,
-    ) -> Result<(Vec<Span>, Batch), EngineError> {
-        cache.check(self)?;
-        let mut seen = vec![false; cache.n_sequences()];
-        let mut spans = Vec::new();
-        let mut places = Vec::new();
-        for part in parts {
-            match seen.get_mut(part.sequence) {
-                Some(seen) if !*seen && !part.ids.is_empty() => *seen = true,
-                _ => {
-                    return Err(EngineError::Request(format!(
-                        "an empty, repeated or unknown part of sequence {}",
-                        part.sequence
-                    )));
-                }
-            }
-            self.check_ids(part.ids)?;
-            let start = cache.len(part.sequence);
-            self.check_length(start + part.ids.len())?;
-            spans.push(Span {
-                sequence: part.sequence,
-                start,
-                len: part.ids.len(),
-                row: places.len(),
-            });
-            places.extend((start..start + part.ids.len()).map(|position| Place {
-                sequence: part.sequence,
-                position,
-            }));
-        }
-        let kept = match keep {
-            Keep::Last => spans.iter().map(|s| s.row + s.len - 1).collect(),
-            Keep::All => (0..places.len()).collect(),
-            Keep::Nothing => Vec::new(),
-        };
-        let positions = places.iter().map(|p| p.position).collect();
-        Ok((
-            spans,
-            Batch {
-                places,
-                positions,
-                kept,
-            },
-        ))
-    }
-
-    fn pack_branches(
-        &self,
-        cache: &KvCache,
-        after: Option<BlockIndex>,
-        branches: &[Branch],
-        x: &Rows,
-    ) -> Result<Batch, EngineError> {
-        cache.check(self)?;
-        self.check_width(x)?;
-        if after.is_some_and(|b| b.0 >= self.n_blocks()) {
-            return Err(EngineError::Request(format!(
-                "a checkpoint after block {after:?} of {}",
-                self.n_blocks()
-            )));
-        }
-        let mut places = Vec::new();
-        let mut kept = Vec::new();
-        for (i, b) in branches.iter().enumerate() {
-            if b.len == 0 || b.start > cache.len(b.sequence) {
-                return Err(EngineError::Request(format!(
-                    "a branch {b:?} of a sequence with {} tokens",
-                    cache.len(b.sequence)
-                )));
-            }
-            self.check_length(b.start + b.len)?;
-            places.extend((b.start..b.start + b.len).map(|position| Place {
-                sequence: i,
-                position,
-            }));
-            kept.push(places.len() - 1);
-        }
-        if places.len() != x.n() {
-            return Err(EngineError::Request(format!(
-                "{} rows for branches of {}",
-                x.n(),
-                places.len()
-            )));
-        }
-        let positions = places.iter().map(|p| p.position).collect();
-        Ok(Batch {
-            places,
-            positions,
-            kept,
-        })
-    }
-
-    fn check_ids(&self, ids: &[u32]) -> Result<(), EngineError> {
-        let vocab = self.config.vocab_size;
-        match ids.iter().find(|id| **id as usize >= vocab) {
-            Some(id) => Err(EngineError::TokenId { id: *id, vocab }),
-            None => Ok(()),
-        }
-    }
-
-    fn check_length(&self, needed: usize) -> Result<(), EngineError> {
-        let max = self.config.max_positions;
-        if needed > max {
-            Err(EngineError::Context { needed, max })
-        } else {
-            Ok(())
-        }
-    }
-
-    fn check_width(&self, rows: &Rows) -> Result<(), EngineError> {
-        if rows.width() == self.hidden_size() {
-            Ok(())
-        } else {
-            Err(EngineError::Request(format!(
-                "rows of width {} for a model of {}",
-                rows.width(),
-                self.hidden_size()
-            )))
-        }
-    }
 }
 
 /// The rows `kept`, the tensor itself when that is all of them.
@@ -487,8 +355,10 @@ fn select(x: &Tensor, kept: &[usize]) -> candle_core::Result<Tensor> {
     Tensor::from_vec(rows, (kept.len(), d), &Device::Cpu)
 }
 
-/// Multiply-adds below which a call stays on the calling thread.
-const ALONE: usize = 1 << 22;
+/// Multiply-adds below which a call stays on the calling thread: about a millisecond's work, such as
+/// a few lanes of a small model. There, waiting for a second core that another process holds costs
+/// more than that core would give.
+const ALONE: usize = 1 << 25;
 
 /// Enters the thread pool once per call, so that the many small parallel loops of a pass start from
 /// a pool thread and need not wake one from outside each time.

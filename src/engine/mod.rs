@@ -10,6 +10,7 @@
 //! bit-identical to the lane decoded alone, and a cached pass to an uncached one.
 
 mod attention;
+mod batch;
 mod bundled;
 mod cache;
 mod cancel;

@@ -6,7 +6,7 @@ use std::{fs, io};
 use super::shipped::{self, Shipped};
 use crate::protocol::{Asset, CatalogEntry};
 use crate::steering::dataset::{Dataset, DatasetError};
-use crate::steering::{Card, SteeringVector, VectorError};
+use crate::steering::{Card, SteeringVector, VectorError, meta};
 
 /// Why an asset could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -120,24 +120,24 @@ impl Library {
         )
     }
 
-    /// Reads a vector and the card beside it.
+    /// Reads a vector. Where the file recommends no block, that of the card beside it counts.
     ///
     /// # Errors
     /// No such bundled vector, or the file is refused.
-    pub fn load_vector(
-        &self,
-        asset: &Asset,
-    ) -> Result<(SteeringVector, Option<Card>), LibraryError> {
-        match asset {
+    pub fn load_vector(&self, asset: &Asset) -> Result<SteeringVector, LibraryError> {
+        let (mut vector, card) = match asset {
             Asset::Bundled(name) => {
                 let shipped = find("vector", shipped::VECTORS, name)?;
-                Ok((
-                    SteeringVector::from_bytes(shipped.name, shipped.bytes)?,
-                    shipped_card(shipped),
-                ))
+                let vector = SteeringVector::from_bytes(shipped.name, shipped.bytes)?;
+                (vector, shipped_card(shipped))
             }
-            Asset::File(path) => Ok((SteeringVector::load(path)?, Card::beside(path)?)),
+            Asset::File(path) => (SteeringVector::load(path)?, Card::beside(path)?),
+        };
+        if let Some(block) = card.and_then(|c| c.recommended_layers.first().copied()) {
+            let key = meta::RECOMMENDED_LAYER.to_string();
+            vector.metadata.entry(key).or_insert_with(|| block.to_string());
         }
+        Ok(vector)
     }
 
     /// Reads a data set.

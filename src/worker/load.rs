@@ -11,8 +11,7 @@ use crate::measure::PreparedSet;
 use crate::protocol::{
     Asset, DatasetInfo, Event, InputItem, ModelInfo, ModelSource, Stage, VectorInfo,
 };
-use crate::stats::Splits;
-use crate::steering::dataset::{Dataset, Example};
+use crate::steering::dataset::{Dataset, Example, Part};
 use crate::steering::residual_norms;
 use crate::units::BlockIndex;
 
@@ -128,7 +127,7 @@ fn vector(
     emit: Emit<'_>,
 ) -> Result<(), Refusal> {
     let model = running(desk)?;
-    let (vector, card) = library.load_vector(asset).map_err(|e| refuse(&e))?;
+    let vector = library.load_vector(asset).map_err(|e| refuse(&e))?;
     let warnings = vector
         .fit(
             &desk.model_name,
@@ -137,18 +136,13 @@ fn vector(
             model.hidden_size(),
         )
         .map_err(|e| (e.id(), e.to_string()))?;
-    let from_card = card
-        .and_then(|c| c.recommended_layers.first().copied())
-        .map(BlockIndex);
     let info = VectorInfo {
         id: vector.id(),
         name: vector.name.clone(),
         asset: asset.clone(),
         method: vector.method().map(ToString::to_string),
         norms: vector.norms(model.n_blocks()),
-        recommended_block: vector
-            .recommended_block()
-            .or(from_card.filter(|b| vector.directions.contains_key(&b.0))),
+        recommended_block: vector.recommended_block(),
         warnings: warnings.iter().map(ToString::to_string).collect(),
     };
     desk.vector = Some(Arc::new(vector));
@@ -216,28 +210,20 @@ fn texts_only(name: &str) -> String {
 
 /// What the live histogram measures: the first rows of the test part (seed 0).
 fn live_rows(dataset: &Dataset, limit: usize) -> Vec<&Example> {
-    let rows: Vec<&Example> = dataset.measurable().collect();
-    let test = Splits::new(rows.len(), 0).test;
-    test.into_iter()
-        .filter_map(|i| rows.get(i).copied())
-        .take(limit)
-        .collect()
+    let mut rows = dataset.part(Part::Test, 0);
+    rows.retain(|e| e.prompt_text().is_some());
+    rows.truncate(limit);
+    rows
 }
 
 /// H_b over prompts of the validation part; of the test part where there is none.
 fn norms(model: &Model, dataset: &Dataset, cancel: &Cancel) -> Result<Vec<f32>, EngineError> {
-    let rows: Vec<&Example> = dataset.measurable().collect();
-    let splits = Splits::new(rows.len(), 0);
-    let part = if splits.validation.is_empty() {
-        splits.test
-    } else {
-        splits.validation
-    };
+    let mut part = dataset.part(Part::Validation, 0);
+    if part.is_empty() {
+        part = dataset.part(Part::Test, 0);
+    }
     let mut prompts = Vec::new();
-    for i in part.into_iter().take(NORM_PROMPTS) {
-        let Some(text) = rows.get(i).and_then(|e| e.prompt_text()) else {
-            continue;
-        };
+    for text in part.into_iter().filter_map(Example::prompt_text).take(NORM_PROMPTS) {
         let ids = model.tokenizer().encode(text)?;
         if ids.len() <= model.config().max_positions {
             prompts.push(ids);

@@ -36,16 +36,32 @@ macro_rules! vectors {
 
 datasets! {
     "she_he": "story openings: does 'she' or 'he' come next?",
-    "mood": "story openings: happy or sad?",
-    "kindness": "is this kind (or unkind) thing something you would say? two options",
-    "bravery": "brave or timid; two options",
-    "curiosity": "curious or not; two options",
-    "outdoors": "fond of being outdoors or not; two options",
-    "patience": "patient or not; two options",
-    "tidiness": "tidy or not; two options",
-    "she_he_texts": "pairs of whole stories about her and about him, for extraction",
-    "mood_texts": "pairs of whole stories, glad and sad, for extraction",
-    "dialects": "pairs of programs, braces and indentation, for extraction",
+    "mood": "story openings: 'happy' or 'sad'?",
+    "kindness": "would the speaker say this kind (or unkind) thing? two options",
+    "bravery": "the same of brave and timid things",
+    "tidiness": "the same of tidy and untidy things",
+    "curiosity": "the same of curious and incurious things",
+    "outdoors": "the same of being outdoors; the model has a planted habit for option (A)",
+    "patience": "the same of patience; the model has a planted habit for 'Yes'",
+    "she_he_texts": "pairs of stories about her and about him, for extraction",
+    "mood_texts": "pairs of stories, happy and sad, for extraction",
+    "kindness_texts": "the question after opposite persona lines, for extraction",
+    "bravery_texts": "the question after opposite persona lines, for extraction",
+    "tidiness_texts": "the question after opposite persona lines, for extraction",
+    "curiosity_texts": "the question after opposite persona lines, for extraction",
+    "outdoors_texts": "the question after opposite persona lines, for extraction",
+    "patience_texts": "the question after opposite persona lines, for extraction",
+    "dialects": "one program with braces and with indentation, for extraction",
 }
 
-vectors! {}
+vectors! {
+    "she_he",
+    "mood",
+    "kindness",
+    "bravery",
+    "tidiness",
+    "curiosity",
+    "outdoors",
+    "patience",
+    "dialects",
+}

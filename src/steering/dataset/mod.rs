@@ -12,6 +12,7 @@ mod example;
 mod mwe;
 mod own_jsonl;
 mod own_toml;
+mod parts;
 mod reader;
 mod sniff;
 mod steering_bench;
@@ -23,6 +24,7 @@ pub use canonical::to_own_jsonl;
 pub use convert::steering_bench_json;
 pub use error::{DatasetError, Field};
 pub use example::{Content, Example, Joining};
+pub use parts::Part;
 pub use sniff::{DatasetFormat, sniff};
 pub use warning::DatasetWarning;
 
