@@ -2,11 +2,13 @@
 
 mod checkpoint;
 mod evaluate;
+mod share;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use self::checkpoint::{Kept, Reader, tail_start};
+use self::share::Cluster;
 use super::error::MeasureError;
 use super::prepare::PreparedSet;
 use crate::engine::{Cancel, Keep, KvCache, Model, NoHook, Part};
@@ -47,9 +49,6 @@ impl Default for CacheOptions {
         }
     }
 }
-
-/// Tokens that prompts must have in common before a pass of its own pays.
-const SHORTEST_SHARED: usize = 8;
 
 /// Keys, values and residual checkpoints of the prompts of a data set.
 ///
@@ -151,7 +150,7 @@ impl PromptCache {
         }
         let set = Arc::clone(&self.set);
         let inputs = &set.inputs;
-        let shared = self.fill_shared(group, cancel)?;
+        self.fill_shared(group, cancel)?;
         // The last block is left to the engine, which then computes the rows that are read alone.
         let blocks = 0..self.model.n_blocks() - 1;
         let mut reader = Reader::new(self.len(), blocks, self.model.hidden_size());
@@ -160,7 +159,7 @@ impl PromptCache {
             reader.keep(i, tail_start(&inputs[i])..inputs[i].prefix.len());
             parts.push(Part {
                 sequence: i,
-                ids: &inputs[i].prefix[shared..],
+                ids: &inputs[i].prefix[self.kv.len(i)..],
             });
         }
         let last = self
@@ -179,41 +178,43 @@ impl PromptCache {
         Ok(())
     }
 
-    /// Computes what all prompts of a group begin with (a common template) once; returns its
-    /// length. It ends before the first checkpoint of every prompt.
-    fn fill_shared(&mut self, group: &[usize], cancel: &Cancel) -> Result<usize, MeasureError> {
-        let inputs = &self.set.inputs;
-        let Some((&first, rest)) = group.split_first() else {
-            return Ok(0);
-        };
-        let limit = group
-            .iter()
-            .map(|&i| tail_start(&inputs[i]))
-            .min()
-            .unwrap_or(0);
-        let head = &inputs[first].prefix;
-        let common = |&i: &usize| {
-            let same = |(a, b): &(&u32, &u32)| a == b;
-            head.iter()
-                .zip(&inputs[i].prefix)
-                .take(limit)
-                .take_while(same)
-                .count()
-        };
-        let shared = rest.iter().map(common).min().unwrap_or(0);
-        if shared < SHORTEST_SHARED {
-            return Ok(0);
+    /// Puts into the cache what prompts of a group have in common with prompts that are there or
+    /// with one another, each such beginning computed once. It ends before the first checkpoint.
+    fn fill_shared(&mut self, group: &[usize], cancel: &Cancel) -> Result<(), MeasureError> {
+        let set = Arc::clone(&self.set);
+        let head = |i: usize| &set.inputs[i].prefix[..tail_start(&set.inputs[i])];
+        // Members of the group may look ready while only their beginning is there.
+        let mut sources: Vec<bool> = (0..self.len()).map(|j| self.is_ready(j)).collect();
+        group.iter().for_each(|&i| sources[i] = false);
+        let mut fresh = Vec::with_capacity(group.len());
+        for &input in group {
+            let ids = head(input);
+            let there = (0..self.len()).filter(|&j| sources[j]);
+            let best = there
+                .map(|j| (share::common(ids, &set.inputs[j].prefix), j))
+                .max();
+            match best {
+                Some((shared, source)) if shared >= share::SHORTEST => {
+                    self.kv.clone_sequence(source, input)?;
+                    self.kv.truncate(input, shared);
+                }
+                _ => fresh.push(share::Head { input, ids }),
+            }
         }
-        let part = [Part {
-            sequence: first,
-            ids: &head[..shared],
-        }];
+        let clusters = share::clusters(fresh);
+        let part = |c: &Cluster| Part {
+            sequence: c.members[0],
+            ids: &head(c.members[0])[..c.shared],
+        };
+        let parts: Vec<Part<'_>> = clusters.iter().map(part).collect();
         self.model
-            .extend(&mut self.kv, &part, Keep::Nothing, &mut NoHook, cancel)?;
-        for &i in rest {
-            self.kv.clone_sequence(first, i)?;
+            .extend(&mut self.kv, &parts, Keep::Nothing, &mut NoHook, cancel)?;
+        for cluster in &clusters {
+            for &member in &cluster.members[1..] {
+                self.kv.clone_sequence(cluster.members[0], member)?;
+            }
         }
-        Ok(shared)
+        Ok(())
     }
 
     /// Gives fresh prompts up again when they went beyond the budget; `held` was in use before.

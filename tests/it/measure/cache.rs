@@ -158,35 +158,55 @@ fn results_do_not_depend_on_how_inputs_are_grouped() {
 }
 
 #[test]
-fn what_all_prompts_begin_with_is_computed_once_and_changes_nothing() {
+fn what_prompts_begin_with_is_computed_once_and_changes_nothing() {
     let model = tiny();
-    let mut set = (*synthetic(&model, &SHAPES)).clone();
-    set.inputs.retain(|input| input.prefix.len() > 30);
-    let template: Vec<u32> = (0..20).map(|i| i * 53 + 9).collect();
-    for input in &mut set.inputs {
-        input.prefix[..20].copy_from_slice(&template);
-    }
-    let v = direction(model.hidden_size());
-    for shared in [20, 4] {
-        for input in &mut set.inputs {
-            input.prefix[shared] = 100 + input.row as u32;
+    let shapes = [
+        (40, 39),
+        (33, 33),
+        (40, 30),
+        (12, 11),
+        (36, 36),
+        (9, 8),
+        (34, 31),
+        (2, 2),
+    ];
+    let mut set = (*synthetic(&model, &shapes)).clone();
+    // Two templates of 20 and 7 tokens, the second beginning like the first; two loners.
+    for (row, shared) in [(0, 20), (1, 20), (2, 7), (3, 7), (4, 20), (6, 7)] {
+        for i in 0..shared {
+            set.inputs[row].prefix[i] = i as u32 * 53 + 9;
         }
-        let set = Arc::new(set.clone());
-        for mask in Mask::ALL {
-            let site = Site {
-                direction: &v,
-                block: BlockIndex(1),
-                mask,
-            };
-            let together = evaluate(&mut cache(&model, &set), &site, &DEFAULT_MULTIPLIERS);
-            for (i, row) in together.iter().enumerate() {
-                let never = Cancel::never();
-                let mut alone = cache(&model, &set);
-                let one = alone
-                    .evaluate(&site, &DEFAULT_MULTIPLIERS, i..i + 1, &never)
-                    .unwrap();
-                assert_eq!(&one[0], row, "{mask} row {i}");
-            }
+    }
+    let set = Arc::new(set);
+    let v = direction(model.hidden_size());
+    let never = Cancel::never();
+    for mask in Mask::ALL {
+        let site = Site {
+            direction: &v,
+            block: BlockIndex(1),
+            mask,
+        };
+        let together = evaluate(&mut cache(&model, &set), &site, &DEFAULT_MULTIPLIERS);
+        let tight = CacheOptions {
+            kv_bytes: 1,
+            tokens_per_pass: 100,
+            ..CacheOptions::default()
+        };
+        let mut forgetful = PromptCache::new(Arc::clone(&model), Arc::clone(&set), tight);
+        for _ in 0..2 {
+            assert_eq!(
+                evaluate(&mut forgetful, &site, &DEFAULT_MULTIPLIERS),
+                together
+            );
+        }
+        let mut pieces = cache(&model, &set);
+        for (i, row) in together.iter().enumerate() {
+            let alone = cache(&model, &set).evaluate(&site, &DEFAULT_MULTIPLIERS, i..i + 1, &never);
+            assert_eq!(&alone.unwrap()[0], row, "{mask} row {i}");
+            let one = pieces
+                .evaluate(&site, &DEFAULT_MULTIPLIERS, i..i + 1, &never)
+                .unwrap();
+            assert_eq!(&one[0], row, "{mask} row {i}, one after the other");
         }
     }
 }
