@@ -185,7 +185,9 @@ impl PromptCache {
         let head = |i: usize| &set.inputs[i].prefix[..tail_start(&set.inputs[i])];
         // Members of the group may look ready while only their beginning is there.
         let mut sources: Vec<bool> = (0..self.len()).map(|j| self.is_ready(j)).collect();
-        group.iter().for_each(|&i| sources[i] = false);
+        for &i in group {
+            sources[i] = false;
+        }
         let mut fresh = Vec::with_capacity(group.len());
         for &input in group {
             let ids = head(input);

@@ -68,7 +68,9 @@ mod tests {
         let head = |(input, ids): (usize, &&'static [u32])| Head { input, ids };
         let prompts: Vec<&'static [u32]> = prompts.iter().map(|p| &*p.to_vec().leak()).collect();
         let mut found = clusters(prompts.iter().enumerate().map(head).collect());
-        found.iter_mut().for_each(|c| c.members.sort_unstable());
+        for cluster in &mut found {
+            cluster.members.sort_unstable();
+        }
         found.sort_by_key(|c| c.members[0]);
         found
     }
