@@ -223,7 +223,11 @@ fn norms(model: &Model, dataset: &Dataset, cancel: &Cancel) -> Result<Vec<f32>, 
         part = dataset.part(Part::Test, 0);
     }
     let mut prompts = Vec::new();
-    for text in part.into_iter().filter_map(Example::prompt_text).take(NORM_PROMPTS) {
+    for text in part
+        .into_iter()
+        .filter_map(Example::prompt_text)
+        .take(NORM_PROMPTS)
+    {
         let ids = model.tokenizer().encode(text)?;
         if ids.len() <= model.config().max_positions {
             prompts.push(ids);

@@ -1,6 +1,9 @@
 //! The one integration-test binary, so that the engine's libraries are linked once.
 
-#![expect(unreachable_pub, reason = "helpers are shared between the modules of one binary")]
+#![expect(
+    unreachable_pub,
+    reason = "helpers are shared between the modules of one binary"
+)]
 
 mod app;
 mod architecture;

@@ -52,7 +52,9 @@ impl Dataset {
                 }
             }
         };
-        rows.into_iter().filter_map(|i| self.examples.get(i)).collect()
+        rows.into_iter()
+            .filter_map(|i| self.examples.get(i))
+            .collect()
     }
 }
 
