@@ -4,6 +4,11 @@
 //!
 //! `cargo bench --bench measure`; absolute times hold for one machine, ratios are the message.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a benchmark that cannot run must say so"
+)]
+
 use std::sync::{Arc, OnceLock};
 
 use divan::{Bencher, counter::ItemsCount};

@@ -72,14 +72,15 @@ impl Bootstrap {
         let n = values.len() as f64;
         let mean = |indices: &[usize]| vec![indices.iter().map(|&i| values[i]).sum::<f64>() / n];
         let interval = self.intervals(values.len(), mean)?.pop()??;
-        // Summing equal values rounds; constant data must still give an interval of zero width.
-        match values.iter().all(|v| *v == values[0]) {
-            true => Some(Interval {
-                low: values[0],
-                high: values[0],
-            }),
-            false => Some(interval),
-        }
+        // Summing equal values rounds; constant data must still give an interval of zero width,
+        // and no mean lies outside the data.
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let within = |x: f64| x.max(low).min(high);
+        Some(Interval {
+            low: within(interval.low),
+            high: within(interval.high),
+        })
     }
 }
 

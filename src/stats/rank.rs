@@ -1,5 +1,7 @@
 //! Rank correlation.
 
+use std::cmp::Ordering;
+
 use super::line::fit_line;
 
 /// Ranks 1..=n, ties sharing the average of their ranks.
@@ -10,7 +12,9 @@ pub fn average_ranks(values: &[f64]) -> Vec<f64> {
     let mut start = 0;
     while start < order.len() {
         let mut end = start + 1;
-        while end < order.len() && values[order[end]] == values[order[start]] {
+        let tied =
+            |&i: &usize| values[i].partial_cmp(&values[order[start]]) == Some(Ordering::Equal);
+        while order.get(end).is_some_and(tied) {
             end += 1;
         }
         // Ranks start+1 ..= end; their mean.

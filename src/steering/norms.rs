@@ -1,9 +1,9 @@
-//! H_b: how long residual vectors are at each block, the yardstick of the relative coefficient κ.
+//! `H_b`: how long residual vectors are at each block, the yardstick of the relative coefficient κ.
 
 use crate::engine::{Cancel, EngineError, Hook, Keep, KvCache, Model, Part, Place};
 use crate::units::BlockIndex;
 
-/// H_b for every block: median over prompt tokens of ‖h_t‖ at the block's output, unsteered.
+/// `H_b` for every block: median over prompt tokens of `‖h_t‖` at the block's output, unsteered.
 ///
 /// Position 0 is left out: attention sinks there have norms of another order. 0 where no token is
 /// left.

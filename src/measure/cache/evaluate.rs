@@ -83,10 +83,11 @@ impl PromptCache {
         let mut batch = Batch::default();
         for &g in &touched {
             let input = &self.set.inputs[group[g]];
-            let start = match self.is_last(site.block) {
+            let start = if self.is_last(site.block) {
                 // Nothing above mixes positions any more: the row that is read is all that counts.
-                true => input.prefix.len() - 1,
-                false => first_row(site.mask, input).unwrap_or_default(),
+                input.prefix.len() - 1
+            } else {
+                first_row(site.mask, input).unwrap_or_default()
             };
             let branch = Branch {
                 sequence: group[g],

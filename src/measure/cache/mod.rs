@@ -247,13 +247,14 @@ impl PromptCache {
 
     fn check_range(&self, inputs: &Range<usize>) -> Result<(), MeasureError> {
         let n = self.len();
-        match inputs.start <= inputs.end && inputs.end <= n {
-            true => Ok(()),
-            false => Err(MeasureError::Range {
+        if inputs.start <= inputs.end && inputs.end <= n {
+            Ok(())
+        } else {
+            Err(MeasureError::Range {
                 start: inputs.start,
                 end: inputs.end,
                 n,
-            }),
+            })
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Dropping repeated prompts, so that a split cannot leak.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::example::{Content, Example};
 use super::reader::Rows;
@@ -19,14 +19,14 @@ pub(super) fn deduplicate(rows: &mut Rows) {
         entry.1 &= entry.0 == positive;
     }
     let (mut repeated, mut contradicting) = (0, 0);
-    let mut seen: HashMap<Key, ()> = HashMap::with_capacity(agreed.len());
+    let mut seen: HashSet<Key> = HashSet::with_capacity(agreed.len());
     rows.examples.retain(|example| {
         let (key, _) = key(example);
         if !agreed.get(&key).is_some_and(|(_, agree)| *agree) {
             contradicting += 1;
             return false;
         }
-        let first = seen.insert(key, ()).is_none();
+        let first = seen.insert(key);
         repeated += usize::from(!first);
         first
     });

@@ -25,21 +25,26 @@ pub(super) fn read(file: &str, text: &str, format: DatasetFormat) -> Result<Rows
             continue;
         }
         let persona = format == DatasetFormat::MwePersona;
-        let readable = |answer: &str| match persona {
-            true => matches!(answer.trim(), "Yes" | "No"),
-            false => option_letter(answer).is_some(),
+        let readable = |answer: &str| {
+            let yes_no = matches!(answer.trim(), "Yes" | "No");
+            if persona {
+                yes_no
+            } else {
+                option_letter(answer).is_some()
+            }
         };
         if !readable(matching) || !readable(other) {
             unreadable += 1;
             continue;
         }
-        let [prompt, positive, negative] = match persona {
-            true => convert::persona(row.index, question, matching, other),
-            false => [
+        let [prompt, positive, negative] = if persona {
+            convert::persona(row.index, question, matching, other)
+        } else {
+            [
                 convert::without_meta(question),
                 matching.to_owned(),
                 other.to_owned(),
-            ],
+            ]
         };
         rows.examples.push(Example::answers(
             row.index,

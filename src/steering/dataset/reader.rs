@@ -54,7 +54,7 @@ impl Rows {
 pub(super) fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, DatasetError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+        let line = before.split(|b| *b == b'\n').count();
         DatasetError::Encoding {
             file: file.to_owned(),
             line,

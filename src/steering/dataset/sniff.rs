@@ -64,9 +64,10 @@ pub fn sniff(file: &str, text: &str) -> Result<DatasetFormat, DatasetError> {
     };
     of_row(&first, list).ok_or_else(|| {
         let names: Vec<&str> = first.keys().map(String::as_str).take(6).collect();
-        let found = match names.is_empty() {
-            true => "its first row has no fields".to_owned(),
-            false => format!("its first row has the fields {}", names.join(", ")),
+        let found = if names.is_empty() {
+            "its first row has no fields".to_owned()
+        } else {
+            format!("its first row has the fields {}", names.join(", "))
         };
         DatasetError::UnknownFormat {
             file: file.to_owned(),
@@ -78,21 +79,15 @@ pub fn sniff(file: &str, text: &str) -> Result<DatasetFormat, DatasetError> {
 /// A `[table]`, `[[table]]`, `key = …` or `# comment`; none of them can begin a JSON document of
 /// objects.
 fn looks_like_toml(start: &str) -> bool {
-    match start.strip_prefix("[[").or_else(|| start.strip_prefix('[')) {
-        Some(inner) => inner
+    if let Some(inner) = start.strip_prefix("[[").or_else(|| start.strip_prefix('[')) {
+        return inner
             .trim_start()
-            .starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'),
-        None => {
-            let line = start.lines().next().unwrap_or_default();
-            let key = line.split('=').next().unwrap_or_default().trim();
-            start.starts_with('#')
-                || (line.contains('=')
-                    && !key.is_empty()
-                    && key
-                        .chars()
-                        .all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c)))
-        }
+            .starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     }
+    let line = start.lines().next().unwrap_or_default();
+    let key = line.split('=').next().unwrap_or_default().trim();
+    let bare = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    start.starts_with('#') || (line.contains('=') && !key.is_empty() && key.chars().all(bare))
 }
 
 fn first_line(file: &str, text: &str) -> Result<Map<String, Value>, DatasetError> {

@@ -1,5 +1,14 @@
 //! Measurement against reference numbers and against itself.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::float_cmp,
+    reason = "helpers of tests fail by panicking, and exact figures are meant exactly"
+)]
+
 mod cache;
 mod kept;
 mod parity;

@@ -1,5 +1,14 @@
 //! Data sets, pairs, vectors and the operator.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::float_cmp,
+    reason = "helpers of tests fail by panicking, and exact figures are meant exactly"
+)]
+
 mod bad_files;
 mod conversion;
 mod dataset;

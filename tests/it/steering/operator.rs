@@ -89,10 +89,7 @@ fn hook(model: &Model, block: usize, mask: Mask, prompt_len: usize, c: f32) -> A
 fn golden_value_of_add() {
     let mut h = [0.4, -1.2, 0.7, 2.0];
     add_scaled(&mut h, &V, -1.5);
-    for (got, want) in h
-        .iter()
-        .zip([-0.1274, -2.508_75, 1.462_862_5, 1.832_618_75])
-    {
+    for (got, want) in h.iter().zip([-0.1274, -2.508_75, 1.462_862_5, 1.832_618_8]) {
         assert!((got - want).abs() < 1e-6, "{got} is not {want}");
     }
 }
