@@ -48,9 +48,12 @@ fn say(directory: &Path, report: &str, info: &PanicHookInfo<'_>) {
 }
 
 fn reason(info: &PanicHookInfo<'_>) -> String {
-    info.payload_as_str()
-        .unwrap_or("no reason given")
-        .to_string()
+    let payload = info.payload();
+    payload
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no reason given".to_string())
 }
 
 /// Version, place, thread and backtrace; never prompt text.

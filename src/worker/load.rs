@@ -15,7 +15,7 @@ use crate::steering::dataset::{Dataset, Example, Part};
 use crate::steering::residual_norms;
 use crate::units::BlockIndex;
 
-/// Prompts whose residual norms are looked at for H_b; the median settles long before.
+/// Prompts whose residual norms are looked at for `H_b`; the median settles long before.
 const NORM_PROMPTS: usize = 32;
 
 /// Opens a model.
@@ -216,7 +216,7 @@ fn live_rows(dataset: &Dataset, limit: usize) -> Vec<&Example> {
     rows
 }
 
-/// H_b over prompts of the validation part; of the test part where there is none.
+/// `H_b` over prompts of the validation part; of the test part where there is none.
 fn norms(model: &Model, dataset: &Dataset, cancel: &Cancel) -> Result<Vec<f32>, EngineError> {
     let mut part = dataset.part(Part::Validation, 0);
     if part.is_empty() {
