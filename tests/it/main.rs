@@ -4,6 +4,14 @@
     unreachable_pub,
     reason = "helpers are shared between the modules of one binary"
 )]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::string_slice,
+    reason = "a test that meets the unexpected should stop, and says what it skipped"
+)]
 
 mod app;
 mod architecture;
