@@ -3,6 +3,12 @@
 //!
 //! `cargo bench --bench engine`; absolute times hold for one machine, ratios are the message.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a bench that cannot be set up should stop"
+)]
+
 use std::sync::{Arc, OnceLock};
 
 use divan::{Bencher, counter::ItemsCount};

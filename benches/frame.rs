@@ -182,8 +182,9 @@ fn key_to_frame(bencher: Bencher<'_, '_>) {
 fn compare_words(bencher: Bencher<'_, '_>) {
     let text = |salt: usize| -> String {
         (0..1000)
-            .map(|i| format!("w{} ", i * 7 % 90 + salt * (i / 20 % 2)))
-            .collect()
+            .map(|i| format!("w{}", i * 7 % 90 + salt * (i / 20 % 2)))
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     let (old, new) = (text(0), text(1));
     bencher.bench_local(|| steerscope::app::compare::changed_words(&old, &new));

@@ -58,10 +58,10 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
         Cancel::never(),
         &|event| match event {
             Event::Tokens { lane, tokens, .. } => {
-                lanes.borrow_mut()[slot(lane)].tokens.extend(tokens)
+                lanes.borrow_mut()[slot(lane)].tokens.extend(tokens);
             }
             Event::LaneFinished { lane, reason, .. } => {
-                lanes.borrow_mut()[slot(lane)].finish = Some(reason)
+                lanes.borrow_mut()[slot(lane)].finish = Some(reason);
             }
             _ => {}
         },

@@ -4,6 +4,7 @@
 use std::backtrace::Backtrace;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{self, Write as _};
 use std::panic::{self, PanicHookInfo};
 use std::path::{Path, PathBuf};
 
@@ -26,28 +27,33 @@ pub(crate) fn install(directory: PathBuf) {
     }));
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the screen has been given back and the program is ending"
-)]
+/// The screen has been given back; with standard error closed nobody can be told.
 fn say(directory: &Path, report: &str, info: &PanicHookInfo<'_>) {
-    eprintln!(
-        "steerscope stopped because of a fault of its own: {}",
-        reason(info)
+    let mut err = io::stderr();
+    let reason = reason(info);
+    let _ = writeln!(
+        err,
+        "steerscope stopped because of a fault of its own: {reason}"
     );
-    match write_file(directory, report) {
-        Some(path) => eprintln!(
-            "Details are in '{}'; please attach that file to a report.",
-            path.display()
-        ),
-        None => eprintln!("{report}"),
-    }
+    let _ = match write_file(directory, report) {
+        Some(path) => {
+            writeln!(
+                err,
+                "Details are in '{}'; please attach that file to a report.",
+                path.display()
+            )
+        }
+        None => writeln!(err, "{report}"),
+    };
 }
 
 fn reason(info: &PanicHookInfo<'_>) -> String {
-    info.payload_as_str()
-        .unwrap_or("no reason given")
-        .to_string()
+    let payload = info.payload();
+    payload
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no reason given".to_string())
 }
 
 /// Version, place, thread and backtrace; never prompt text.

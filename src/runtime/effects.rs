@@ -71,7 +71,7 @@ impl Shell {
                 Effect::RestartEngine => self.restart()?,
                 Effect::CopyText(text) => copy(&text)?,
                 Effect::SaveHistory(prompts) => save_history(&self.paths.history(), &prompts),
-                Effect::Redraw => screen.forget()?,
+                Effect::Redraw => screen.forget(),
                 Effect::Suspend => {
                     #[cfg(unix)]
                     screen.suspend()?;

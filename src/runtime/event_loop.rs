@@ -83,6 +83,10 @@ pub(crate) async fn run(
             !(crash_on_key && batch.iter().any(|m| matches!(m, Msg::Key(_)))),
             "asked to panic on the first key"
         );
+        if batch.iter().any(|m| matches!(m, Msg::Resize(..))) {
+            // Terminals reflow or cut what they show, even when the last size equals the first.
+            screen.forget();
+        }
         let mut effects = app.update(Msg::Tick(start.elapsed()));
         for message in batch.drain(..) {
             effects.extend(app.update(message));

@@ -135,7 +135,10 @@ impl Library {
         };
         if let Some(block) = card.and_then(|c| c.recommended_layers.first().copied()) {
             let key = meta::RECOMMENDED_LAYER.to_string();
-            vector.metadata.entry(key).or_insert_with(|| block.to_string());
+            vector
+                .metadata
+                .entry(key)
+                .or_insert_with(|| block.to_string());
         }
         Ok(vector)
     }

@@ -15,7 +15,7 @@ use crate::steering::dataset::{Dataset, Example, Part};
 use crate::steering::residual_norms;
 use crate::units::BlockIndex;
 
-/// Prompts whose residual norms are looked at for H_b; the median settles long before.
+/// Prompts whose residual norms are looked at for `H_b`; the median settles long before.
 const NORM_PROMPTS: usize = 32;
 
 /// Opens a model.
@@ -216,14 +216,18 @@ fn live_rows(dataset: &Dataset, limit: usize) -> Vec<&Example> {
     rows
 }
 
-/// H_b over prompts of the validation part; of the test part where there is none.
+/// `H_b` over prompts of the validation part; of the test part where there is none.
 fn norms(model: &Model, dataset: &Dataset, cancel: &Cancel) -> Result<Vec<f32>, EngineError> {
     let mut part = dataset.part(Part::Validation, 0);
     if part.is_empty() {
         part = dataset.part(Part::Test, 0);
     }
     let mut prompts = Vec::new();
-    for text in part.into_iter().filter_map(Example::prompt_text).take(NORM_PROMPTS) {
+    for text in part
+        .into_iter()
+        .filter_map(Example::prompt_text)
+        .take(NORM_PROMPTS)
+    {
         let ids = model.tokenizer().encode(text)?;
         if ids.len() <= model.config().max_positions {
             prompts.push(ids);

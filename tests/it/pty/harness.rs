@@ -63,7 +63,7 @@ impl Session {
         });
         let for_reader = Arc::clone(&shared);
         std::thread::spawn(move || {
-            let mut buffer = [0; 65536];
+            let mut buffer = vec![0; 65536];
             loop {
                 let n = reader.read(&mut buffer).unwrap_or(0);
                 if n > 0 {
@@ -182,7 +182,7 @@ impl Session {
             seen = self
                 .shared
                 .news
-                .wait_timeout(seen, LIMIT - waited)
+                .wait_timeout(seen, LIMIT.saturating_sub(waited))
                 .unwrap()
                 .0;
         }

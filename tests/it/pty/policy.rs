@@ -46,7 +46,7 @@ fn a_panic_of_the_engine_becomes_a_panel_and_the_engine_restarts() {
     session.send("]");
     session.wait_for("asked to panic on the second generation");
     assert!(session.in_alternate_screen());
-    session.send("\r");
+    session.send("r");
     session.wait("a living engine", |s| {
         (!s.contains("asked to panic") && s.contains("8/8")).then_some(())
     });

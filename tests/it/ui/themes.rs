@@ -86,7 +86,7 @@ fn mistakes_are_warnings_and_the_rest_of_the_file_holds() {
         assert!(
             warnings.iter().any(|w| w.contains(part)),
             "{part}: {warnings:?}"
-        )
+        );
     };
     said("unknown key 'shade'");
     said("unknown colour 'nocolour'");
