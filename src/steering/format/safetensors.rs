@@ -1,5 +1,5 @@
 //! The native format: safetensors with tensors `blocks.{b}.hook_resid_post`, F32 `[d]`, the names
-//! of `TransformerLens`, and text metadata (keys in [`meta`](super::super::meta)).
+//! of `TransformerLens`, and text metadata (keys in [`meta`]).
 
 use std::collections::BTreeMap;
 
