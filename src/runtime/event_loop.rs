@@ -3,11 +3,13 @@
 //! Frames are coalesced to at most 60 a second, nothing is drawn when nothing changed, and an idle
 //! program sleeps until the next event.
 
+use std::future::poll_fn;
 use std::io;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crossterm::event::EventStream;
-use futures_util::{FutureExt, StreamExt};
+use crossterm::event::{Event as TerminalEvent, EventStream};
+use futures_util::StreamExt;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::effects::Shell;
@@ -76,7 +78,7 @@ pub(crate) async fn run(
         while let Ok(event) = events.try_recv() {
             batch.push(Msg::Worker(event));
         }
-        while let Some(Some(event)) = input.next().now_or_never() {
+        while let Poll::Ready(Some(event)) = poll_now(&mut input).await {
             batch.extend(keys::message(event?));
         }
         assert!(
@@ -106,6 +108,12 @@ fn draw(app: &mut App, look: &mut Look, screen: &mut Screen) -> io::Result<()> {
         app.drawn(hits);
     }
     Ok(())
+}
+
+/// The next event if one waits. Polls with the loop's own waker: the stream remembers the last one
+/// it was polled with, and another one would leave the loop asleep at the next key.
+async fn poll_now(input: &mut EventStream) -> Poll<Option<io::Result<TerminalEvent>>> {
+    poll_fn(|context| Poll::Ready(input.poll_next_unpin(context))).await
 }
 
 /// Sleeps until `when`; for ever without one.
