@@ -96,7 +96,7 @@ impl Model {
     /// branches of one sequence (one per multiplier, say) share the cached part; put them side by side.
     ///
     /// Returns the residual after the last block at each branch's last row. In the hook,
-    /// [`Place::sequence`] is the index of the branch.
+    /// [`Place::sequence`](super::Place::sequence) is the index of the branch.
     ///
     /// # Errors
     /// [`EngineError::Context`], [`EngineError::Request`], [`EngineError::Cancelled`].
