@@ -27,17 +27,16 @@ fn main() {
     session.wait_for("128/128");
     session.wait_for("end of text");
 
-    // The help opens and closes: a whole new frame, no work for the engine.
-    let mut idle = Vec::with_capacity(KEYS);
-    for i in 0..KEYS {
-        let open = i % 2 == 0;
-        idle.push(timed(&mut session, if open { "?" } else { "\x1b" }));
-    }
+    // The focus moves: borders and hints change, the engine has nothing to do.
+    let idle = (0..KEYS).map(|_| timed(&mut session, "\t")).collect();
     report("idle", idle);
 
     // Every key moves the coefficient to a new value: the steered text and all inputs are computed
     // again, and the next key comes before that is done.
-    session.send("5");
+    session.send("65");
+    session.wait("the coefficient pane", |s| {
+        s.contains("┏ 5 coefficient").then_some(())
+    });
     let mut busy = Vec::with_capacity(KEYS);
     for i in 0..KEYS {
         let before = line(&session.screen(), "c·‖v‖");
