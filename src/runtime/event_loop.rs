@@ -1,6 +1,6 @@
 //! The loop: wait for something, drain everything that waits, update, draw once.
 //!
-//! Frames are coalesced to at most 60 a second, nothing is drawn when nothing changed, and an idle
+//! Frames for news of the worker are coalesced to at most 60 a second, nothing is drawn when nothing changed, and an idle
 //! program sleeps until the next event.
 
 use std::future::poll_fn;
@@ -46,16 +46,19 @@ pub(crate) async fn run(
     let mut input = EventStream::new();
     let mut drawn_at: Option<Instant> = None;
     let mut batch: Vec<Msg> = Vec::new();
+    // The user did something: the answer is drawn at once, only news of the worker wait.
+    let mut touched = false;
     loop {
         let effects = app.flush();
         if let Some(ended) = shell.perform(effects, screen)? {
             return Ok(ended);
         }
         let now = Instant::now();
-        let due = drawn_at.map_or(now, |t| t + FRAME);
+        let due = drawn_at.filter(|_| !touched).map_or(now, |t| t + FRAME);
         if app.dirty() && due <= now {
             draw(app, look, screen)?;
             drawn_at = Some(Instant::now());
+            touched = false;
         }
         let tick = app.next_tick().map(|t| start + t);
         let frame = app.dirty().then_some(due);
@@ -89,6 +92,7 @@ pub(crate) async fn run(
             // Terminals reflow or cut what they show, even when the last size equals the first.
             screen.forget();
         }
+        touched |= batch.iter().any(|m| !matches!(m, Msg::Worker(_)));
         let mut effects = app.update(Msg::Tick(start.elapsed()));
         for message in batch.drain(..) {
             effects.extend(app.update(message));
