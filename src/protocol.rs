@@ -149,7 +149,7 @@ pub enum Command {
 }
 
 /// Facts about the loaded model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ModelInfo {
     /// Directory name, or `bundled`.
     pub name: String,
