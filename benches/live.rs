@@ -36,18 +36,18 @@ const MOVES: usize = 12;
 fn main() {
     init_threads();
     let dir = tempfile::tempdir().expect("a folder");
-    run("bundled", ModelSource::Bundled, dir.path());
+    run("bundled", &ModelSource::Bundled, dir.path());
     let model = dir.path().join("smol");
     std::fs::create_dir(&model).expect("a folder");
     shapes::write_directory(Shape::Smol135, &model);
     run(
         "SmolLM2-135M's shape",
-        ModelSource::Directory(model),
+        &ModelSource::Directory(model),
         dir.path(),
     );
 }
 
-fn run(name: &str, source: ModelSource, dir: &Path) {
+fn run(name: &str, source: &ModelSource, dir: &Path) {
     for (what, positive, negative) in [
         ("answers of one token", " yes", " no"),
         ("answers of two tokens", " (A)", " (B)"),

@@ -22,6 +22,8 @@ pub(crate) struct Desk {
     pub(crate) vector: Option<Arc<SteeringVector>>,
     pub(crate) bench: Option<Bench>,
     pub(crate) baselines: Baselines,
+    /// The last generation that ended, for going on from its prompt.
+    pub(crate) last: Option<generate::Job>,
     /// Inputs of a data set that are measured live.
     pub(crate) inputs: usize,
 }
@@ -34,6 +36,7 @@ impl Desk {
             vector: None,
             bench: None,
             baselines: Baselines::default(),
+            last: None,
             inputs,
         }
     }
@@ -96,7 +99,7 @@ pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
                 !(options.crash && generations == 2),
                 "asked to panic on the second generation"
             );
-            generating = start_generation(request, &desk, mailbox, emit);
+            generating = start_generation(request, &mut desk, mailbox, emit);
         }
         if let Some((request, arrived)) = measure {
             measuring = measure::Job::start(request, arrived, &mut desk, mailbox, emit);
@@ -112,11 +115,16 @@ pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
                 }
             }
         }
-        if let Some(job) = &mut generating {
+        let turn = generating.as_ref().is_some_and(|text| {
+            measuring
+                .as_mut()
+                .is_none_or(|job| job.gives_way(text.has_begun(), text.step_took()))
+        });
+        if let Some(job) = generating.as_mut().filter(|_| turn) {
             match job.step(&mut desk.baselines, emit) {
                 Ok(true) => {}
                 Ok(false) => {
-                    generating = None;
+                    desk.last = generating.take();
                     emit(Event::Idle(Stage::Generate));
                 }
                 Err(error) => {
@@ -136,7 +144,7 @@ pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
 
 fn start_generation(
     request: GenerateRequest,
-    desk: &Desk,
+    desk: &mut Desk,
     mailbox: &Mailbox,
     emit: Emit<'_>,
 ) -> Option<generate::Job> {
@@ -144,7 +152,16 @@ fn start_generation(
     let run = request.run;
     let cancel = mailbox.generate_cancel(run);
     let vector = desk.vector.as_deref();
-    match generate::Job::start(model, request, vector, &desk.baselines, cancel, emit) {
+    let before = desk.last.take();
+    match generate::Job::start(
+        model,
+        request,
+        vector,
+        before,
+        &desk.baselines,
+        cancel,
+        emit,
+    ) {
         Ok(job) => Some(job),
         Err(error) => {
             if !error.is_cancelled() {
@@ -162,6 +179,7 @@ fn start_generation(
 fn stop_generation(generating: &mut Option<generate::Job>, desk: &mut Desk, emit: Emit<'_>) {
     if let Some(mut job) = generating.take() {
         job.stop(&mut desk.baselines, emit);
+        desk.last = Some(job);
         emit(Event::Idle(Stage::Generate));
     }
 }
