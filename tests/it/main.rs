@@ -19,6 +19,7 @@ mod cli;
 mod engine;
 mod measure;
 mod pty;
+mod reference;
 mod stats;
 mod steering;
 mod ui;
