@@ -1,13 +1,16 @@
 //! The engine thread's loop: look into the mailbox, do one slice of each job, repeat.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::catalog::Library;
+use super::fetch::{Fetch, News};
 use super::generate::{self, Baselines};
-use super::mailbox::{Load, Mail, Mailbox};
+use super::mailbox::{Load, Mail, Mailbox, Wish};
 use super::measure::{self, Bench};
 use super::{Options, load};
 use crate::engine::Model;
+use crate::hub::HubId;
 use crate::protocol::{Event, Failure, GenerateRequest, Stage};
 use crate::steering::SteeringVector;
 use crate::units::RunId;
@@ -52,7 +55,7 @@ impl Desk {
 }
 
 /// Runs until the mailbox says so.
-pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
+pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
     let library = Library::new(options.data.clone());
     emit(Event::Catalog {
         vectors: library.vectors(),
@@ -61,19 +64,35 @@ pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
     let mut desk = Desk::new(options.inputs);
     let mut generating: Option<generate::Job> = None;
     let mut measuring: Option<measure::Job> = None;
+    let mut fetching: Option<Fetch> = None;
     let mut generations = 0;
     loop {
         let Mail {
-            loads,
+            mut loads,
             generate,
             measure,
+            fetch: wanted,
+            news,
             shutdown,
         } = mailbox.take(generating.is_some() || measuring.is_some());
         if shutdown {
             return;
         }
+        if let Some(wanted) = wanted {
+            // Dropping a fetch stops it.
+            if fetching.take().is_some() {
+                emit(Event::Idle(Stage::Fetch));
+            }
+            if let Wish::Fetch(id) = wanted {
+                fetching = start_fetch(id, mailbox, emit);
+            }
+        }
+        if let Some((id, path)) = news.and_then(|news| hear(news, &mut fetching, emit)) {
+            mailbox.fetched();
+            loads.push_back(Load::Fetched(id, path));
+        }
         for load in loads {
-            if matches!(load, Load::Model(_)) {
+            if matches!(load, Load::Model(_) | Load::Fetched(..)) {
                 stop_generation(&mut generating, &mut desk, emit);
                 measuring = None;
             }
@@ -140,6 +159,54 @@ pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
             }
         }
     }
+}
+
+fn start_fetch(id: HubId, mailbox: &Arc<Mailbox>, emit: Emit<'_>) -> Option<Fetch> {
+    emit(Event::Progress {
+        stage: Stage::Fetch,
+        done: 0,
+        total: 0,
+    });
+    match Fetch::start(id, mailbox) {
+        Ok(fetch) => Some(fetch),
+        Err(error) => {
+            report(Some(failure(Stage::Fetch, None, "thread", &error)), emit);
+            emit(Event::Idle(Stage::Fetch));
+            None
+        }
+    }
+}
+
+/// Passes on what a fetch says; the model to read when it is done.
+fn hear(news: News, fetching: &mut Option<Fetch>, emit: Emit<'_>) -> Option<(HubId, PathBuf)> {
+    // Word of a fetch that was given up.
+    fetching.as_ref()?;
+    let (done, total) = match news {
+        News::Progress { done, total } => (done, total),
+        News::Done(done) => {
+            let id = fetching.take()?.id.clone();
+            emit(Event::Idle(Stage::Fetch));
+            let told = |kind, words: String| failure(Stage::Fetch, None, kind, &words);
+            return match done {
+                Ok((path, remark)) => {
+                    if let Some(remark) = remark {
+                        report(Some(told("hub-stale", remark)), emit);
+                    }
+                    Some((id, path))
+                }
+                Err((kind, words)) => {
+                    report(Some(told(kind, words)), emit);
+                    None
+                }
+            };
+        }
+    };
+    emit(Event::Progress {
+        stage: Stage::Fetch,
+        done,
+        total,
+    });
+    None
 }
 
 fn start_generation(

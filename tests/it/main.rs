@@ -17,6 +17,7 @@ mod app;
 mod architecture;
 mod cli;
 mod engine;
+mod hub;
 mod measure;
 mod pty;
 mod reference;
