@@ -29,7 +29,8 @@ pub enum EngineError {
     },
     /// A model of another family.
     #[error(
-        "{file}: {what} is not supported; use a model with model_type \"llama\", hidden_act \"silu\" and rope type default or llama3"
+        "{file}: {what} is not supported; models of these types are: {}",
+        super::family::supported()
     )]
     Architecture {
         /// The configuration file.

@@ -173,15 +173,11 @@ pub(super) trait RowSource: Sync {
 
 /// Where the tensors of a model come from.
 pub(super) trait Weights: Sync {
+    /// Whether there is a tensor of this name.
+    fn has(&self, name: &str) -> bool;
+
     /// The tensor of this name and shape.
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Box<dyn RowSource + '_>, EngineError>;
-
-    /// A vector of `n` values.
-    fn vector(&self, name: &str, n: usize) -> Result<Vec<f32>, EngineError> {
-        let mut v = vec![0.0; n];
-        self.tensor(name, &[n])?.fill(0, &mut v)?;
-        Ok(v)
-    }
 }
 
 /// The weight files of a model, in name order.
@@ -217,6 +213,10 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 impl Weights for WeightFiles {
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|f| f.tensors.contains_key(name))
+    }
+
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Box<dyn RowSource + '_>, EngineError> {
         let found = self
             .0
@@ -307,6 +307,10 @@ pub(super) struct RandomWeights {
 }
 
 impl Weights for RandomWeights {
+    fn has(&self, _: &str) -> bool {
+        true
+    }
+
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Box<dyn RowSource + '_>, EngineError> {
         let mut hasher = Sha256::new();
         hasher.update(self.seed.to_le_bytes());
@@ -318,7 +322,7 @@ impl Weights for RandomWeights {
         let (path, kind) = name.rsplit_once('.').unwrap_or((name, ""));
         let fixed = if kind == "bias" {
             Some(0.0)
-        } else if path.ends_with("norm") {
+        } else if path.ends_with("norm") || path.contains("ln_") {
             Some(1.0)
         } else {
             None

@@ -11,6 +11,7 @@ mod consistency;
 mod families;
 mod generation;
 mod malformed;
+mod oracle;
 mod parity;
 mod resume;
 mod support;

@@ -200,7 +200,11 @@ pub(crate) fn prompt(n: usize, salt: usize) -> Vec<u32> {
 
 /// A vector of the hidden size of [`Tiny::default`].
 pub(crate) fn direction(salt: usize) -> Vec<f32> {
-    (0..44)
+    direction_of(44, salt)
+}
+
+pub(crate) fn direction_of(width: usize, salt: usize) -> Vec<f32> {
+    (0..width)
         .map(|i| (((i * 13 + salt * 7) % 29) as f32 - 14.0) / 10.0)
         .collect()
 }
