@@ -4,10 +4,13 @@
 mod gemma;
 mod gpt2;
 mod gpt_neox;
+mod granite;
 mod llama;
 mod mistral;
+mod olmo2;
 mod phi3;
 mod qwen;
+mod smollm3;
 
 use super::fields::Fields;
 use super::{Config, EngineError};
@@ -27,14 +30,18 @@ pub(super) struct Family {
 
 const FAMILIES: &[Family] = &[
     llama::FAMILY,
+    smollm3::FAMILY,
     mistral::FAMILY,
     qwen::QWEN2,
     qwen::QWEN3,
+    gemma::GEMMA,
     gemma::GEMMA2,
     gemma::GEMMA3,
     phi3::FAMILY,
     gpt2::FAMILY,
     gpt_neox::FAMILY,
+    olmo2::FAMILY,
+    granite::FAMILY,
 ];
 
 /// The family of a `model_type`.

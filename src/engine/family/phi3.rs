@@ -6,7 +6,7 @@ use crate::engine::names::{MlpIn, Names, Qkv};
 pub(super) const FAMILY: Family = Family {
     types: &["phi3"],
     aliases: &[],
-    defaults: "{}",
+    defaults: r#"{"original_max_position_embeddings": 4096}"#,
     read: |c, config| {
         let local = c.local_layers(config.n_blocks, |_| true)?;
         config.spec.window(c.size_if("sliding_window")?, &local);

@@ -4,7 +4,7 @@ use steerscope::engine::{Branch, Cancel, EngineError, Keep, KvCache, Model, NoHo
 use steerscope::units::BlockIndex;
 
 use super::support::{Edit, Record, assert_close, forward};
-use super::tiny::{Tiny, direction_of, prompt};
+use super::tiny::{Tiny, direction_of, prompt, prompt_below};
 
 const COEFFICIENTS: [f32; 7] = [-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5];
 
@@ -19,7 +19,7 @@ fn set(model: &Model, lengths: &[usize]) -> Set {
     let texts: Vec<Vec<u32>> = lengths
         .iter()
         .enumerate()
-        .map(|(i, n)| prompt(*n, i))
+        .map(|(i, n)| prompt_below(model.config().vocab_size.min(97), *n, i))
         .collect();
     let mut cache = KvCache::new(model, texts.len());
     let parts: Vec<Part<'_>> = texts

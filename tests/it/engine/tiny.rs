@@ -193,8 +193,13 @@ pub(crate) fn rewrite(dir: &Path, tensors: &Tensors) {
 
 /// Some token ids below 97.
 pub(crate) fn prompt(n: usize, salt: usize) -> Vec<u32> {
+    prompt_below(97, n, salt)
+}
+
+/// Some token ids below `vocab`.
+pub(crate) fn prompt_below(vocab: usize, n: usize, salt: usize) -> Vec<u32> {
     (0..n)
-        .map(|i| ((i * 31 + salt * 17 + 5) % 97) as u32)
+        .map(|i| ((i * 31 + salt * 17 + 5) % vocab) as u32)
         .collect()
 }
 
