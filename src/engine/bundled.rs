@@ -1,5 +1,6 @@
 //! The model inside the binary.
 
+use super::config::generation_stops;
 use super::load::Files;
 use super::weights::{Bytes, WeightFile, WeightFiles};
 use super::{Config, EngineError, Model, TextTokenizer};
@@ -21,12 +22,8 @@ impl Model {
             Bytes::Static(WEIGHTS),
             "bundled model.safetensors".to_owned(),
         )?;
-        let generation = Some((GENERATION, "bundled generation_config.json"));
-        Self::from_files(Files::new(
-            config,
-            tokenizer,
-            generation,
-            WeightFiles(vec![weights]),
-        )?)
+        let stop_ids = generation_stops(GENERATION, "bundled generation_config.json")?;
+        let weights = Box::new(WeightFiles(vec![weights]));
+        Self::from_files(Files::new(config, tokenizer, stop_ids, weights)?)
     }
 }

@@ -23,6 +23,7 @@ mod fields;
 mod forward;
 mod gated;
 mod generate;
+mod gguf;
 mod hook;
 mod jobs;
 mod kernel;

@@ -13,7 +13,7 @@ use super::linear::Linear;
 use super::load::Files;
 use super::norm::Norm;
 use super::rope::Rope;
-use super::weights::{RandomWeights, WeightFiles, Weights, hex};
+use super::weights::{RandomWeights, Stored, Weights, hex};
 use super::{Config, EngineError, TextTokenizer};
 
 /// Token embedding: rows of its own, or those of the output head.
@@ -39,7 +39,7 @@ pub struct Model {
     parameters: usize,
     hash: Arc<OnceLock<String>>,
     /// Kept for the digest.
-    files: Option<Arc<WeightFiles>>,
+    files: Option<Arc<dyn Stored>>,
 }
 
 impl fmt::Debug for Model {
@@ -51,6 +51,22 @@ impl fmt::Debug for Model {
 }
 
 impl Model {
+    /// Loads a model from `path`: a `.gguf` file, else a Hugging Face directory.
+    ///
+    /// Of a GGUF file everything is read from that file; only where it holds no tokenizer of a known
+    /// kind, a `tokenizer.json` beside it is taken. Its weights may be F32, F16, BF16 or quantised
+    /// (Q4 to Q8 and K types) and become f32.
+    ///
+    /// # Errors
+    /// Every [`EngineError`] about files, configuration, tokenizer and weights.
+    pub fn open(path: &Path) -> Result<Self, EngineError> {
+        if super::gguf::is_gguf(path) {
+            Self::from_files(super::gguf::open(path)?)
+        } else {
+            Self::from_dir(path)
+        }
+    }
+
     /// Loads a Hugging Face directory: `config.json`, `tokenizer.json`, `model.safetensors` (or the
     /// shards of `model.safetensors.index.json`) and, if there, `generation_config.json`. Weights
     /// may be F32, F16 or BF16 and become f32.
@@ -68,8 +84,8 @@ impl Model {
             stop_ids,
             weights,
         } = files;
-        let mut model = Self::build(config, tokenizer, stop_ids, &weights)?;
-        let weights = Arc::new(weights);
+        let mut model = Self::build(config, tokenizer, stop_ids, &*weights)?;
+        let weights: Arc<dyn Stored> = Arc::from(weights);
         let (cell, source) = (Arc::clone(&model.hash), Arc::clone(&weights));
         // Hashing takes a moment per gigabyte: beside the first work, not before it. If no thread is
         // to be had, `hash` computes it when asked.

@@ -171,6 +171,12 @@ pub(super) trait RowSource: Sync {
     fn fill(&self, i: usize, row: &mut [f32]) -> Result<(), EngineError>;
 }
 
+/// Tensors in files, which have a digest.
+pub(super) trait Stored: Weights + Send {
+    /// SHA-256, hex, over the bytes of the files.
+    fn digest(&self) -> String;
+}
+
 /// Where the tensors of a model come from.
 pub(super) trait Weights: Sync {
     /// Whether there is a tensor of this name.
@@ -184,17 +190,18 @@ pub(super) trait Weights: Sync {
 #[derive(Debug)]
 pub(super) struct WeightFiles(pub(super) Vec<WeightFile>);
 
-impl WeightFiles {
-    /// SHA-256 over the files' bytes, one after the other in name order; for a single file the
-    /// digest of that file.
-    pub(super) fn digest(&self) -> String {
+impl Stored for WeightFiles {
+    /// One file after the other in name order; for a single file its own digest.
+    fn digest(&self) -> String {
         let mut hasher = Sha256::new();
         for file in &self.0 {
             hasher.update(file.bytes.as_slice());
         }
         hex(&hasher.finalize())
     }
+}
 
+impl WeightFiles {
     /// All names in messages.
     fn names(&self) -> String {
         self.0
@@ -278,20 +285,40 @@ impl RowSource for FileRows<'_> {
         let bytes =
             &self.file.bytes.as_slice()[self.range.clone()][i * self.k * size..][..self.k * size];
         match self.number {
-            Number::F32 => widen::<4>(bytes, row, f32::from_le_bytes),
-            Number::F16 => widen::<2>(bytes, row, |b| half::f16::from_le_bytes(b).to_f32()),
-            Number::Bf16 => widen::<2>(bytes, row, |b| half::bf16::from_le_bytes(b).to_f32()),
+            Number::F32 => widen_f32(bytes, row),
+            Number::F16 => widen_f16(bytes, row),
+            Number::Bf16 => widen_bf16(bytes, row),
         }
-        // 0 · v is 0 for finite values and NaN otherwise: one sum instead of a branch per value.
-        if row.iter().map(|v| v * 0.0).sum::<f32>() == 0.0 {
-            Ok(())
-        } else {
-            Err(EngineError::WeightsNotFinite {
-                file: self.file.name.clone(),
-                tensor: self.name.clone(),
-            })
-        }
+        check_finite(row, &self.file.name, &self.name)
     }
+}
+
+/// Refuses a row with NaN or infinite values.
+pub(super) fn check_finite(row: &[f32], file: &str, tensor: &str) -> Result<(), EngineError> {
+    // 0 · v is 0 for finite values and NaN otherwise: one sum instead of a branch per value.
+    if row.iter().map(|v| v * 0.0).sum::<f32>() == 0.0 {
+        Ok(())
+    } else {
+        Err(EngineError::WeightsNotFinite {
+            file: file.to_owned(),
+            tensor: tensor.to_owned(),
+        })
+    }
+}
+
+/// Little-endian f32.
+pub(super) fn widen_f32(bytes: &[u8], row: &mut [f32]) {
+    widen::<4>(bytes, row, f32::from_le_bytes);
+}
+
+/// Little-endian IEEE half precision.
+pub(super) fn widen_f16(bytes: &[u8], row: &mut [f32]) {
+    widen::<2>(bytes, row, |b| half::f16::from_le_bytes(b).to_f32());
+}
+
+/// Little-endian upper halves of f32.
+pub(super) fn widen_bf16(bytes: &[u8], row: &mut [f32]) {
+    widen::<2>(bytes, row, |b| half::bf16::from_le_bytes(b).to_f32());
 }
 
 fn widen<const N: usize>(bytes: &[u8], row: &mut [f32], f: impl Fn([u8; N]) -> f32) {

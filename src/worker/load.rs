@@ -25,7 +25,7 @@ const NORM_PROMPTS: usize = 32;
 pub fn open_model(source: &ModelSource) -> Result<Model, EngineError> {
     match source {
         ModelSource::Bundled => Model::bundled(),
-        ModelSource::Directory(path) => Model::from_dir(path),
+        ModelSource::Directory(path) => Model::open(path),
     }
 }
 

@@ -156,7 +156,8 @@ impl Table<'_> {
             Some(v) => v,
             None => self.c.positive_if("partial_rotary_factor")?.unwrap_or(1.0),
         };
-        let dims = (head_dim as f64 * part) as usize;
+        // A part that was computed as a quotient may fall a hair short.
+        let dims = (head_dim as f64 * part + 1e-6) as usize;
         if !dims.is_multiple_of(2) || dims > head_dim || dims > MOST_DIMS {
             return Err(self.c.bad(format!(
                 "{dims} of the {head_dim} dimensions of a head would be rotated, positions need pairs"
