@@ -39,7 +39,7 @@ pub enum EngineError {
         what: String,
     },
     /// A GGUF file of another family.
-    #[error("{file}: {what} is not supported in GGUF files; known are: {known}")]
+    #[error("{file}: {what} is not supported; GGUF files are read of these: {known}")]
     Gguf {
         /// The file.
         file: String,

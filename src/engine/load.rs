@@ -38,7 +38,12 @@ impl Files {
     pub(super) fn in_dir(dir: &Path) -> Result<Self, EngineError> {
         let config_path = dir.join("config.json");
         let config = Config::from_json(&read(&config_path)?, &config_path.display().to_string())?;
-        let tokenizer = TextTokenizer::from_file(&dir.join("tokenizer.json"))?;
+        let mut tokenizer = TextTokenizer::from_file(&dir.join("tokenizer.json"))?;
+        let settings = dir.join("tokenizer_config.json");
+        if settings.exists() {
+            let name = settings.display().to_string();
+            tokenizer = tokenizer.with_settings(&read(&settings)?, &name)?;
+        }
         let generation = dir.join("generation_config.json");
         let listed = if generation.exists() {
             let name = generation.display().to_string();

@@ -68,8 +68,8 @@ impl Model {
     }
 
     /// Loads a Hugging Face directory: `config.json`, `tokenizer.json`, `model.safetensors` (or the
-    /// shards of `model.safetensors.index.json`) and, if there, `generation_config.json`. Weights
-    /// may be F32, F16 or BF16 and become f32.
+    /// shards of `model.safetensors.index.json`) and, if there, `generation_config.json` and
+    /// `tokenizer_config.json`. Weights may be F32, F16 or BF16 and become f32.
     ///
     /// # Errors
     /// Every [`EngineError`] about files, configuration, tokenizer and weights.

@@ -58,6 +58,11 @@ const NAMES: Names = Names {
     ..Names::LLAMA
 };
 
+fn supported() -> String {
+    let known: Vec<&str> = ARCHITECTURES.iter().map(|(arch, _)| *arch).collect();
+    known.join(", ")
+}
+
 /// The configuration as JSON in the words of `config.json`.
 pub(super) fn json(header: &Header<'_>, bytes: &[u8], file: &str) -> Result<Value, EngineError> {
     let (metadata, tensors) = (&header.metadata, &header.tensors);
@@ -65,15 +70,21 @@ pub(super) fn json(header: &Header<'_>, bytes: &[u8], file: &str) -> Result<Valu
     let name = metadata
         .text(key)?
         .ok_or_else(|| metadata.bad(key, "missing"))?;
+    let unsupported = |what: String| EngineError::Gguf {
+        file: file.to_owned(),
+        what,
+        known: supported(),
+    };
     let Some((_, model_type)) = ARCHITECTURES.iter().find(|(arch, _)| *arch == name) else {
-        let known: Vec<&str> = ARCHITECTURES.iter().map(|(arch, _)| *arch).collect();
-        return Err(EngineError::Gguf {
-            file: file.to_owned(),
-            what: format!("architecture \"{name}\""),
-            known: known.join(", "),
-        });
+        return Err(unsupported(format!("architecture \"{name}\"")));
     };
     let number = |part: &str| metadata.number(&format!("{name}.{part}"));
+    if number("expert_count")?.is_some_and(|n| n > 0.0) {
+        return Err(unsupported("a mixture of experts".to_owned()));
+    }
+    if number("attention.value_length")? != number("attention.key_length")? {
+        return Err(unsupported("values narrower or wider than keys".to_owned()));
+    }
     let mut c = Map::new();
     c.insert("model_type".to_owned(), json!(model_type));
     for (part, to) in KEYS {
@@ -150,6 +161,7 @@ fn scaling(
                 "rope_type": "yarn", "factor": factor,
                 "original_max_position_embeddings": original,
                 "attention_factor": attention.map(|a| a * usual),
+                "beta_fast": number("yarn_beta_fast")?, "beta_slow": number("yarn_beta_slow")?,
             }))
         }
         other => Some(json!({ "rope_type": other, "factor": factor })),

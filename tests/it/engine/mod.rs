@@ -7,9 +7,13 @@
     reason = "helper functions of tests fail by panicking, as the tests themselves do"
 )]
 
+mod config;
 mod consistency;
 mod families;
 mod generation;
+mod gguf;
+mod gguf_file;
+mod gguf_malformed;
 mod malformed;
 mod oracle;
 mod parity;
