@@ -7,6 +7,7 @@ use super::gated::Gated;
 use super::linear::Linear;
 use super::names::{self, Qkv};
 use super::norm::{Norm, QkNorms};
+use super::ops::times;
 use super::source::{Picked, Scaled, Transposed};
 use super::spec::{Activation, LayerKind, NormKind, QkNorm};
 use super::weights::{RowSource, Weights};
@@ -170,7 +171,9 @@ impl<'a> Loader<'a> {
         let kind = self.config.spec.norm;
         let mut weight = self.vector(&format!("{name}.weight"), n)?;
         if kind == NormKind::RmsPlusOne {
-            weight.iter_mut().for_each(|w| *w += 1.0);
+            for w in &mut weight {
+                *w += 1.0;
+            }
         }
         let bias = if kind == NormKind::Layer {
             Some(self.vector(&format!("{name}.bias"), n)?)
@@ -237,8 +240,8 @@ impl<'a> Loader<'a> {
         let by = self.config.spec.residual_scale;
         let mut values = self.bias(bias, &name, d)?;
         let mut source = self.matrix(&name, d, k)?;
-        if by != 1.0 {
-            values.iter_mut().for_each(|v| *v *= by);
+        times(&mut values, by);
+        if let Some(by) = by {
             source = Box::new(Scaled { source, by });
         }
         Linear::pack(&[source], k, bias.then_some(values))

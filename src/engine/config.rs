@@ -120,9 +120,9 @@ impl Config {
             ],
             attention_scale: 1.0 / (head_dim as f32).sqrt(),
             attention_cap: None,
-            embedding_scale: 1.0,
-            residual_scale: 1.0,
-            logit_scale: 1.0,
+            embedding_scale: None,
+            residual_scale: None,
+            logit_scale: None,
             logit_cap: None,
         };
         Ok(Self {

@@ -5,6 +5,7 @@ use candle_core::{Device, Tensor};
 use super::jobs::Store;
 use super::kernel::{Isa, softcap};
 use super::linear::with_f32;
+use super::ops::times;
 use super::pass::select;
 use super::{Cancel, EngineError, Hook, KvCache, Model, Rows};
 use crate::units::BlockIndex;
@@ -186,9 +187,7 @@ impl Model {
     /// Scale and cap of logits, in place.
     fn finish(&self, logits: &mut [f32]) {
         let spec = &self.config.spec;
-        if spec.logit_scale != 1.0 {
-            logits.iter_mut().for_each(|v| *v *= spec.logit_scale);
-        }
+        times(logits, spec.logit_scale);
         if let Some(cap) = spec.logit_cap {
             softcap(Isa::best(), logits, 1.0, cap);
         }

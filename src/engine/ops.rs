@@ -22,6 +22,15 @@ pub(super) fn contiguous<'a>(
     }
 }
 
+/// Multiplies by a factor where there is one.
+pub(super) fn times(values: &mut [f32], by: Option<f32>) {
+    if let Some(by) = by {
+        for v in values {
+            *v *= by;
+        }
+    }
+}
+
 impl CustomOp1 for Activation {
     fn name(&self) -> &'static str {
         "activation"

@@ -9,6 +9,7 @@ use super::jobs::Store;
 use super::linear::{Linear, with_f32};
 use super::model::Embedding;
 use super::norm::Norm;
+use super::ops::times;
 use super::{Cancel, EngineError, Hook, Model, Rows};
 use crate::units::BlockIndex;
 
@@ -25,10 +26,7 @@ impl Model {
                     .collect::<Vec<f32>>()
             })?,
         };
-        let scale = self.config.spec.embedding_scale;
-        if scale != 1.0 {
-            rows.iter_mut().for_each(|v| *v *= scale);
-        }
+        times(&mut rows, self.config.spec.embedding_scale);
         if let Some(table) = &self.positions {
             for (row, position) in rows.chunks_exact_mut(d).zip(positions) {
                 let learned = &table[position * d..][..d];

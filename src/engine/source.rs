@@ -1,6 +1,7 @@
 //! Views of weight matrices as they come from the files: picked rows, the transpose, a factor.
 
 use super::EngineError;
+use super::ops::times;
 use super::weights::RowSource;
 
 type Boxed<'a> = Box<dyn RowSource + 'a>;
@@ -65,7 +66,7 @@ impl RowSource for Scaled<'_> {
 
     fn fill(&self, i: usize, row: &mut [f32]) -> Result<(), EngineError> {
         self.source.fill(i, row)?;
-        row.iter_mut().for_each(|v| *v *= self.by);
+        times(row, Some(self.by));
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ pub(super) enum NormKind {
 pub(super) enum NormPlace {
     /// What they read.
     Before,
-    /// What they add to the residual stream (OLMo 2).
+    /// What they add to the residual stream (`OLMo` 2).
     After,
     /// Both (Gemma 2 and 3).
     Both,
@@ -41,7 +41,7 @@ pub(super) enum QkNorm {
     Off,
     /// Every head by itself, one weight for all (Qwen3, Gemma 3).
     Head,
-    /// All heads together (OLMo 2).
+    /// All heads together (`OLMo` 2).
     Whole,
 }
 
@@ -112,11 +112,11 @@ pub(super) struct Spec {
     /// Scores become `cap · tanh(score / cap)`.
     pub(super) attention_cap: Option<f32>,
     /// Factor of the token embedding.
-    pub(super) embedding_scale: f32,
+    pub(super) embedding_scale: Option<f32>,
     /// Factor of what attention and MLP add.
-    pub(super) residual_scale: f32,
+    pub(super) residual_scale: Option<f32>,
     /// Factor of the logits.
-    pub(super) logit_scale: f32,
+    pub(super) logit_scale: Option<f32>,
     /// Logits become `cap · tanh(logit / cap)`, after the factor.
     pub(super) logit_cap: Option<f32>,
 }

@@ -75,7 +75,7 @@ fn common(c: &Fields<'_>, config: &mut Config) -> Result<(), EngineError> {
     }
     spec.biases.qkv = bias;
     spec.biases.output = bias;
-    spec.embedding_scale = (config.hidden_size as f32).sqrt();
+    spec.embedding_scale = Some((config.hidden_size as f32).sqrt());
     Ok(())
 }
 

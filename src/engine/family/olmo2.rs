@@ -1,4 +1,4 @@
-//! OLMo 2: norms on what attention and MLP add, and on queries and keys over all heads.
+//! `OLMo` 2: norms on what attention and MLP add, and on queries and keys over all heads.
 
 use super::Family;
 use crate::engine::names::Names;

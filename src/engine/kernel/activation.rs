@@ -157,12 +157,12 @@ fn erf<const F: bool>(x: f32) -> f32 {
     let p = polynomial::<F, 7>(
         square,
         [
-            -2.726_142_2e-10,
+            -2.726_142e-10,
             2.770_681_4e-8,
             -2.101_024e-6,
             -5.692_506_4e-5,
             -7.349_906_4e-4,
-            -2.954_599_8e-3,
+            -2.954_6e-3,
             -1.609_603_3e-2,
         ],
     );
@@ -180,4 +180,95 @@ fn erf<const F: bool>(x: f32) -> f32 {
     // Beyond 1 the tails of GELU would not vanish.
     let y = if y < -1.0 { -1.0 } else { y };
     if y > 1.0 { 1.0 } else { y }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::layer_norm::layer_norm;
+    use super::{Activation, Isa, activate, gate, softcap};
+
+    /// Φ by its power series, which converges everywhere.
+    fn erf(x: f64) -> f64 {
+        let (mut term, mut sum) = (x, x);
+        for n in 1..200 {
+            term *= -x * x / f64::from(n);
+            sum += term / f64::from(2 * n + 1);
+        }
+        (sum * 2.0 / std::f64::consts::PI.sqrt()).clamp(-1.0, 1.0)
+    }
+
+    fn wanted(activation: Activation, x: f64) -> f64 {
+        match activation {
+            Activation::Silu => x / (1.0 + (-x).exp()),
+            Activation::Gelu => 0.5 * x * (1.0 + erf(x / 2f64.sqrt())),
+            Activation::GeluTanh => {
+                let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
+                0.5 * x * (1.0 + inner.tanh())
+            }
+        }
+    }
+
+    fn isas() -> [Isa; 2] {
+        [Isa::Portable, Isa::best()]
+    }
+
+    #[test]
+    fn activations_equal_f64_from_tail_to_tail() {
+        let x: Vec<f32> = (-700..=700).map(|i| i as f32 / 100.0).collect();
+        let up: Vec<f32> = x.iter().map(|v| 1.5 - v / 10.0).collect();
+        for isa in isas() {
+            for activation in [Activation::Silu, Activation::Gelu, Activation::GeluTanh] {
+                let (mut one, mut both) = (x.clone(), vec![0.0; x.len()]);
+                activate(isa, activation, &mut one);
+                gate(isa, activation, &x, &up, &mut both);
+                for i in 0..x.len() {
+                    let want = wanted(activation, f64::from(x[i]));
+                    let gap = (f64::from(one[i]) - want).abs();
+                    assert!(gap < 2e-6, "{isa:?} {activation:?} {}: {gap}", x[i]);
+                    let gap = (f64::from(both[i]) - want * f64::from(up[i])).abs();
+                    assert!(gap < 4e-6, "{isa:?} gated {activation:?} {}: {gap}", x[i]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn soft_cap_equals_f64_and_hands_nan_on() {
+        let x: Vec<f32> = (-500..=500).map(|i| i as f32 / 2.0).collect();
+        for isa in isas() {
+            let mut y = x.clone();
+            softcap(isa, &mut y, 0.3, 50.0);
+            for (x, y) in x.iter().zip(&y) {
+                let want = 50.0 * (0.3 * f64::from(*x) / 50.0).tanh();
+                assert!(
+                    (f64::from(*y) - want).abs() < 1e-6 * (1.0 + want.abs()),
+                    "{isa:?} {x}"
+                );
+            }
+            let mut nan = [f32::NAN, f32::INFINITY];
+            softcap(isa, &mut nan, 1.0, 30.0);
+            assert!(nan[0].is_nan() && (nan[1] - 30.0).abs() < 1e-3);
+        }
+    }
+
+    #[test]
+    fn layer_norm_equals_f64() {
+        for isa in isas() {
+            for n in [1usize, 15, 16, 17, 100] {
+                let value = |i: usize, by: usize| ((i * by) % 23) as f32 / 7.0 - 1.0;
+                let x: Vec<f32> = (0..n).map(|i| value(i, 5)).collect();
+                let w: Vec<f32> = (0..n).map(|i| value(i, 7)).collect();
+                let b: Vec<f32> = (0..n).map(|i| value(i, 11)).collect();
+                let mut y = vec![0.0; n];
+                layer_norm(isa, &x, &w, &b, 1e-5, &mut y);
+                let mean = x.iter().map(|v| f64::from(*v)).sum::<f64>() / n as f64;
+                let gaps = x.iter().map(|v| (f64::from(*v) - mean).powi(2));
+                let scale = 1.0 / (gaps.sum::<f64>() / n as f64 + 1e-5).sqrt();
+                for i in 0..n {
+                    let want = (f64::from(x[i]) - mean) * scale * f64::from(w[i]) + f64::from(b[i]);
+                    assert!((f64::from(y[i]) - want).abs() < 1e-5, "{isa:?} {n}");
+                }
+            }
+        }
+    }
 }

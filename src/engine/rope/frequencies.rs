@@ -225,8 +225,9 @@ impl Table<'_> {
             (fast, slow)
         };
         let (low, mut high) = (low.max(0.0), high.min(dims - 1.0));
-        if low == high {
-            high += 0.001;
+        // Not below, where the reference would divide by zero.
+        if high - low < 0.001 {
+            high = low + 0.001;
         }
         scale(spec, |i, v| {
             let ramp = ((i as f64 - low) / (high - low)).clamp(0.0, 1.0);

@@ -191,11 +191,29 @@ fn beginning_of_text_follows_the_tokenizer_configuration() {
     write(r#"{"add_bos_token": true, "bos_token": {"content": "w1"}}"#);
     assert_eq!(ids(), [1, 5, 6]);
     write(r#"{"add_bos_token": false, "bos_token": "w5"}"#);
-    assert_eq!(ids(), [6]);
+    assert_eq!(ids(), [5, 6], "what the text spells out stays");
     for text in [r#"{"add_bos_token": true}"#, r#"{"bos_token": "w1"}"#, "{}"] {
         write(text);
         assert_eq!(ids(), [5, 6], "{text}");
     }
+    // A tokenizer that puts it there by itself.
+    let path = dir.path().join("tokenizer.json");
+    let bytes = fs::read(&path).expect("readable");
+    let mut tokenizer: Value = serde_json::from_slice(&bytes).expect("JSON");
+    let (text, begin) = (
+        json!({"Sequence": {"id": "A", "type_id": 0}}),
+        json!({"SpecialToken": {"id": "w1", "type_id": 0}}),
+    );
+    tokenizer["post_processor"] = json!({
+        "type": "TemplateProcessing", "single": [begin, text], "pair": [text],
+        "special_tokens": {"w1": {"id": "w1", "ids": [1], "tokens": ["w1"]}},
+    });
+    fs::write(&path, tokenizer.to_string()).expect("written");
+    assert_eq!(ids(), [1, 5, 6]);
+    write(r#"{"add_bos_token": true, "bos_token": "w1"}"#);
+    assert_eq!(ids(), [1, 5, 6], "once is enough");
+    write(r#"{"add_bos_token": false, "bos_token": "w1"}"#);
+    assert_eq!(ids(), [5, 6]);
     write("{");
     assert_eq!(
         Model::from_dir(dir.path()).expect_err("a refusal").id(),

@@ -120,15 +120,21 @@ fn meta(out: &mut Vec<u8>, value: &Meta) {
         }
         Meta::Texts(v) => {
             list(out, 8, v.len());
-            v.iter().for_each(|v| text(out, v));
+            for v in v {
+                text(out, v);
+            }
         }
         Meta::I32s(v) => {
             list(out, 5, v.len());
-            v.iter().for_each(|v| out.extend(v.to_le_bytes()));
+            for v in v {
+                out.extend(v.to_le_bytes());
+            }
         }
         Meta::F32s(v) => {
             list(out, 6, v.len());
-            v.iter().for_each(|v| out.extend(v.to_le_bytes()));
+            for v in v {
+                out.extend(v.to_le_bytes());
+            }
         }
     }
 }
@@ -144,9 +150,8 @@ const ARCHITECTURES: [(&str, &str); 7] = [
     ("phi3", "phi3"),
 ];
 
-/// Names of a block's parts, the way llama.cpp's conversion translates them; `_` is the architecture's
-/// own `post_attention_layernorm`.
-const PARTS: [(&str, &str); 16] = [
+/// Names of a block's parts, the way llama.cpp's conversion translates them.
+const PARTS: [(&str, &str); 15] = [
     ("input_layernorm", "attn_norm"),
     ("self_attn.q_proj", "attn_q"),
     ("self_attn.k_proj", "attn_k"),
@@ -161,8 +166,8 @@ const PARTS: [(&str, &str); 16] = [
     ("mlp.down_proj", "ffn_down"),
     ("pre_feedforward_layernorm", "ffn_norm"),
     ("post_feedforward_layernorm", "post_ffw_norm"),
-    ("post_attention_layernorm", "_"),
-    ("", ""),
+    // What this is depends on the family.
+    ("post_attention_layernorm", ""),
 ];
 
 fn name(hf: &str, four_norms: bool) -> String {
@@ -174,14 +179,13 @@ fn name(hf: &str, four_norms: bool) -> String {
     };
     let (b, rest) = rest.split_once('.').expect("a block");
     let (part, ending) = rest.rsplit_once('.').expect("an ending");
-    let found = PARTS.iter().find(|(hf, _)| *hf == part).expect("a part").1;
-    let post = if four_norms {
-        "post_attention_norm"
-    } else {
-        "ffn_norm"
+    let found = PARTS.iter().find(|(hf, _)| *hf == part).expect("a part");
+    let own = match found.1 {
+        "" if four_norms => "post_attention_norm",
+        "" => "ffn_norm",
+        own => own,
     };
-    format!("blk.{b}.{}.{ending}", found.replace('_', "_").as_str())
-        .replace("._.", &format!(".{post}."))
+    format!("blk.{b}.{own}.{ending}")
 }
 
 /// The metadata and F32 tensors that llama.cpp's conversion makes of a Hugging Face model.
@@ -234,12 +238,14 @@ pub(super) fn convert(config: &Json, tensors: &Tensors) -> Gguf {
             g.set(&format!("{arch}.{key}"), Meta::F32(v));
         }
     }
-    scaling(&mut g, config, arch, by_layer);
+    scaling(&mut g, arch, by_layer);
     for (hf, (shape, values)) in tensors {
         let name = name(hf, gemma && kind != "gemma");
         let mut values = values.clone();
         if gemma && name.ends_with("norm.weight") {
-            values.iter_mut().for_each(|v| *v += 1.0);
+            for v in &mut values {
+                *v += 1.0;
+            }
         }
         if kind == "llama" && (name.contains("attn_q.") || name.contains("attn_k.")) {
             values = interleave(&values, shape, head as usize);
@@ -249,7 +255,7 @@ pub(super) fn convert(config: &Json, tensors: &Tensors) -> Gguf {
     g
 }
 
-fn scaling(g: &mut Gguf, config: &Json, arch: &str, rope: &Json) {
+fn scaling(g: &mut Gguf, arch: &str, rope: &Json) {
     let factors = |key: &str| -> Option<Vec<f32>> {
         let list = rope[key].as_array()?;
         list.iter().map(|v| v.as_f64().map(|v| v as f32)).collect()
@@ -274,7 +280,6 @@ fn scaling(g: &mut Gguf, config: &Json, arch: &str, rope: &Json) {
         let key = format!("{arch}.rope.scaling.original_context_length");
         g.set(&key, Meta::U32(n as u32));
     }
-    let _ = config;
 }
 
 /// Rotated pairs from half a head apart to side by side.
