@@ -7,7 +7,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Shape};
 use rayon::prelude::*;
 
 use super::cache::{Geometry, Page};
-use super::kernel::{Isa, Left, PANEL, Panel, Shared, Store, Target, product, row};
+use super::kernel::{Isa, Left, PANEL, Panel, Shared, Store, Target, product, row, softcap};
 use super::ops::contiguous;
 use super::rope::Rope;
 use super::threads::in_pool_thread;
@@ -22,6 +22,8 @@ const ALONE: usize = 1 << 18;
 pub(super) struct Query {
     /// Row of the stacked queries, keys and values.
     pub(super) row: usize,
+    /// First visible position: 0 without a window.
+    pub(super) first: usize,
     /// Positions visible in the cache.
     pub(super) cached: usize,
     /// First row whose key and value are the branch's own.
@@ -47,6 +49,10 @@ pub(super) struct Attention<'a> {
     pub(super) positions: &'a [usize],
     pub(super) queries: &'a [Query],
     pub(super) jobs: &'a [Job<'a>],
+    /// Factor of the scores.
+    pub(super) scale: f32,
+    /// Scores become `cap · tanh(score / cap)`.
+    pub(super) cap: Option<f32>,
 }
 
 impl CustomOp1 for Attention<'_> {
@@ -63,7 +69,11 @@ impl CustomOp1 for Attention<'_> {
         let g = self.geometry;
         let mut out = vec![0.0; self.queries.len() * g.heads * g.head_dim];
         let target = Shared::new(&mut out);
-        let visible: usize = self.queries.iter().map(|q| q.cached + q.own).sum();
+        let visible: usize = self
+            .queries
+            .iter()
+            .map(|q| q.cached + q.own - q.first)
+            .sum();
         let task = |i: usize| self.head(&self.jobs[i / g.kv_heads], i % g.kv_heads, qkv, target);
         let tasks = self.jobs.len() * g.kv_heads;
         if visible * g.heads * g.head_dim * 2 < ALONE || !in_pool_thread() {
@@ -161,10 +171,14 @@ impl Attention<'_> {
 
         let cached = rows.clone().map(|r| query(r).cached).max().unwrap_or(0);
         let own = rows.clone().map(|r| query(r).own).max().unwrap_or(0);
+        let first = rows.clone().map(|r| query(r).first).min().unwrap_or(0);
+        // Scores stand by position, from the first page on that anyone sees.
+        let base = first.min(cached) / PANEL * PANEL;
+        let cached = cached - base;
         let stride = cached.next_multiple_of(PANEL) + own + PANEL;
         scratch.scores.resize(TILE * stride, 0.0);
-        let pages = cached.div_ceil(PANEL);
-        for (p, page) in job.pages[..pages].iter().enumerate() {
+        let pages = &job.pages[base / PANEL..][..cached.div_ceil(PANEL)];
+        for (p, page) in pages.iter().enumerate() {
             let keys = Panel {
                 data: &page[g.keys(h)..][..d * PANEL],
                 stride: PANEL,
@@ -181,23 +195,32 @@ impl Attention<'_> {
             );
         }
         if own > 0 {
-            self.own_scores(job, &rows, left, own_keys, &mut scratch.scores, stride);
+            let scores = &mut scratch.scores[..];
+            self.own_scores(job, &rows, left, own_keys, scores, (stride, base));
         }
 
-        let scale = 1.0 / (d as f32).sqrt();
         for (i, r) in rows.clone().enumerate() {
             let q = query(r);
             let scores = &mut scratch.scores[i * stride..][..stride];
-            row::softmax(isa, &mut scores[..q.cached + q.own], scale);
+            let (hidden, visible) = scores.split_at_mut(q.first.max(base) - base);
+            hidden.fill(0.0);
+            let (visible, rest) = visible.split_at_mut(q.cached + q.own - q.first.max(base));
+            match self.cap {
+                None => row::softmax(isa, visible, self.scale),
+                Some(cap) => {
+                    softcap(isa, visible, self.scale, cap);
+                    row::softmax(isa, visible, 1.0);
+                }
+            }
             if q.own == 0 {
-                scores[q.cached..cached].fill(0.0);
+                rest[..base + cached - q.cached].fill(0.0);
             }
         }
 
         let width = g.value_width();
         scratch.out.clear();
         scratch.out.resize(TILE * width, 0.0);
-        for (p, page) in job.pages[..pages].iter().enumerate() {
+        for (p, page) in pages.iter().enumerate() {
             let k = PANEL.min(cached - p * PANEL);
             let weights = Left {
                 data: &scratch.scores[p * PANEL..],
@@ -221,7 +244,7 @@ impl Attention<'_> {
             let q = query(r);
             for j in 0..q.own {
                 let value = &qkv[(q.own_row + j) * g.qkv() + (g.heads + g.kv_heads + h) * d..][..d];
-                let weight = scratch.scores[i * stride + q.cached + j];
+                let weight = scratch.scores[i * stride + q.cached - base + j];
                 row::axpy(isa, weight, value, &mut scratch.out[i * width..][..d]);
             }
         }
@@ -235,7 +258,7 @@ impl Attention<'_> {
         left: Left<'_>,
         own_keys: &[f32],
         scores: &mut [f32],
-        stride: usize,
+        (stride, base): (usize, usize),
     ) {
         let g = self.geometry;
         let (d, group) = (g.head_dim, g.heads / g.kv_heads);
@@ -267,7 +290,7 @@ impl Attention<'_> {
                 let q = query(r);
                 let wanted = lanes(q);
                 for lane in wanted.start.max(p * PANEL)..wanted.end.min((p + 1) * PANEL) {
-                    scores[i * stride + q.cached + lane - wanted.start] =
+                    scores[i * stride + q.cached - base + lane - wanted.start] =
                         tile[i * PANEL + lane % PANEL];
                 }
             }

@@ -1,7 +1,9 @@
 //! The model inside the binary.
 
+use super::bytes::Bytes;
+use super::config::generation_stops;
 use super::load::Files;
-use super::weights::{Bytes, WeightFile, WeightFiles};
+use super::weights::{WeightFile, WeightFiles};
 use super::{Config, EngineError, Model, TextTokenizer};
 
 static CONFIG: &[u8] = include_bytes!("../../assets/model/config.json");
@@ -21,12 +23,8 @@ impl Model {
             Bytes::Static(WEIGHTS),
             "bundled model.safetensors".to_owned(),
         )?;
-        let generation = Some((GENERATION, "bundled generation_config.json"));
-        Self::from_files(Files::new(
-            config,
-            tokenizer,
-            generation,
-            WeightFiles(vec![weights]),
-        )?)
+        let stop_ids = generation_stops(GENERATION, "bundled generation_config.json")?;
+        let weights = Box::new(WeightFiles(vec![weights]));
+        Self::from_files(Files::new(config, tokenizer, stop_ids, weights)?)
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// A file of the model directory is not there.
-    #[error("{}: no such file; give a Hugging Face model directory with config.json, tokenizer.json and model.safetensors", path.display())]
+    #[error("{}: no such file; give a Hugging Face model directory with config.json, tokenizer.json and model.safetensors, or a .gguf file", path.display())]
     MissingFile {
         /// The file looked for.
         path: PathBuf,
@@ -29,7 +29,8 @@ pub enum EngineError {
     },
     /// A model of another family.
     #[error(
-        "{file}: {what} is not supported; use a model with model_type \"llama\", hidden_act \"silu\" and rope type default or llama3"
+        "{file}: {what} is not supported; models of these types are: {}",
+        super::family::supported()
     )]
     Architecture {
         /// The configuration file.
@@ -37,8 +38,20 @@ pub enum EngineError {
         /// The unsupported property and its value.
         what: String,
     },
-    /// `tokenizer.json` cannot be used.
-    #[error("{file}: not a usable tokenizer ({reason}); fetch tokenizer.json again")]
+    /// A GGUF file of another family.
+    #[error("{file}: {what} is not supported; GGUF files are read of these: {known}")]
+    Gguf {
+        /// The file.
+        file: String,
+        /// The unsupported property and its value.
+        what: String,
+        /// What is supported.
+        known: String,
+    },
+    /// `tokenizer.json` or the tokenizer in a GGUF file cannot be used.
+    #[error(
+        "{file}: not a usable tokenizer ({reason}); fetch the file again, or put the model's tokenizer.json beside a GGUF file"
+    )]
     Tokenizer {
         /// The file.
         file: String,
@@ -57,8 +70,8 @@ pub enum EngineError {
         /// Vocabulary size of the configuration.
         vocab: usize,
     },
-    /// The safetensors header is not valid.
-    #[error("{file}: not a valid safetensors file ({reason}); fetch the file again")]
+    /// The header of a weight file is not valid.
+    #[error("{file}: not a valid weight file ({reason}); fetch the file again")]
     WeightsHeader {
         /// The weight file.
         file: String,
@@ -76,7 +89,7 @@ pub enum EngineError {
         got: u64,
     },
     /// A tensor that the configuration calls for is not in the file.
-    #[error("{file}: tensor {tensor} is missing; the weights do not belong to this config.json")]
+    #[error("{file}: tensor {tensor} is missing; the weights do not belong to this configuration")]
     TensorMissing {
         /// The weight file or index.
         file: String,
@@ -85,7 +98,7 @@ pub enum EngineError {
     },
     /// A tensor has other dimensions than the configuration says.
     #[error(
-        "{file}: tensor {tensor} has shape {got:?}, config.json calls for {expected:?}; the weights do not belong to this config.json"
+        "{file}: tensor {tensor} has shape {got:?}, the configuration calls for {expected:?}; the weights do not belong to it"
     )]
     TensorShape {
         /// The weight file.
@@ -98,7 +111,9 @@ pub enum EngineError {
         got: Vec<usize>,
     },
     /// A tensor has a number type that is not read.
-    #[error("{file}: tensor {tensor} has number type {dtype}; use weights in F32, F16 or BF16")]
+    #[error(
+        "{file}: tensor {tensor} has number type {dtype}; use weights in F32, F16 or BF16, or in Q4, Q5, Q6 or Q8 of a GGUF file"
+    )]
     TensorType {
         /// The weight file.
         file: String,
@@ -159,6 +174,7 @@ impl EngineError {
             Self::Unreadable { .. } => "model-file-unreadable",
             Self::Config { .. } => "config-invalid",
             Self::Architecture { .. } => "architecture-unsupported",
+            Self::Gguf { .. } => "gguf-unsupported",
             Self::Tokenizer { .. } => "tokenizer-invalid",
             Self::TokenizerMismatch { .. } => "tokenizer-mismatch",
             Self::WeightsHeader { .. } => "weights-invalid",

@@ -1,22 +1,25 @@
-//! The first half of the MLP in one pass: gate and up projections and `SwiGLU` (Shazeer 2002.05202).
+//! The first half of a gated MLP in one pass: gate and up projections and their activation, such as
+//! `SwiGLU` (Shazeer 2002.05202).
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Shape, Tensor};
 
 use super::EngineError;
-use super::kernel::{self, Isa, PANEL, Shared, Store, row};
+use super::kernel::{self, Isa, PANEL, Shared, Store};
 use super::linear::{ROWS, grid, operands, panels};
 use super::ops::contiguous;
+use super::spec::Activation;
 use super::weights::RowSource;
 
 /// Columns of a panel that belong to one projection.
 const HALF: usize = PANEL / 2;
 
-/// `silu(x Gᵀ + g) · (x Uᵀ + u)`. A panel holds 16 rows of G beside the same 16 rows of U, so that
+/// `activation(x Gᵀ + g) · (x Uᵀ + u)`. A panel holds 16 rows of G beside the same 16 rows of U, so that
 /// the product's tile is folded while it is in the first-level cache and the wide intermediate
 /// matrix never exists.
 #[derive(Debug)]
 pub(super) struct Gated {
     packed: Tensor,
+    activation: Activation,
     /// Biases of gate and up.
     bias: Option<[Vec<f32>; 2]>,
     f: usize,
@@ -30,6 +33,7 @@ impl Gated {
         up: &dyn RowSource,
         k: usize,
         bias: Option<[Vec<f32>; 2]>,
+        activation: Activation,
     ) -> Result<Self, EngineError> {
         let f = gate.rows();
         let packed = panels(f.div_ceil(HALF) * PANEL, k, |r, row| {
@@ -41,7 +45,13 @@ impl Gated {
             let i = r / PANEL * HALF + i;
             if i < f { source.fill(i, row) } else { Ok(()) }
         })?;
-        Ok(Self { packed, bias, f, k })
+        Ok(Self {
+            packed,
+            activation,
+            bias,
+            f,
+            k,
+        })
     }
 
     /// `x (m, k) → (m, f)`.
@@ -52,7 +62,7 @@ impl Gated {
 
 impl CustomOp2 for Gated {
     fn name(&self) -> &'static str {
-        "panel-swiglu"
+        "panel-gated"
     }
 
     fn cpu_fwd(
@@ -87,7 +97,7 @@ impl CustomOp2 for Gated {
                 #[expect(unsafe_code, reason = "tasks write disjoint row and column ranges")]
                 // SAFETY: these columns of this row exist in the result and belong to this task alone.
                 let to = unsafe { out.slice(r * f + from, width) };
-                row::swiglu(isa, gate, up, to);
+                kernel::gate(isa, self.activation, gate, up, to);
             }
         });
         Ok((CpuStorage::F32(y), Shape::from((m, f))))

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::weights::{Bytes, WeightFile, WeightFiles};
+use super::bytes::Bytes;
+use super::weights::{Stored, WeightFile, WeightFiles};
 use super::{Config, EngineError, TextTokenizer};
 
 /// Everything a model is built from.
@@ -13,7 +14,7 @@ pub(super) struct Files {
     pub(super) config: Config,
     pub(super) tokenizer: TextTokenizer,
     pub(super) stop_ids: Vec<u32>,
-    pub(super) weights: WeightFiles,
+    pub(super) weights: Box<dyn Stored>,
 }
 
 pub(super) fn io_error(path: &Path, e: &std::io::Error) -> EngineError {
@@ -38,35 +39,32 @@ impl Files {
     pub(super) fn in_dir(dir: &Path) -> Result<Self, EngineError> {
         let config_path = dir.join("config.json");
         let config = Config::from_json(&read(&config_path)?, &config_path.display().to_string())?;
-        let tokenizer = TextTokenizer::from_file(&dir.join("tokenizer.json"))?;
+        let mut tokenizer = TextTokenizer::from_file(&dir.join("tokenizer.json"))?;
+        let settings = dir.join("tokenizer_config.json");
+        if settings.exists() {
+            let name = settings.display().to_string();
+            tokenizer = tokenizer.with_settings(&read(&settings)?, &name)?;
+        }
         let generation = dir.join("generation_config.json");
-        let generation = if generation.exists() {
-            Some((read(&generation)?, generation.display().to_string()))
+        let listed = if generation.exists() {
+            let name = generation.display().to_string();
+            super::config::generation_stops(&read(&generation)?, &name)?
         } else {
             None
         };
         let weights = WeightFiles(weight_files(dir)?);
-        Self::new(
-            config,
-            tokenizer,
-            generation.as_ref().map(|(b, n)| (b.as_slice(), n.as_str())),
-            weights,
-        )
+        Self::new(config, tokenizer, listed, Box::new(weights))
     }
 
-    /// Checks that the parts belong together.
+    /// Checks that the parts belong together. `stop_ids` go before those of the configuration.
     pub(super) fn new(
         config: Config,
         tokenizer: TextTokenizer,
-        generation: Option<(&[u8], &str)>,
-        weights: WeightFiles,
+        stop_ids: Option<Vec<u32>>,
+        weights: Box<dyn Stored>,
     ) -> Result<Self, EngineError> {
         tokenizer.check_vocab(config.vocab_size)?;
-        let listed = match generation {
-            Some((bytes, name)) => super::config::generation_stops(bytes, name)?,
-            None => None,
-        };
-        let stop_ids = listed.unwrap_or_else(|| config.eos.clone());
+        let stop_ids = stop_ids.unwrap_or_else(|| config.eos.clone());
         Ok(Self {
             config,
             tokenizer,

@@ -1,4 +1,5 @@
-//! The model: a hooked Llama-architecture decoder on candle.
+//! The model: a hooked decoder of many families on candle. A family's file in `family` turns its
+//! `config.json` into a `Spec`; one decoder, driven by that, computes them all.
 //!
 //! Everything is packed: sequences of unequal length stand one below the other as rows, there is no
 //! padding. A [`Hook`] reads or rewrites the residual stream at block outputs under absolute
@@ -11,23 +12,34 @@
 
 mod attention;
 mod batch;
+mod block;
 mod bundled;
+mod bytes;
 mod cache;
 mod cancel;
 mod config;
 mod error;
+mod family;
+mod fields;
 mod forward;
 mod gated;
 mod generate;
+mod gguf;
 mod hook;
+mod jobs;
 mod kernel;
 mod linear;
 mod load;
 mod model;
+mod names;
+mod norm;
 mod ops;
+mod pass;
 mod rope;
 mod rows;
 mod sample;
+mod source;
+mod spec;
 mod stream;
 mod threads;
 mod tokenizer;
@@ -35,7 +47,7 @@ mod weights;
 
 pub use cache::KvCache;
 pub use cancel::Cancel;
-pub use config::{Config, RopeScaling};
+pub use config::Config;
 pub use error::EngineError;
 pub use forward::{Branch, Keep, Part};
 pub use generate::{Finish, Generation, LaneStep};

@@ -7,26 +7,14 @@ use std::sync::{Arc, OnceLock};
 use candle_core::{Device, Tensor};
 use sha2::{Digest, Sha256};
 
+use super::block::{Block, Loader, dense};
 use super::cache::Geometry;
-use super::gated::Gated;
 use super::linear::Linear;
 use super::load::Files;
+use super::norm::Norm;
 use super::rope::Rope;
-use super::weights::{RandomWeights, WeightFiles, Weights, hex};
+use super::weights::{RandomWeights, Stored, Weights, hex};
 use super::{Config, EngineError, TextTokenizer};
-
-/// One decoder block.
-#[derive(Debug)]
-pub(super) struct Block {
-    pub(super) attention_norm: Vec<f32>,
-    /// Stacked query, key and value projections.
-    pub(super) qkv: Linear,
-    pub(super) output: Linear,
-    pub(super) mlp_norm: Vec<f32>,
-    /// Gate and up projections with their activation.
-    pub(super) gate_up: Gated,
-    pub(super) down: Linear,
-}
 
 /// Token embedding: rows of its own, or those of the output head.
 #[derive(Debug)]
@@ -42,14 +30,16 @@ pub struct Model {
     stop_ids: Vec<u32>,
     pub(super) blocks: Vec<Block>,
     pub(super) embedding: Embedding,
-    pub(super) final_norm: Vec<f32>,
+    /// Learned positions `(max_positions, d)`.
+    pub(super) positions: Option<Vec<f32>>,
+    pub(super) final_norm: Norm,
     pub(super) head: Linear,
-    pub(super) rope: Rope,
+    pub(super) ropes: Vec<Rope>,
     pub(super) geometry: Geometry,
     parameters: usize,
     hash: Arc<OnceLock<String>>,
     /// Kept for the digest.
-    files: Option<Arc<WeightFiles>>,
+    files: Option<Arc<dyn Stored>>,
 }
 
 impl fmt::Debug for Model {
@@ -61,9 +51,25 @@ impl fmt::Debug for Model {
 }
 
 impl Model {
+    /// Loads a model from `path`: a `.gguf` file, else a Hugging Face directory.
+    ///
+    /// Of a GGUF file everything is read from that file; only where it holds no tokenizer of a known
+    /// kind, a `tokenizer.json` beside it is taken. Its weights may be F32, F16, BF16 or quantised
+    /// (Q4 to Q8 and K types) and become f32.
+    ///
+    /// # Errors
+    /// Every [`EngineError`] about files, configuration, tokenizer and weights.
+    pub fn open(path: &Path) -> Result<Self, EngineError> {
+        if super::gguf::is_gguf(path) {
+            Self::from_files(super::gguf::open(path)?)
+        } else {
+            Self::from_dir(path)
+        }
+    }
+
     /// Loads a Hugging Face directory: `config.json`, `tokenizer.json`, `model.safetensors` (or the
-    /// shards of `model.safetensors.index.json`) and, if there, `generation_config.json`. Weights
-    /// may be F32, F16 or BF16 and become f32.
+    /// shards of `model.safetensors.index.json`) and, if there, `generation_config.json` and
+    /// `tokenizer_config.json`. Weights may be F32, F16 or BF16 and become f32.
     ///
     /// # Errors
     /// Every [`EngineError`] about files, configuration, tokenizer and weights.
@@ -78,8 +84,8 @@ impl Model {
             stop_ids,
             weights,
         } = files;
-        let mut model = Self::build(config, tokenizer, stop_ids, &weights)?;
-        let weights = Arc::new(weights);
+        let mut model = Self::build(config, tokenizer, stop_ids, &*weights)?;
+        let weights: Arc<dyn Stored> = Arc::from(weights);
         let (cell, source) = (Arc::clone(&model.hash), Arc::clone(&weights));
         // Hashing takes a moment per gigabyte: beside the first work, not before it. If no thread is
         // to be had, `hash` computes it when asked.
@@ -115,47 +121,41 @@ impl Model {
         stop_ids: Vec<u32>,
         weights: &dyn Weights,
     ) -> Result<Self, EngineError> {
-        let c = &config;
-        let d = c.hidden_size;
-        let mut blocks = Vec::new();
-        for b in 0..c.n_blocks {
-            blocks.push(block(c, weights, b)?);
-        }
-        let final_norm = weights.vector("model.norm.weight", d)?;
-        let table = |name: &str| weights.tensor(name, &[c.vocab_size, d]);
-        let embedding_name = "model.embed_tokens.weight";
-        let (embedding, head) = if c.tied {
-            (
-                Embedding::Tied,
-                Linear::pack(&[table(embedding_name)?], d, None)?,
-            )
+        let (d, vocab) = (config.hidden_size, config.vocab_size);
+        let loader = Loader::new(&config, weights);
+        let blocks = (0..config.n_blocks)
+            .map(|b| loader.block(b))
+            .collect::<Result<Vec<_>, _>>()?;
+        let final_norm = loader.final_norm()?;
+        let (embedding, head) = if config.tied {
+            let head = Linear::pack(&[loader.embedding()?], d, None)?;
+            (Embedding::Tied, head)
         } else {
-            let source = table(embedding_name)?;
-            let mut rows = vec![0.0; c.vocab_size * d];
-            for (i, row) in rows.chunks_exact_mut(d).enumerate() {
-                source.fill(i, row)?;
-            }
-            let rows = Tensor::from_vec(rows, (c.vocab_size, d), &Device::Cpu)?;
+            let rows = dense(&*loader.embedding()?, d)?;
+            let rows = Tensor::from_vec(rows, (vocab, d), &Device::Cpu)?;
             (
                 Embedding::Table(rows),
-                Linear::pack(&[table("lm_head.weight")?], d, None)?,
+                Linear::pack(&[loader.head()?], d, None)?,
             )
         };
-        let (rope, geometry) = (Rope::new(c), Geometry::new(c));
-        let parameters = count(c);
-        let hash = Arc::new(OnceLock::new());
+        let positions = loader.positions()?;
+        let parameters = loader.parameters();
+        let ropes = &config.spec.ropes;
+        let rope = |spec| Rope::new(spec, config.max_positions);
+        let (ropes, geometry) = (ropes.iter().map(rope).collect(), Geometry::new(&config));
         Ok(Self {
             config,
             tokenizer,
             stop_ids,
             blocks,
             embedding,
+            positions,
             final_norm,
             head,
-            rope,
+            ropes,
             geometry,
             parameters,
-            hash,
+            hash: Arc::new(OnceLock::new()),
             files: None,
         })
     }
@@ -196,66 +196,4 @@ impl Model {
     pub fn parameters(&self) -> usize {
         self.parameters
     }
-}
-
-fn block(c: &Config, weights: &dyn Weights, b: usize) -> Result<Block, EngineError> {
-    let d = c.hidden_size;
-    let (q, kv, f) = (
-        c.n_heads * c.head_dim,
-        c.n_kv_heads * c.head_dim,
-        c.intermediate_size,
-    );
-    let stack = |names: &[(&str, usize)], k: usize, bias: bool| {
-        let name = |part: &str, what: &str| format!("model.layers.{b}.{part}.{what}");
-        let parts = names
-            .iter()
-            .map(|(p, n)| weights.tensor(&name(p, "weight"), &[*n, k]))
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut values = Vec::new();
-        if bias {
-            for (p, n) in names {
-                values.extend(weights.vector(&name(p, "bias"), *n)?);
-            }
-        }
-        Linear::pack(&parts, k, bias.then_some(values))
-    };
-    let norm = |name: &str| weights.vector(&format!("model.layers.{b}.{name}.weight"), d);
-    let qkv = [
-        ("self_attn.q_proj", q),
-        ("self_attn.k_proj", kv),
-        ("self_attn.v_proj", kv),
-    ];
-    let tensor = |part: &str| weights.tensor(&format!("model.layers.{b}.{part}.weight"), &[f, d]);
-    let bias = |part: &str| weights.vector(&format!("model.layers.{b}.{part}.bias"), f);
-    let gate_up_bias = if c.mlp_bias {
-        Some([bias("mlp.gate_proj")?, bias("mlp.up_proj")?])
-    } else {
-        None
-    };
-    Ok(Block {
-        attention_norm: norm("input_layernorm")?,
-        qkv: stack(&qkv, d, c.attention_bias)?,
-        output: stack(&[("self_attn.o_proj", d)], q, c.attention_bias)?,
-        mlp_norm: norm("post_attention_layernorm")?,
-        gate_up: Gated::pack(
-            &*tensor("mlp.gate_proj")?,
-            &*tensor("mlp.up_proj")?,
-            d,
-            gate_up_bias,
-        )?,
-        down: stack(&[("mlp.down_proj", d)], f, c.mlp_bias)?,
-    })
-}
-
-fn count(c: &Config) -> usize {
-    let d = c.hidden_size;
-    let (q, kv, f) = (
-        c.n_heads * c.head_dim,
-        c.n_kv_heads * c.head_dim,
-        c.intermediate_size,
-    );
-    let attention = d * (q + 2 * kv) + q * d + if c.attention_bias { q + 2 * kv + d } else { 0 };
-    let mlp = 3 * d * f + if c.mlp_bias { 2 * f + d } else { 0 };
-    let tables = if c.tied { 1 } else { 2 };
-    c.n_blocks * (attention + mlp + 2 * d) + tables * c.vocab_size * d + d
 }

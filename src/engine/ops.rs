@@ -1,9 +1,10 @@
-//! The RMS norm as a custom operation on all cores, and the access to storages that all operations share.
+//! Access to storages that all operations share, and the activation between two matrices.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Shape};
 use rayon::prelude::*;
 
-use super::kernel::{Isa, row};
+use super::kernel::{Isa, activate};
+use super::spec::Activation;
 use super::threads::in_pool_thread;
 
 /// Values below which one thread is faster than waking the others.
@@ -21,34 +22,28 @@ pub(super) fn contiguous<'a>(
     }
 }
 
-/// RMS norm of every row.
-pub(super) struct RmsNorm<'a> {
-    pub(super) weight: &'a [f32],
-    pub(super) eps: f32,
+/// Multiplies by a factor where there is one.
+pub(super) fn times(values: &mut [f32], by: Option<f32>) {
+    if let Some(by) = by {
+        for v in values {
+            *v *= by;
+        }
+    }
 }
 
-impl CustomOp1 for RmsNorm<'_> {
+impl CustomOp1 for Activation {
     fn name(&self) -> &'static str {
-        "rms-norm"
+        "activation"
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let x = contiguous(x, layout)?;
-        let d = self.weight.len();
-        let mut y = vec![0.0; x.len()];
+        let mut y = contiguous(x, layout)?.to_vec();
         let isa = Isa::best();
-        let norm = |(x, y): (&[f32], &mut [f32])| {
-            for (x, y) in x.chunks_exact(d).zip(y.chunks_exact_mut(d)) {
-                row::rms_norm(isa, x, self.weight, self.eps, y);
-            }
-        };
-        if x.len() < ALONE || !in_pool_thread() {
-            norm((x, &mut y));
+        if y.len() < ALONE || !in_pool_thread() {
+            activate(isa, *self, &mut y);
         } else {
-            let piece = (ALONE / d).max(1) * d;
-            x.par_chunks(piece)
-                .zip(y.par_chunks_mut(piece))
-                .for_each(norm);
+            y.par_chunks_mut(ALONE)
+                .for_each(|y| activate(isa, *self, y));
         }
         Ok((CpuStorage::F32(y), layout.shape().clone()))
     }

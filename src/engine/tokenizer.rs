@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokenizers::Tokenizer;
 
 use super::EngineError;
@@ -15,6 +16,18 @@ pub struct TextTokenizer {
     highest: u32,
     size: usize,
     file: Arc<str>,
+    bos: Bos,
+}
+
+/// The beginning-of-text token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bos {
+    /// Whatever the tokenizer's own post-processor does.
+    AsIs,
+    /// Every text begins with it.
+    Always(u32),
+    /// No text begins with it.
+    Never(u32),
 }
 
 impl fmt::Debug for TextTokenizer {
@@ -58,19 +71,47 @@ impl TextTokenizer {
             highest,
             size: vocab.len(),
             file: file.into(),
+            bos: Bos::AsIs,
         })
     }
 
-    /// Token ids of `text`, with the special tokens (BOS) that the tokenizer's own post-processor adds.
+    /// Follows `add_bos_token` of a `tokenizer_config.json`, which goes before what `tokenizer.json`
+    /// says itself; `file` names it in messages.
+    pub(super) fn with_settings(mut self, bytes: &[u8], file: &str) -> Result<Self, EngineError> {
+        let value: Value = serde_json::from_slice(bytes).map_err(|e| EngineError::Config {
+            file: file.to_owned(),
+            reason: format!("not valid JSON ({e})"),
+        })?;
+        let token = &value["bos_token"];
+        let token = token.as_str().or_else(|| token["content"].as_str());
+        if let (Some(add), Some(id)) = (
+            value["add_bos_token"].as_bool(),
+            token.and_then(|token| self.token_id(token)),
+        ) {
+            self.bos = if add { Bos::Always(id) } else { Bos::Never(id) };
+        }
+        Ok(self)
+    }
+
+    /// Token ids of `text`, with the special tokens (BOS) that the tokenizer adds.
     ///
     /// # Errors
     /// [`EngineError::Text`].
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {
-        let encoding = self
-            .inner
-            .encode_fast(text, true)
-            .map_err(|e| EngineError::Text(e.to_string()))?;
-        Ok(encoding.get_ids().to_vec())
+        let encode = |special| match self.inner.encode_fast(text, special) {
+            Ok(encoding) => Ok(encoding.get_ids().to_vec()),
+            Err(e) => Err(EngineError::Text(e.to_string())),
+        };
+        let mut ids = encode(true)?;
+        match self.bos {
+            Bos::Always(bos) if ids.first() != Some(&bos) => ids.insert(0, bos),
+            // What the text itself spells out stays.
+            Bos::Never(bos) if ids.first() == Some(&bos) && encode(false)? != ids => {
+                ids.remove(0);
+            }
+            _ => {}
+        }
+        Ok(ids)
     }
 
     /// Text of `ids`, special tokens left out. A part of a character shows as U+FFFD; for a stream

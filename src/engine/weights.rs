@@ -6,51 +6,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::Range;
-use std::path::Path;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::EngineError;
+use super::bytes::Bytes;
 
 /// The format's own limit on its header.
 const LONGEST_HEADER: u64 = 100_000_000;
-
-/// Bytes of one file.
-#[derive(Debug)]
-pub(super) enum Bytes {
-    /// A file mapped into memory.
-    Mapped(memmap2::Mmap),
-    /// Inside the binary.
-    Static(&'static [u8]),
-}
-
-impl Bytes {
-    pub(super) fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Mapped(map) => map,
-            Self::Static(bytes) => bytes,
-        }
-    }
-
-    /// Maps a file.
-    pub(super) fn map(path: &Path) -> Result<Self, EngineError> {
-        let fail = |e: &std::io::Error| super::load::io_error(path, e);
-        let file = std::fs::File::open(path).map_err(|e| fail(&e))?;
-        if !file.metadata().map_err(|e| fail(&e))?.is_file() {
-            return Err(EngineError::Unreadable {
-                path: path.to_owned(),
-                reason: "not a regular file".to_owned(),
-            });
-        }
-        #[expect(unsafe_code, reason = "memory mapping")]
-        // SAFETY: the map is read-only and private. Another process that rewrites a model file while
-        // it is being loaded could still change the bytes; every value is copied out during loading
-        // and any bit pattern is a valid f32, so the worst outcome is a refused or wrong weight.
-        let map = unsafe { memmap2::Mmap::map(&file) };
-        map.map(Self::Mapped).map_err(|e| fail(&e))
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Number {
@@ -171,34 +135,37 @@ pub(super) trait RowSource: Sync {
     fn fill(&self, i: usize, row: &mut [f32]) -> Result<(), EngineError>;
 }
 
+/// Tensors in files, which have a digest.
+pub(super) trait Stored: Weights + Send {
+    /// SHA-256, hex, over the bytes of the files.
+    fn digest(&self) -> String;
+}
+
 /// Where the tensors of a model come from.
 pub(super) trait Weights: Sync {
+    /// Whether there is a tensor of this name.
+    fn has(&self, name: &str) -> bool;
+
     /// The tensor of this name and shape.
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Box<dyn RowSource + '_>, EngineError>;
-
-    /// A vector of `n` values.
-    fn vector(&self, name: &str, n: usize) -> Result<Vec<f32>, EngineError> {
-        let mut v = vec![0.0; n];
-        self.tensor(name, &[n])?.fill(0, &mut v)?;
-        Ok(v)
-    }
 }
 
 /// The weight files of a model, in name order.
 #[derive(Debug)]
 pub(super) struct WeightFiles(pub(super) Vec<WeightFile>);
 
-impl WeightFiles {
-    /// SHA-256 over the files' bytes, one after the other in name order; for a single file the
-    /// digest of that file.
-    pub(super) fn digest(&self) -> String {
+impl Stored for WeightFiles {
+    /// One file after the other in name order; for a single file its own digest.
+    fn digest(&self) -> String {
         let mut hasher = Sha256::new();
         for file in &self.0 {
-            hasher.update(file.bytes.as_slice());
+            file.bytes.hash_into(&mut hasher);
         }
         hex(&hasher.finalize())
     }
+}
 
+impl WeightFiles {
     /// All names in messages.
     fn names(&self) -> String {
         self.0
@@ -217,6 +184,10 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 impl Weights for WeightFiles {
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|f| f.tensors.contains_key(name))
+    }
+
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Box<dyn RowSource + '_>, EngineError> {
         let found = self
             .0
@@ -278,20 +249,40 @@ impl RowSource for FileRows<'_> {
         let bytes =
             &self.file.bytes.as_slice()[self.range.clone()][i * self.k * size..][..self.k * size];
         match self.number {
-            Number::F32 => widen::<4>(bytes, row, f32::from_le_bytes),
-            Number::F16 => widen::<2>(bytes, row, |b| half::f16::from_le_bytes(b).to_f32()),
-            Number::Bf16 => widen::<2>(bytes, row, |b| half::bf16::from_le_bytes(b).to_f32()),
+            Number::F32 => widen_f32(bytes, row),
+            Number::F16 => widen_f16(bytes, row),
+            Number::Bf16 => widen_bf16(bytes, row),
         }
-        // 0 · v is 0 for finite values and NaN otherwise: one sum instead of a branch per value.
-        if row.iter().map(|v| v * 0.0).sum::<f32>() == 0.0 {
-            Ok(())
-        } else {
-            Err(EngineError::WeightsNotFinite {
-                file: self.file.name.clone(),
-                tensor: self.name.clone(),
-            })
-        }
+        check_finite(row, &self.file.name, &self.name)
     }
+}
+
+/// Refuses a row with NaN or infinite values.
+pub(super) fn check_finite(row: &[f32], file: &str, tensor: &str) -> Result<(), EngineError> {
+    // 0 · v is 0 for finite values and NaN otherwise: one sum instead of a branch per value.
+    if row.iter().map(|v| v * 0.0).sum::<f32>() == 0.0 {
+        Ok(())
+    } else {
+        Err(EngineError::WeightsNotFinite {
+            file: file.to_owned(),
+            tensor: tensor.to_owned(),
+        })
+    }
+}
+
+/// Little-endian f32.
+pub(super) fn widen_f32(bytes: &[u8], row: &mut [f32]) {
+    widen::<4>(bytes, row, f32::from_le_bytes);
+}
+
+/// Little-endian IEEE half precision.
+pub(super) fn widen_f16(bytes: &[u8], row: &mut [f32]) {
+    widen::<2>(bytes, row, |b| half::f16::from_le_bytes(b).to_f32());
+}
+
+/// Little-endian upper halves of f32.
+pub(super) fn widen_bf16(bytes: &[u8], row: &mut [f32]) {
+    widen::<2>(bytes, row, |b| half::bf16::from_le_bytes(b).to_f32());
 }
 
 fn widen<const N: usize>(bytes: &[u8], row: &mut [f32], f: impl Fn([u8; N]) -> f32) {
@@ -307,6 +298,10 @@ pub(super) struct RandomWeights {
 }
 
 impl Weights for RandomWeights {
+    fn has(&self, _: &str) -> bool {
+        true
+    }
+
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Box<dyn RowSource + '_>, EngineError> {
         let mut hasher = Sha256::new();
         hasher.update(self.seed.to_le_bytes());
@@ -318,7 +313,7 @@ impl Weights for RandomWeights {
         let (path, kind) = name.rsplit_once('.').unwrap_or((name, ""));
         let fixed = if kind == "bias" {
             Some(0.0)
-        } else if path.ends_with("norm") {
+        } else if path.ends_with("norm") || path.contains("ln_") {
             Some(1.0)
         } else {
             None

@@ -26,9 +26,9 @@ const NORM_PROMPTS: usize = 32;
 pub fn open_model(source: &ModelSource) -> Result<Model, EngineError> {
     match source {
         ModelSource::Bundled => Model::bundled(),
-        ModelSource::Directory(path) => Model::from_dir(path),
+        ModelSource::Directory(path) => Model::open(path),
         // The callers fetch it first; where one does not, the name is looked for on the disk.
-        ModelSource::Hub(id) => Model::from_dir(Path::new(&id.to_string())),
+        ModelSource::Hub(id) => Model::open(Path::new(&id.to_string())),
     }
 }
 

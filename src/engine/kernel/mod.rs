@@ -5,12 +5,17 @@
 //! per panel) and values. Every element is one chain of multiply-adds in the order of `k`, whatever
 //! the tile height or the number of rows: results do not depend on the batch.
 
+mod activation;
+mod layer_norm;
 mod portable;
 pub(super) mod row;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 use std::sync::OnceLock;
+
+pub(super) use activation::{activate, gate, softcap};
+pub(super) use layer_norm::layer_norm;
 
 /// Columns of a panel.
 pub(super) const PANEL: usize = 32;

@@ -8,10 +8,10 @@
 
 use super::Isa;
 
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 #[inline(always)]
-fn fma<const F: bool>(a: f32, b: f32, c: f32) -> f32 {
+pub(super) fn fma<const F: bool>(a: f32, b: f32, c: f32) -> f32 {
     if F { a.mul_add(b, c) } else { a * b + c }
 }
 
@@ -40,6 +40,8 @@ macro_rules! per_isa {
     };
 }
 
+pub(super) use per_isa;
+
 per_isa! {
     /// `out = x / sqrt(mean(x²) + eps) · weight` (Zhang & Sennrich 1910.07467).
     fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) = rms_norm_body
@@ -58,7 +60,7 @@ per_isa! {
 }
 
 #[inline(always)]
-fn fold(lanes: [f32; LANES]) -> f32 {
+pub(super) fn fold(lanes: [f32; LANES]) -> f32 {
     let mut v = lanes;
     let mut half = LANES / 2;
     while half > 0 {
@@ -144,7 +146,7 @@ fn axpy_body<const F: bool>(a: f32, x: &[f32], y: &mut [f32]) {
 /// e^x without branches, so that it vectorises; relative error below 3e-7 where the result is normal
 /// (Cephes polynomial after reduction to |r| ≤ ln 2 / 2). NaN stays NaN.
 #[inline(always)]
-fn exp<const F: bool>(x: f32) -> f32 {
+pub(super) fn exp<const F: bool>(x: f32) -> f32 {
     /// 1.5 · 2^23: adding it rounds to the nearest integer, which then stands in the low bits.
     const ROUND: f32 = 12_582_912.0;
     let x = if x < -87.0 { -87.0 } else { x };

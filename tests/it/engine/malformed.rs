@@ -59,12 +59,13 @@ fn unreadable_files_are_named() {
 #[test]
 fn foreign_architectures_are_named() {
     for (key, value, word) in [
-        ("model_type", json!("gpt2"), "gpt2"),
-        ("hidden_act", json!("gelu"), "gelu"),
+        ("model_type", json!("mamba"), "mamba"),
+        ("model_type", json!("mamba"), "qwen3"),
+        ("hidden_act", json!("relu6"), "relu6"),
         (
             "rope_scaling",
-            json!({"rope_type": "yarn", "factor": 2.0}),
-            "yarn",
+            json!({"rope_type": "spiral", "factor": 2.0}),
+            "spiral",
         ),
         ("quantization_config", json!({"bits": 4}), "quantiz"),
     ] {

@@ -7,10 +7,15 @@
     reason = "helper functions of tests fail by panicking, as the tests themselves do"
 )]
 
+mod config;
 mod consistency;
 mod families;
 mod generation;
+mod gguf;
+mod gguf_file;
+mod gguf_malformed;
 mod malformed;
+mod oracle;
 mod parity;
 mod resume;
 mod support;

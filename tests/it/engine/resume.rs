@@ -4,7 +4,7 @@ use steerscope::engine::{Branch, Cancel, EngineError, Keep, KvCache, Model, NoHo
 use steerscope::units::BlockIndex;
 
 use super::support::{Edit, Record, assert_close, forward};
-use super::tiny::{Tiny, direction, prompt};
+use super::tiny::{Tiny, direction_of, prompt, prompt_below};
 
 const COEFFICIENTS: [f32; 7] = [-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5];
 
@@ -19,7 +19,7 @@ fn set(model: &Model, lengths: &[usize]) -> Set {
     let texts: Vec<Vec<u32>> = lengths
         .iter()
         .enumerate()
-        .map(|(i, n)| prompt(*n, i))
+        .map(|(i, n)| prompt_below(model.config().vocab_size.min(97), *n, i))
         .collect();
     let mut cache = KvCache::new(model, texts.len());
     let parts: Vec<Part<'_>> = texts
@@ -41,7 +41,7 @@ fn set(model: &Model, lengths: &[usize]) -> Set {
 /// For every text and coefficient: the text's rows from `starts` on, edited at `block`.
 fn branches(model: &Model, set: &Set, block: usize, starts: &[usize]) -> (Vec<Branch>, Rows) {
     let d = model.hidden_size();
-    let v = direction(1);
+    let v = direction_of(d, 1);
     let (mut list, mut rows) = (Vec::new(), Vec::new());
     for (sequence, text) in set.texts.iter().enumerate() {
         for c in COEFFICIENTS {
@@ -63,7 +63,7 @@ fn branches(model: &Model, set: &Set, block: usize, starts: &[usize]) -> (Vec<Br
     (list, Rows::from_vec(rows, d).expect("rows"))
 }
 
-fn check(model: &Model, lengths: &[usize], starts: &[usize]) {
+pub(super) fn check(model: &Model, lengths: &[usize], starts: &[usize]) {
     let set = set(model, lengths);
     for block in 0..model.n_blocks() {
         let (list, rows) = branches(model, &set, block, starts);
@@ -83,7 +83,7 @@ fn check(model: &Model, lengths: &[usize], starts: &[usize]) {
             for c in COEFFICIENTS {
                 let mut hook = Edit {
                     block,
-                    vector: direction(1),
+                    vector: direction_of(model.hidden_size(), 1),
                     coefficients: vec![c],
                     from: vec![starts[s]],
                 };

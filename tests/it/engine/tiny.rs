@@ -193,14 +193,23 @@ pub(crate) fn rewrite(dir: &Path, tensors: &Tensors) {
 
 /// Some token ids below 97.
 pub(crate) fn prompt(n: usize, salt: usize) -> Vec<u32> {
+    prompt_below(97, n, salt)
+}
+
+/// Some token ids below `vocab`.
+pub(crate) fn prompt_below(vocab: usize, n: usize, salt: usize) -> Vec<u32> {
     (0..n)
-        .map(|i| ((i * 31 + salt * 17 + 5) % 97) as u32)
+        .map(|i| ((i * 31 + salt * 17 + 5) % vocab) as u32)
         .collect()
 }
 
 /// A vector of the hidden size of [`Tiny::default`].
 pub(crate) fn direction(salt: usize) -> Vec<f32> {
-    (0..44)
+    direction_of(44, salt)
+}
+
+pub(crate) fn direction_of(width: usize, salt: usize) -> Vec<f32> {
+    (0..width)
         .map(|i| (((i * 13 + salt * 7) % 29) as f32 - 14.0) / 10.0)
         .collect()
 }

@@ -1,0 +1,358 @@
+//! GGUF files against the Hugging Face directories they were made from.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value as Json, json};
+use steerscope::engine::{Cancel, Generation, Model, NoHook, Rows, SamplerSettings};
+
+use super::gguf_file::{Gguf, Meta, convert, words};
+use super::oracle::directory;
+use super::support::{forward, shared};
+use super::tiny::{Tensors, Tiny, prompt, prompt_below};
+
+/// Logits of a text at every position.
+fn logits(model: &Model, ids: &[u32]) -> Vec<f32> {
+    let rows: Rows = forward(model, ids, &mut NoHook);
+    model.logits(&rows).expect("logits")
+}
+
+fn read(dir: &Path) -> (Json, Tensors) {
+    let config = std::fs::read(dir.join("config.json")).expect("readable");
+    let bytes = std::fs::read(dir.join("model.safetensors")).expect("readable");
+    let file = safetensors::SafeTensors::deserialize(&bytes).expect("safetensors");
+    let tensors = file.tensors().into_iter().map(|(name, view)| {
+        let words = view.data().as_chunks::<4>().0;
+        let values = words.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        (name, (view.shape().to_vec(), values))
+    });
+    let config = serde_json::from_slice(&config).expect("JSON");
+    (config, tensors.collect::<BTreeMap<_, _>>())
+}
+
+fn open(gguf: &Gguf) -> Model {
+    let dir = tempfile::tempdir().expect("a directory");
+    Model::open(&gguf.write(dir.path())).unwrap_or_else(|e| panic!("{e}"))
+}
+
+#[test]
+fn published_file_equals_its_safetensors_twin() {
+    let (Some(file), Some(dir)) = (
+        shared("models/stories260K/stories260K-f32.gguf"),
+        shared("models/stories260K"),
+    ) else {
+        return;
+    };
+    let gguf = Model::open(&file).expect("the file loads");
+    let twin = Model::open(&dir).expect("the directory loads");
+    for text in [
+        "Once upon a time, there was a little girl named Lily.",
+        "  two spaces, a tab\tand\na new line",
+        "übergrößte 猫 🙂 bytes",
+        "x",
+        "",
+    ] {
+        let ids = twin.tokenizer().encode(text).expect("encodes");
+        assert_eq!(
+            gguf.tokenizer().encode(text).expect("encodes"),
+            ids,
+            "{text}"
+        );
+        let decoded = [&gguf, &twin].map(|m| m.tokenizer().decode(&ids).expect("decodes"));
+        assert_eq!(decoded[0], decoded[1]);
+        assert_eq!(logits(&gguf, &ids), logits(&twin, &ids), "{text}");
+    }
+    // The directory's generation_config.json names another one besides.
+    assert!(
+        gguf.stop_ids()
+            .iter()
+            .all(|id| twin.stop_ids().contains(id))
+    );
+    assert_eq!(gguf.hash().len(), 64);
+    let stops = twin.stop_ids().to_vec();
+    let greedy = |model: Model| {
+        let start = vec![1];
+        let settings = SamplerSettings::default();
+        let model = std::sync::Arc::new(model);
+        let mut run =
+            Generation::start(model, start, 1, &settings, stops.clone(), Box::new(NoHook))
+                .expect("starts")
+                .limit(120);
+        let mut ids = Vec::new();
+        while !run.is_finished() {
+            let steps = run.step(&Cancel::never()).expect("a step");
+            ids.extend(steps.iter().filter_map(|s| s.token));
+        }
+        ids
+    };
+    assert_eq!(greedy(gguf), greedy(twin));
+}
+
+#[test]
+fn converted_families_equal_their_directories() {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/families");
+    let own = [
+        "gemma",
+        "gemma3",
+        "phi4_mini",
+        "rope_linear",
+        "rope_yarn",
+        "rope_longrope",
+    ]
+    .map(|name| Some(own.join(name)));
+    let oracle = ["gemma2", "mistral", "phi3", "qwen2", "qwen3"]
+        .map(|name| shared(&format!("oracle/families/{name}")));
+    let dirs: Vec<PathBuf> = own.into_iter().chain(oracle).flatten().collect();
+    for source in dirs {
+        let (mut config, tensors) = read(&source);
+        let vocab = config["vocab_size"].as_u64().expect("a size") as usize;
+        if config["model_type"] == "mistral" {
+            // The conversion writes Mistral as a Llama, and llama.cpp has no window for it.
+            config["model_type"] = json!("llama");
+            config["sliding_window"] = Json::Null;
+        }
+        if config["model_type"] == "gemma2" || config["model_type"] == "gemma3_text" {
+            // No key of the format: the head's width, and every sixth block of Gemma 3.
+            config["query_pre_attn_scalar"] = config["head_dim"].clone();
+            if config["model_type"] == "gemma3_text" {
+                config["layer_types"] = json!(vec!["sliding_attention"; 3]);
+            }
+        }
+        let mut gguf = convert(&config, &tensors);
+        words(&mut gguf, vocab);
+        let dir = directory(&source);
+        std::fs::write(dir.path().join("config.json"), config.to_string()).expect("written");
+        let (one, two) = (open(&gguf), Model::open(dir.path()).expect("loads"));
+        let ids = prompt_below(vocab, 100, 1);
+        let (got, want) = (logits(&one, &ids), logits(&two, &ids));
+        let size = want.iter().fold(0.0f32, |a, b| a.max(b.abs()));
+        let gap = got.iter().zip(&want).map(|(a, b)| (a - b).abs());
+        let worst = gap.fold(0.0, f32::max) / size;
+        println!("{}: {worst:.1e}", source.display());
+        // Numbers of the metadata are f32.
+        assert!(worst < 2e-6, "{}: {worst}", source.display());
+        assert_eq!(one.parameters(), two.parameters());
+    }
+}
+
+#[test]
+fn llama_with_biases_equals_its_directory_bit_for_bit() {
+    let tiny = Tiny::default()
+        .with("tie_word_embeddings", json!(false))
+        .with("attention_bias", json!(true))
+        .with("mlp_bias", json!(true));
+    let mut gguf = convert(&tiny.config, &tiny.tensors());
+    words(&mut gguf, 97);
+    let ids = prompt(50, 1);
+    assert_eq!(logits(&open(&gguf), &ids), logits(&tiny.model(), &ids));
+}
+
+#[test]
+fn divisors_of_the_frequencies_take_the_place_of_llama_3_scaling() {
+    let scaling = json!({
+        "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 32,
+    });
+    let tiny = Tiny::default().with("rope_scaling", scaling);
+    let mut gguf = convert(&tiny.config, &tiny.tensors());
+    words(&mut gguf, 97);
+    // As the conversion computes them.
+    let divisors: Vec<f32> = (0..5)
+        .map(|i| {
+            let wavelength = 2.0 * std::f64::consts::PI * 10_000f64.powf(2.0 * i as f64 / 10.0);
+            if wavelength < 8.0 {
+                1.0
+            } else if wavelength > 32.0 {
+                8.0
+            } else {
+                let smooth = (32.0 / wavelength - 1.0) / 3.0;
+                (1.0 / ((1.0 - smooth) / 8.0 + smooth)) as f32
+            }
+        })
+        .collect();
+    gguf.f32_tensor("rope_freqs.weight", &[5], &divisors);
+    let ids = prompt(120, 1);
+    let (got, want) = (logits(&open(&gguf), &ids), logits(&tiny.model(), &ids));
+    for (got, want) in got.iter().zip(&want) {
+        assert!(
+            (got - want).abs() < 1e-3 * (1.0 + want.abs()),
+            "{got} {want}"
+        );
+    }
+}
+
+#[test]
+fn half_and_quantised_tensors_give_the_model_of_their_widened_values() {
+    use candle_core::quantized::{GgmlDType, QTensor};
+    use candle_core::{Device, Tensor};
+    let sizes = [
+        ("hidden_size", 256),
+        ("intermediate_size", 256),
+        ("head_dim", 64),
+        ("num_attention_heads", 4),
+        ("num_key_value_heads", 2),
+        ("num_hidden_layers", 1),
+    ];
+    let tiny = sizes
+        .iter()
+        .fold(Tiny::default(), |t, (key, value)| t.with(key, json!(value)));
+    for (number, kind) in [
+        (1, GgmlDType::F16),
+        (30, GgmlDType::BF16),
+        (2, GgmlDType::Q4_0),
+        (8, GgmlDType::Q8_0),
+        (12, GgmlDType::Q4K),
+        (13, GgmlDType::Q5K),
+        (14, GgmlDType::Q6K),
+    ] {
+        let mut tensors = tiny.tensors();
+        let mut bytes = BTreeMap::new();
+        let plain = convert(&tiny.config, &tensors);
+        for t in plain.tensors.iter().filter(|t| t.shape.len() == 2) {
+            let values: Vec<f32> = t
+                .bytes
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|b| f32::from_le_bytes(*b))
+                .collect();
+            let dense =
+                Tensor::from_vec(values, t.shape.as_slice(), &Device::Cpu).expect("a tensor");
+            let packed = QTensor::quantize(&dense, kind).expect("quantises");
+            bytes.insert(t.name.clone(), packed.data().expect("bytes").into_owned());
+        }
+        let mut gguf = plain.clone();
+        words(&mut gguf, 97);
+        for t in &mut gguf.tensors {
+            if let Some(bytes) = bytes.remove(&t.name) {
+                (t.kind, t.bytes) = (number, bytes);
+            }
+        }
+        // The same values through a directory. Queries and keys are quantised row by row, so that
+        // their order does not matter.
+        for (_, (shape, values)) in tensors.iter_mut().filter(|(_, t)| t.0.len() == 2) {
+            let dense =
+                Tensor::from_vec(values.clone(), shape.as_slice(), &Device::Cpu).expect("a tensor");
+            let packed = QTensor::quantize(&dense, kind).expect("quantises");
+            let wide = packed.dequantize(&Device::Cpu).expect("dequantises");
+            *values = wide
+                .flatten_all()
+                .and_then(|t| t.to_vec1())
+                .expect("values");
+        }
+        let dir = tiny.write();
+        super::tiny::rewrite(dir.path(), &tensors);
+        let ids = prompt(12, 1);
+        let want = logits(&Model::from_dir(dir.path()).expect("loads"), &ids);
+        assert_eq!(logits(&open(&gguf), &ids), want, "{kind:?}");
+    }
+}
+
+#[test]
+fn tokenizer_beside_the_file_serves_where_the_file_has_none_of_a_known_kind() {
+    let tiny = Tiny::default();
+    let mut gguf = convert(&tiny.config, &tiny.tensors());
+    let dir = tempfile::tempdir().expect("a directory");
+    let refused = Model::open(&gguf.write(dir.path())).expect_err("a refusal");
+    assert_eq!(refused.id(), "tokenizer-invalid");
+    assert!(
+        refused.to_string().contains("tokenizer.json beside"),
+        "{refused}"
+    );
+    std::fs::write(
+        dir.path().join("tokenizer.json"),
+        super::tiny::tokenizer(97),
+    )
+    .expect("written");
+    let model = Model::open(&gguf.write(dir.path())).expect("loads");
+    assert_eq!(model.tokenizer().encode("w3 w5").expect("encodes"), [3, 5]);
+    words(&mut gguf, 97);
+    gguf.set("tokenizer.ggml.pre", "unheard-of");
+    assert!(Model::open(&gguf.write(dir.path())).is_ok());
+}
+
+#[test]
+fn byte_pairs_specials_and_stop_ids_come_from_the_metadata() {
+    let tiny = Tiny::default();
+    let mut gguf = convert(&tiny.config, &tiny.tensors());
+    words(&mut gguf, 97);
+    let mut tokens: Vec<String> = (0..97).map(|i| format!("<unused{i}>")).collect();
+    for (id, token) in [
+        "a",
+        "b",
+        "Ġ",
+        "ab",
+        "Ġab",
+        "<|im_end|>",
+        "<|begin|>",
+        "1",
+        "2",
+        "12",
+    ]
+    .iter()
+    .enumerate()
+    {
+        tokens[id] = (*token).to_owned();
+    }
+    gguf.set("tokenizer.ggml.tokens", Meta::Texts(tokens));
+    let merges = ["a b", "Ġ ab", "1 2"].map(str::to_owned).to_vec();
+    gguf.set("tokenizer.ggml.merges", Meta::Texts(merges));
+    let mut kinds = vec![1; 97];
+    kinds[5] = 3;
+    kinds[6] = 3;
+    gguf.set("tokenizer.ggml.token_type", Meta::I32s(kinds));
+    gguf.set("tokenizer.ggml.bos_token_id", Meta::U32(6));
+    gguf.set("tokenizer.ggml.eos_token_id", Meta::U32(9));
+    for (split, bos, want) in [
+        ("gpt-2", false, vec![3, 4, 5, 9]),
+        ("qwen2", true, vec![6, 3, 4, 5, 7, 8]),
+        ("llama-bpe", true, vec![6, 3, 4, 5, 9]),
+        ("smollm", false, vec![3, 4, 5, 7, 8]),
+    ] {
+        gguf.set("tokenizer.ggml.pre", split);
+        gguf.set("tokenizer.ggml.add_bos_token", Meta::Bool(bos));
+        let model = open(&gguf);
+        let ids = model
+            .tokenizer()
+            .encode("ab ab<|im_end|>12")
+            .expect("encodes");
+        assert_eq!(ids, want, "{split}");
+        assert_eq!(model.tokenizer().decode(&ids).expect("decodes"), "ab ab12");
+        assert_eq!(model.stop_ids(), [5, 9]);
+    }
+}
+
+#[test]
+fn pieces_with_scores_are_merged_best_first() {
+    let tiny = Tiny::default();
+    let mut gguf = convert(&tiny.config, &tiny.tensors());
+    words(&mut gguf, 97);
+    let mut tokens: Vec<String> = (0..97).map(|i| format!("<unused{i}>")).collect();
+    for (id, token) in ["<unk>", "<s>", "</s>", "▁", "a", "b", "c", "ab", "bc", "▁a"]
+        .iter()
+        .enumerate()
+    {
+        tokens[id] = (*token).to_owned();
+    }
+    let mut scores = vec![-1000.0; 97];
+    (scores[7], scores[8], scores[9]) = (-2.0, -1.0, -3.0);
+    let mut kinds = vec![5; 97];
+    kinds[..10].copy_from_slice(&[2, 3, 3, 1, 1, 1, 1, 1, 1, 1]);
+    gguf.set("tokenizer.ggml.model", "llama");
+    gguf.set("tokenizer.ggml.tokens", Meta::Texts(tokens));
+    gguf.set("tokenizer.ggml.scores", Meta::F32s(scores));
+    gguf.set("tokenizer.ggml.token_type", Meta::I32s(kinds));
+    gguf.set("tokenizer.ggml.bos_token_id", Meta::U32(1));
+    gguf.set("tokenizer.ggml.unknown_token_id", Meta::U32(0));
+    let ids = |gguf: &Gguf, text: &str| open(gguf).tokenizer().encode(text).expect("encodes");
+    // "bc" goes before "ab".
+    assert_eq!(ids(&gguf, "abc"), [1, 9, 8]);
+    assert_eq!(ids(&gguf, "ab b"), [1, 3, 7, 3, 5]);
+    gguf.set("tokenizer.ggml.add_space_prefix", Meta::Bool(false));
+    gguf.set("tokenizer.ggml.add_bos_token", Meta::Bool(false));
+    assert_eq!(ids(&gguf, "abz"), [7, 0]);
+    assert_eq!(
+        open(&gguf).tokenizer().decode(&[7, 3, 8]).expect("decodes"),
+        "ab bc"
+    );
+}
