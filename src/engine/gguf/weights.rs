@@ -8,10 +8,11 @@ use sha2::{Digest, Sha256};
 
 use super::header::Tensor;
 use super::kind::Kind;
+use crate::engine::bytes::Bytes;
 use crate::engine::linear::with_f32;
 use crate::engine::source::Picked;
 use crate::engine::weights::{
-    Bytes, RowSource, Stored, Weights, check_finite, hex, widen_bf16, widen_f16, widen_f32,
+    RowSource, Stored, Weights, check_finite, hex, widen_bf16, widen_f16, widen_f32,
 };
 use crate::engine::{Config, EngineError};
 
