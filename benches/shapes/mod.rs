@@ -15,7 +15,7 @@ use half::bf16;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
-use steerscope::engine::{Config, Model, TextTokenizer};
+use steerscope::engine::{Config, Model, Precision, TextTokenizer};
 
 const TOKENIZER: &[u8] = include_bytes!("../../assets/model/tokenizer.json");
 
@@ -23,15 +23,17 @@ const TOKENIZER: &[u8] = include_bytes!("../../assets/model/tokenizer.json");
 pub enum Shape {
     Bundled,
     Smol135,
+    /// The same with weights in BF16.
+    Smol135Bf16,
 }
 
-pub const SHAPES: [Shape; 2] = [Shape::Bundled, Shape::Smol135];
+pub const SHAPES: [Shape; 3] = [Shape::Bundled, Shape::Smol135, Shape::Smol135Bf16];
 
 impl Shape {
     fn config(self) -> Value {
         let [d, f, blocks, heads, kv, vocab] = match self {
             Self::Bundled => [160, 432, 7, 5, 5, 2048],
-            Self::Smol135 => [576, 1536, 30, 9, 3, 49_152],
+            Self::Smol135 | Self::Smol135Bf16 => [576, 1536, 30, 9, 3, 49_152],
         };
         json!({
             "model_type": "llama", "hidden_size": d, "intermediate_size": f, "num_hidden_layers": blocks,
@@ -46,16 +48,18 @@ impl Shape {
 pub fn model(shape: Shape) -> &'static Arc<Model> {
     static BUNDLED: OnceLock<Arc<Model>> = OnceLock::new();
     static SMOL: OnceLock<Arc<Model>> = OnceLock::new();
-    let cell = match shape {
-        Shape::Bundled => &BUNDLED,
-        Shape::Smol135 => &SMOL,
+    static SMOL_BF16: OnceLock<Arc<Model>> = OnceLock::new();
+    let (cell, precision) = match shape {
+        Shape::Bundled => (&BUNDLED, Precision::F16),
+        Shape::Smol135 => (&SMOL, Precision::F32),
+        Shape::Smol135Bf16 => (&SMOL_BF16, Precision::Bf16),
     };
     cell.get_or_init(|| {
         let json = shape.config().to_string();
         let config = Config::from_json(json.as_bytes(), "bench").expect("a configuration");
         let tokenizer =
             TextTokenizer::from_bytes(TOKENIZER, "tokenizer.json").expect("a tokenizer");
-        Arc::new(Model::random(config, tokenizer, 1).expect("a model"))
+        Arc::new(Model::random_in(config, tokenizer, 1, precision).expect("a model"))
     })
 }
 

@@ -12,8 +12,10 @@ use super::cache::Geometry;
 use super::linear::Linear;
 use super::load::Files;
 use super::norm::Norm;
+use super::precision::Precision;
+use super::random::RandomWeights;
 use super::rope::Rope;
-use super::weights::{RandomWeights, Stored, Weights, hex};
+use super::weights::{Stored, Weights, hex};
 use super::{Config, EngineError, TextTokenizer};
 
 /// Token embedding: rows of its own, or those of the output head.
@@ -107,8 +109,22 @@ impl Model {
         tokenizer: TextTokenizer,
         seed: u64,
     ) -> Result<Self, EngineError> {
+        Self::random_in(config, tokenizer, seed, Precision::F32)
+    }
+
+    /// The same with weights rounded to a number type and kept in it.
+    ///
+    /// # Errors
+    /// [`EngineError::Candle`].
+    pub fn random_in(
+        config: Config,
+        tokenizer: TextTokenizer,
+        seed: u64,
+        precision: Precision,
+    ) -> Result<Self, EngineError> {
         let stop_ids = config.eos.clone();
-        let model = Self::build(config, tokenizer, stop_ids, &RandomWeights { seed })?;
+        let weights = RandomWeights { seed, precision };
+        let model = Self::build(config, tokenizer, stop_ids, &weights)?;
         let mut hasher = Sha256::new();
         hasher.update(format!("random {seed} {:?}", model.config));
         model.hash.get_or_init(|| hex(&hasher.finalize()));
@@ -190,6 +206,22 @@ impl Model {
     /// Residual width d.
     pub fn hidden_size(&self) -> usize {
         self.config.hidden_size
+    }
+
+    /// How the weights are kept: as the file has them where that is F32, F16 or BF16, the head's if
+    /// they differ. Arithmetic is in f32.
+    pub fn precision(&self) -> Precision {
+        self.head.packed().precision()
+    }
+
+    /// Memory that the weights hold.
+    pub fn weight_bytes(&self) -> usize {
+        let table = match &self.embedding {
+            Embedding::Tied => 0,
+            Embedding::Table(table) => table.elem_count() * 4,
+        };
+        let blocks: usize = self.blocks.iter().map(Block::bytes).sum();
+        table + self.head.packed().bytes() + blocks
     }
 
     /// Number of parameters; a tied head counts once.

@@ -12,34 +12,10 @@ use sha2::{Digest, Sha256};
 
 use super::EngineError;
 use super::bytes::Bytes;
+use super::precision::Precision;
 
 /// The format's own limit on its header.
 const LONGEST_HEADER: u64 = 100_000_000;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Number {
-    F32,
-    F16,
-    Bf16,
-}
-
-impl Number {
-    fn parse(name: &str) -> Option<Self> {
-        match name {
-            "F32" => Some(Self::F32),
-            "F16" => Some(Self::F16),
-            "BF16" => Some(Self::Bf16),
-            _ => None,
-        }
-    }
-
-    fn size(self) -> usize {
-        match self {
-            Self::F32 => 4,
-            Self::F16 | Self::Bf16 => 2,
-        }
-    }
-}
 
 #[derive(Debug, Deserialize)]
 struct Header {
@@ -97,7 +73,7 @@ impl WeightFile {
             if from > to {
                 return Err(bad(format!("entry {tensor}: offsets {from} and {to}")));
             }
-            if let Some(number) = Number::parse(&header.dtype) {
+            if let Some(number) = parse(&header.dtype) {
                 let size = header
                     .shape
                     .iter()
@@ -133,6 +109,10 @@ pub(super) trait RowSource: Sync {
     fn rows(&self) -> usize;
     /// Row `i` as f32; refuses values that are not finite.
     fn fill(&self, i: usize, row: &mut [f32]) -> Result<(), EngineError>;
+    /// A number type that holds every value of [`fill`](Self::fill) exactly.
+    fn precision(&self) -> Precision {
+        Precision::F32
+    }
 }
 
 /// Tensors in files, which have a digest.
@@ -207,7 +187,7 @@ impl Weights for WeightFiles {
                 got: header.shape.clone(),
             });
         }
-        let Some(number) = Number::parse(&header.dtype) else {
+        let Some(number) = parse(&header.dtype) else {
             let (tensor, dtype) = (name.to_owned(), header.dtype.clone());
             return Err(EngineError::TensorType {
                 file: file.name.clone(),
@@ -234,7 +214,7 @@ struct FileRows<'a> {
     file: &'a WeightFile,
     name: String,
     range: Range<usize>,
-    number: Number,
+    number: Precision,
     rows: usize,
     k: usize,
 }
@@ -249,11 +229,25 @@ impl RowSource for FileRows<'_> {
         let bytes =
             &self.file.bytes.as_slice()[self.range.clone()][i * self.k * size..][..self.k * size];
         match self.number {
-            Number::F32 => widen_f32(bytes, row),
-            Number::F16 => widen_f16(bytes, row),
-            Number::Bf16 => widen_bf16(bytes, row),
+            Precision::F32 => widen_f32(bytes, row),
+            Precision::F16 => widen_f16(bytes, row),
+            Precision::Bf16 => widen_bf16(bytes, row),
         }
         check_finite(row, &self.file.name, &self.name)
+    }
+
+    fn precision(&self) -> Precision {
+        self.number
+    }
+}
+
+/// A number type of the format, if it is read.
+fn parse(name: &str) -> Option<Precision> {
+    match name {
+        "F32" => Some(Precision::F32),
+        "F16" => Some(Precision::F16),
+        "BF16" => Some(Precision::Bf16),
+        _ => None,
     }
 }
 
@@ -289,76 +283,4 @@ fn widen<const N: usize>(bytes: &[u8], row: &mut [f32], f: impl Fn([u8; N]) -> f
     for (v, b) in row.iter_mut().zip(bytes.as_chunks::<N>().0) {
         *v = f(*b);
     }
-}
-
-/// Seeded random weights of the usual scale: normal, standard deviation 0.02 (norms 1, biases 0).
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RandomWeights {
-    pub(super) seed: u64,
-}
-
-impl Weights for RandomWeights {
-    fn has(&self, _: &str) -> bool {
-        true
-    }
-
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Box<dyn RowSource + '_>, EngineError> {
-        let mut hasher = Sha256::new();
-        hasher.update(self.seed.to_le_bytes());
-        hasher.update(name);
-        let state = hasher
-            .finalize()
-            .first_chunk::<8>()
-            .map_or(0, |b| u64::from_le_bytes(*b));
-        let (path, kind) = name.rsplit_once('.').unwrap_or((name, ""));
-        let fixed = if kind == "bias" {
-            Some(0.0)
-        } else if path.ends_with("norm") || path.contains("ln_") {
-            Some(1.0)
-        } else {
-            None
-        };
-        Ok(Box::new(RandomRows {
-            state,
-            rows: shape.iter().rev().skip(1).product(),
-            fixed,
-        }))
-    }
-}
-
-struct RandomRows {
-    state: u64,
-    rows: usize,
-    fixed: Option<f32>,
-}
-
-impl RowSource for RandomRows {
-    fn rows(&self) -> usize {
-        self.rows
-    }
-
-    fn fill(&self, i: usize, row: &mut [f32]) -> Result<(), EngineError> {
-        if let Some(value) = self.fixed {
-            row.fill(value);
-            return Ok(());
-        }
-        let mut state = self.state ^ (i as u64).wrapping_mul(0xD134_2543_DE82_EF95);
-        for v in row {
-            // Sum of four uniform numbers (Irwin-Hall): close enough to normal, variance 1/3.
-            let bits = split_mix(&mut state);
-            let sum: f32 = (0..4)
-                .map(|j| (bits >> (16 * j) & 0xFFFF) as f32 / 65_536.0 - 0.5)
-                .sum();
-            *v = 0.02 * 3.0f32.sqrt() * sum;
-        }
-        Ok(())
-    }
-}
-
-/// `SplitMix64` (Steele et al. 2014).
-fn split_mix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let z = (*state ^ (*state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }

@@ -117,7 +117,7 @@ fn model(
         vocab_size: config.vocab_size,
         parameters: model.parameters(),
         max_positions: config.max_positions,
-        dtype: "f32".to_string(),
+        dtype: model.precision().name().to_string(),
         device: format!(
             "cpu · {threads} thread{}",
             if threads == 1 { "" } else { "s" }
