@@ -132,6 +132,19 @@ pub enum EngineError {
         /// Its name.
         tensor: String,
     },
+    /// The model does not fit into memory.
+    #[error(
+        "{file}: needs about {} of memory and {} are free; close other programs, or take a smaller model",
+        gib(*needed), gib(*available)
+    )]
+    Memory {
+        /// The weight files.
+        file: String,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes that are free.
+        available: u64,
+    },
     /// More tokens than the model has positions for.
     #[error(
         "the text needs {needed} positions but the model was made for {max}; shorten the prompt or the answer"
@@ -183,6 +196,7 @@ impl EngineError {
             Self::TensorShape { .. } => "tensor-shape",
             Self::TensorType { .. } => "tensor-type",
             Self::WeightsNotFinite { .. } => "weights-not-finite",
+            Self::Memory { .. } => "memory",
             Self::Context { .. } => "context-length",
             Self::TokenId { .. } => "token-id",
             Self::Request(_) => "engine-request",
@@ -196,4 +210,8 @@ impl EngineError {
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::Cancelled)
     }
+}
+
+fn gib(bytes: u64) -> String {
+    format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
 }

@@ -30,6 +30,7 @@ mod jobs;
 mod kernel;
 mod linear;
 mod load;
+mod memory;
 mod model;
 mod names;
 mod norm;

@@ -4,10 +4,9 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use candle_core::{Device, Tensor};
 use sha2::{Digest, Sha256};
 
-use super::block::{Block, Loader, dense};
+use super::block::{Block, Loader};
 use super::cache::Geometry;
 use super::linear::Linear;
 use super::load::Files;
@@ -22,7 +21,7 @@ use super::{Config, EngineError, TextTokenizer};
 #[derive(Debug)]
 pub(super) enum Embedding {
     Tied,
-    Table(Tensor),
+    Table(Linear),
 }
 
 /// A loaded model: shared between threads as `Arc<Model>`, never changed.
@@ -86,6 +85,7 @@ impl Model {
             stop_ids,
             weights,
         } = files;
+        super::memory::check(&weights.label(), weights.memory())?;
         let mut model = Self::build(config, tokenizer, stop_ids, &*weights)?;
         let weights: Arc<dyn Stored> = Arc::from(weights);
         let (cell, source) = (Arc::clone(&model.hash), Arc::clone(&weights));
@@ -137,7 +137,7 @@ impl Model {
         stop_ids: Vec<u32>,
         weights: &dyn Weights,
     ) -> Result<Self, EngineError> {
-        let (d, vocab) = (config.hidden_size, config.vocab_size);
+        let d = config.hidden_size;
         let loader = Loader::new(&config, weights);
         let blocks = (0..config.n_blocks)
             .map(|b| loader.block(b))
@@ -147,10 +147,9 @@ impl Model {
             let head = Linear::pack(&[loader.embedding()?], d, None)?;
             (Embedding::Tied, head)
         } else {
-            let rows = dense(&*loader.embedding()?, d)?;
-            let rows = Tensor::from_vec(rows, (vocab, d), &Device::Cpu)?;
+            let table = Linear::pack(&[loader.embedding()?], d, None)?;
             (
-                Embedding::Table(rows),
+                Embedding::Table(table),
                 Linear::pack(&[loader.head()?], d, None)?,
             )
         };
@@ -218,7 +217,7 @@ impl Model {
     pub fn weight_bytes(&self) -> usize {
         let table = match &self.embedding {
             Embedding::Tied => 0,
-            Embedding::Table(table) => table.elem_count() * 4,
+            Embedding::Table(table) => table.packed().bytes(),
         };
         let blocks: usize = self.blocks.iter().map(Block::bytes).sum();
         table + self.head.packed().bytes() + blocks

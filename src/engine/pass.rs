@@ -19,12 +19,7 @@ impl Model {
         let d = self.hidden_size();
         let mut rows = match &self.embedding {
             Embedding::Tied => self.head.gather(ids)?,
-            Embedding::Table(table) => with_f32(table, |t| {
-                ids.iter()
-                    .flat_map(|id| &t[*id as usize * d..][..d])
-                    .copied()
-                    .collect::<Vec<f32>>()
-            })?,
+            Embedding::Table(table) => table.gather(ids)?,
         };
         times(&mut rows, self.config.spec.embedding_scale);
         if let Some(table) = &self.positions {

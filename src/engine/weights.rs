@@ -119,6 +119,12 @@ pub(super) trait RowSource: Sync {
 pub(super) trait Stored: Weights + Send {
     /// SHA-256, hex, over the bytes of the files.
     fn digest(&self) -> String;
+
+    /// Memory that the model will hold, in bytes.
+    fn memory(&self) -> u64;
+
+    /// The files in messages.
+    fn label(&self) -> String;
 }
 
 /// Where the tensors of a model come from.
@@ -143,11 +149,14 @@ impl Stored for WeightFiles {
         }
         hex(&hasher.finalize())
     }
-}
 
-impl WeightFiles {
-    /// All names in messages.
-    fn names(&self) -> String {
+    /// What the files hold, as their numbers are kept as they are.
+    fn memory(&self) -> u64 {
+        let tensors = self.0.iter().flat_map(|f| f.tensors.values());
+        tensors.map(|t| t.data_offsets[1] - t.data_offsets[0]).sum()
+    }
+
+    fn label(&self) -> String {
         self.0
             .iter()
             .map(|f| f.name.as_str())
@@ -175,7 +184,7 @@ impl Weights for WeightFiles {
             .find_map(|f| f.tensors.get(name).map(|h| (f, h)));
         let Some((file, header)) = found else {
             return Err(EngineError::TensorMissing {
-                file: self.names(),
+                file: self.label(),
                 tensor: name.to_owned(),
             });
         };

@@ -92,6 +92,22 @@ impl Stored for GgufWeights {
         self.bytes.hash_into(&mut hasher);
         hex(&hasher.finalize())
     }
+
+    /// Halves are kept, everything else becomes f32.
+    fn memory(&self) -> u64 {
+        let bytes = |t: &Tensor| {
+            let size = match t.kind {
+                Kind::F16 | Kind::Bf16 => 2,
+                _ => 4,
+            };
+            t.shape.iter().product::<usize>() as u64 * size
+        };
+        self.tensors.values().map(bytes).sum()
+    }
+
+    fn label(&self) -> String {
+        self.file.clone()
+    }
 }
 
 impl Weights for GgufWeights {
