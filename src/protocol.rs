@@ -17,7 +17,7 @@ use crate::units::{BlockIndex, Lane, Mask, RunId};
 pub enum ModelSource {
     /// The model inside the binary.
     Bundled,
-    /// A Hugging Face directory.
+    /// A Hugging Face directory or a `.gguf` file.
     Directory(PathBuf),
 }
 
@@ -151,7 +151,7 @@ pub enum Command {
 /// Facts about the loaded model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelInfo {
-    /// Directory name, or `bundled`.
+    /// Directory or file name, or `bundled`.
     pub name: String,
     /// SHA-256 over the weight bytes, hex.
     pub hash: String,

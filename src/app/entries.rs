@@ -147,7 +147,7 @@ impl App {
                 .collect(),
             PickerKind::Model => vec![Entry {
                 label: "bundled".to_owned(),
-                detail: "the model inside the program; type a directory for another one".to_owned(),
+                detail: "the model inside the program; type a path for another one".to_owned(),
                 note: mark(self.loaded_model == Some(ModelSource::Bundled), "loaded"),
                 enabled: true,
                 choice: Choice::Model(ModelSource::Bundled),
@@ -165,7 +165,7 @@ impl App {
             detail: match kind {
                 PickerKind::Vector => "a .safetensors file",
                 PickerKind::Dataset => "a .jsonl, .json or .toml file",
-                _ => "a Hugging Face directory",
+                _ => "a Hugging Face directory or a .gguf file",
             }
             .to_owned(),
             note: "path".to_owned(),

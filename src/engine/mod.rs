@@ -34,6 +34,7 @@ mod names;
 mod norm;
 mod ops;
 mod pass;
+mod random;
 mod rope;
 mod rows;
 mod sample;

@@ -12,8 +12,9 @@ use super::cache::Geometry;
 use super::linear::Linear;
 use super::load::Files;
 use super::norm::Norm;
+use super::random::RandomWeights;
 use super::rope::Rope;
-use super::weights::{RandomWeights, Stored, Weights, hex};
+use super::weights::{Stored, Weights, hex};
 use super::{Config, EngineError, TextTokenizer};
 
 /// Token embedding: rows of its own, or those of the output head.

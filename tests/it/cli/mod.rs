@@ -1,6 +1,7 @@
 //! The command-line twins, run as a user runs them.
 
 mod commands;
+mod families;
 mod refusals;
 
 use std::path::PathBuf;

@@ -30,6 +30,13 @@ fn read(dir: &Path) -> (Json, Tensors) {
     (config, tensors.collect::<BTreeMap<_, _>>())
 }
 
+/// A small model with a tokenizer of the words `w0`, `w1`, … as `model.gguf` in `dir`.
+pub(crate) fn write_gguf(dir: &Path) -> PathBuf {
+    let tiny = Tiny::default();
+    std::fs::write(dir.join("tokenizer.json"), super::tiny::tokenizer(97)).expect("written");
+    convert(&tiny.config, &tiny.tensors()).write(dir)
+}
+
 fn open(gguf: &Gguf) -> Model {
     let dir = tempfile::tempdir().expect("a directory");
     Model::open(&gguf.write(dir.path())).unwrap_or_else(|e| panic!("{e}"))
@@ -252,23 +259,27 @@ fn half_and_quantised_tensors_give_the_model_of_their_widened_values() {
 fn tokenizer_beside_the_file_serves_where_the_file_has_none_of_a_known_kind() {
     let tiny = Tiny::default();
     let mut gguf = convert(&tiny.config, &tiny.tensors());
-    let dir = tempfile::tempdir().expect("a directory");
-    let refused = Model::open(&gguf.write(dir.path())).expect_err("a refusal");
+    // A folder for each: a file must not change while a model still reads it.
+    let open = |gguf: &Gguf, beside: bool| {
+        let dir = tempfile::tempdir().expect("a directory");
+        if beside {
+            let words = super::tiny::tokenizer(97);
+            std::fs::write(dir.path().join("tokenizer.json"), words).expect("written");
+        }
+        Model::open(&gguf.write(dir.path()))
+    };
+    let refused = open(&gguf, false).expect_err("a refusal");
     assert_eq!(refused.id(), "tokenizer-invalid");
     assert!(
         refused.to_string().contains("tokenizer.json beside"),
         "{refused}"
     );
-    std::fs::write(
-        dir.path().join("tokenizer.json"),
-        super::tiny::tokenizer(97),
-    )
-    .expect("written");
-    let model = Model::open(&gguf.write(dir.path())).expect("loads");
+    let model = open(&gguf, true).expect("loads");
     assert_eq!(model.tokenizer().encode("w3 w5").expect("encodes"), [3, 5]);
     words(&mut gguf, 97);
     gguf.set("tokenizer.ggml.pre", "unheard-of");
-    assert!(Model::open(&gguf.write(dir.path())).is_ok());
+    assert!(open(&gguf, false).is_err());
+    assert!(open(&gguf, true).is_ok());
 }
 
 #[test]

@@ -29,6 +29,15 @@ pub(super) struct Oracle {
 
 /// Models of all families that are at hand.
 pub(super) fn oracles() -> Vec<Oracle> {
+    sources().iter().map(|dir| open(dir)).collect()
+}
+
+/// The same as directories with tokenizers of the words `w0`, `w1`, ….
+pub(crate) fn family_directories() -> Vec<tempfile::TempDir> {
+    sources().iter().map(|dir| directory(dir)).collect()
+}
+
+fn sources() -> Vec<PathBuf> {
     // Made by `make_families.py`, which stands beside them.
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/families");
     let own = std::fs::read_dir(own).expect("the families of the repository");
@@ -37,7 +46,7 @@ pub(super) fn oracles() -> Vec<Oracle> {
     let dirs = SHARED
         .iter()
         .filter_map(|name| shared(&format!("oracle/families/{name}")));
-    dirs.chain(own).map(|dir| open(&dir)).collect()
+    dirs.chain(own).collect()
 }
 
 fn open(source: &Path) -> Oracle {

@@ -1,0 +1,78 @@
+//! Random weights for benchmarks and tests.
+
+use sha2::{Digest, Sha256};
+
+use super::EngineError;
+use super::weights::{RowSource, Weights};
+
+/// Seeded random weights of the usual scale: normal, standard deviation 0.02 (norms 1, biases 0).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RandomWeights {
+    pub(super) seed: u64,
+}
+
+impl Weights for RandomWeights {
+    fn has(&self, _: &str) -> bool {
+        true
+    }
+
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Box<dyn RowSource + '_>, EngineError> {
+        let mut hasher = Sha256::new();
+        hasher.update(self.seed.to_le_bytes());
+        hasher.update(name);
+        let state = hasher
+            .finalize()
+            .first_chunk::<8>()
+            .map_or(0, |b| u64::from_le_bytes(*b));
+        let (path, kind) = name.rsplit_once('.').unwrap_or((name, ""));
+        let fixed = if kind == "bias" {
+            Some(0.0)
+        } else if path.ends_with("norm") || path.contains("ln_") {
+            Some(1.0)
+        } else {
+            None
+        };
+        Ok(Box::new(RandomRows {
+            state,
+            rows: shape.iter().rev().skip(1).product(),
+            fixed,
+        }))
+    }
+}
+
+struct RandomRows {
+    state: u64,
+    rows: usize,
+    fixed: Option<f32>,
+}
+
+impl RowSource for RandomRows {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn fill(&self, i: usize, row: &mut [f32]) -> Result<(), EngineError> {
+        if let Some(value) = self.fixed {
+            row.fill(value);
+            return Ok(());
+        }
+        let mut state = self.state ^ (i as u64).wrapping_mul(0xD134_2543_DE82_EF95);
+        for v in row {
+            // Sum of four uniform numbers (Irwin-Hall): close enough to normal, variance 1/3.
+            let bits = split_mix(&mut state);
+            let sum: f32 = (0..4)
+                .map(|j| (bits >> (16 * j) & 0xFFFF) as f32 / 65_536.0 - 0.5)
+                .sum();
+            *v = 0.02 * 3.0f32.sqrt() * sum;
+        }
+        Ok(())
+    }
+}
+
+/// `SplitMix64` (Steele et al. 2014).
+fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let z = (*state ^ (*state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
