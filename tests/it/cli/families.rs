@@ -105,7 +105,7 @@ fn commands_run_on_every_family() {
         ]));
         let text: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(
-            text["unsteered"]["text"],
+            text["baseline"]["text"],
             text["steered"]["text"],
             "{}",
             model.display()
