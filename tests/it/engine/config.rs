@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use steerscope::engine::{Config, EngineError, Model, NoHook, Rows};
+use steerscope::engine::{Config, EngineError, Model, NoHook, Rows, TextTokenizer};
 
 use super::oracle::directory;
 use super::support::forward;
@@ -219,6 +219,21 @@ fn beginning_of_text_follows_the_tokenizer_configuration() {
         Model::from_dir(dir.path()).expect_err("a refusal").id(),
         "config-invalid"
     );
+}
+
+#[test]
+fn every_family_can_be_made_of_random_weights() {
+    let words = super::tiny::tokenizer(40);
+    for name in NAMES {
+        let config = config(name).to_string();
+        let config = Config::from_json(config.as_bytes(), "config.json").expect("reads");
+        let words = TextTokenizer::from_bytes(words.as_bytes(), "test").expect("a tokenizer");
+        let model = Model::random(config, words, 5).expect("a model");
+        let rows = forward(&model, &prompt_below(40, 60, 2), &mut NoHook);
+        let logits = model.logits(&rows).expect("logits");
+        assert!(logits.iter().all(|v| v.is_finite()), "{name}");
+        assert!(logits.iter().any(|v| *v != 0.0), "{name}");
+    }
 }
 
 const NAMES: [&str; 10] = [

@@ -367,3 +367,51 @@ fn pieces_with_scores_are_merged_best_first() {
         "ab bc"
     );
 }
+
+#[test]
+fn blocks_of_every_type_widen_to_what_the_reference_reads() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gguf/blocks.json");
+    let blocks: Json =
+        serde_json::from_slice(&std::fs::read(path).expect("readable")).expect("JSON");
+    let hex = |value: &Json| -> Vec<u8> {
+        let digits = value.as_str().expect("text").as_bytes();
+        let pair =
+            |p: &[u8]| u8::from_str_radix(std::str::from_utf8(p).expect("hex"), 16).expect("hex");
+        digits.chunks(2).map(pair).collect()
+    };
+    // Blocks that add nothing: the residual stream is the row of the embedding.
+    let tiny = [
+        ("hidden_size", 256),
+        ("num_hidden_layers", 1),
+        ("vocab_size", 1),
+    ]
+    .iter()
+    .fold(Tiny::default(), |t, (key, value)| t.with(key, json!(value)));
+    let mut tensors = tiny.tensors();
+    for (name, (_, values)) in &mut tensors {
+        if name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight") {
+            values.fill(0.0);
+        }
+    }
+    for block in blocks.as_array().expect("a list") {
+        let mut gguf = convert(&tiny.config, &tensors);
+        words(&mut gguf, 1);
+        for t in gguf
+            .tensors
+            .iter_mut()
+            .filter(|t| t.name == "token_embd.weight")
+        {
+            t.kind = block["kind"].as_u64().expect("a number") as u32;
+            t.bytes = hex(&block["bytes"]);
+        }
+        let rows = forward(&open(&gguf), &[0], &mut NoHook);
+        let want = hex(&block["values"]);
+        for (got, want) in rows.as_slice().iter().zip(want.as_chunks::<4>().0) {
+            let want = f32::from_le_bytes(*want);
+            assert!(
+                (got - want).abs() <= 1e-6 * want.abs().max(0.01),
+                "{block}: {got} {want}"
+            );
+        }
+    }
+}
