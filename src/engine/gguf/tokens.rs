@@ -34,6 +34,8 @@ const fn split(names: &'static [&'static str], pattern: &'static str) -> Split {
     }
 }
 
+const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
 const SPLITS: &[Split] = &[
     split(&["gpt-2"], ""),
     Split {
@@ -41,10 +43,8 @@ const SPLITS: &[Split] = &[
         pattern: "",
         digits: true,
     },
-    split(
-        &["llama-bpe", "llama3", "llama-v3"],
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-    ),
+    split(&["llama-bpe", "llama3", "llama-v3"], LLAMA3),
+    split(&["dbrx", "smaug-bpe"], LLAMA3),
     split(
         &["qwen2", "deepseek-r1-qwen"],
         r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
