@@ -9,52 +9,16 @@
     reason = "a bench that cannot be set up should stop"
 )]
 
-use std::sync::{Arc, OnceLock};
+mod shapes;
 
 use divan::{Bencher, counter::ItemsCount};
-use steerscope::engine::{
-    Branch, Cancel, Config, Keep, KvCache, Model, NoHook, Part, Rows, TextTokenizer, init_threads,
-};
+use shapes::{SHAPES, Shape, model, tokens};
+use steerscope::engine::{Branch, Cancel, Keep, KvCache, Model, NoHook, Part, Rows, init_threads};
 use steerscope::units::BlockIndex;
 
 fn main() {
     init_threads();
     divan::main();
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Shape {
-    Bundled,
-    Smol135,
-}
-
-const SHAPES: [Shape; 2] = [Shape::Bundled, Shape::Smol135];
-
-fn model(shape: Shape) -> &'static Model {
-    static BUNDLED: OnceLock<Arc<Model>> = OnceLock::new();
-    static SMOL: OnceLock<Arc<Model>> = OnceLock::new();
-    let (cell, config) = match shape {
-        Shape::Bundled => (&BUNDLED, (192, 512, 6, 6, 6, 32, 2048)),
-        Shape::Smol135 => (&SMOL, (576, 1536, 30, 9, 3, 64, 49_152)),
-    };
-    cell.get_or_init(|| {
-        let (d, f, blocks, heads, kv, head, vocab) = config;
-        let json = format!(
-            r#"{{"model_type":"llama","hidden_size":{d},"intermediate_size":{f},"num_hidden_layers":{blocks},
-            "num_attention_heads":{heads},"num_key_value_heads":{kv},"head_dim":{head},"vocab_size":{vocab},
-            "max_position_embeddings":512,"rms_norm_eps":1e-5,"tie_word_embeddings":true}}"#
-        );
-        let config = Config::from_json(json.as_bytes(), "bench").expect("a configuration");
-        let bytes = include_bytes!("../assets/model/tokenizer.json");
-        let tokenizer = TextTokenizer::from_bytes(bytes, "bundled tokenizer.json").expect("a tokenizer");
-        Arc::new(Model::random(config, tokenizer, 1).expect("a model"))
-    })
-}
-
-fn tokens(n: usize, sequence: usize) -> Vec<u32> {
-    (0..n)
-        .map(|i| ((i * 7919 + sequence * 104_729 + 13) % 2048) as u32)
-        .collect()
 }
 
 fn filled(model: &Model, sequences: usize, len: usize) -> KvCache {

@@ -9,10 +9,13 @@
     reason = "a benchmark that cannot run must say so"
 )]
 
-use std::sync::{Arc, OnceLock};
+mod shapes;
+
+use std::sync::Arc;
 
 use divan::{Bencher, counter::ItemsCount};
-use steerscope::engine::{Cancel, Config, Model, TextTokenizer, init_threads};
+use shapes::{SHAPES, Shape, model, tokens};
+use steerscope::engine::{Cancel, init_threads};
 use steerscope::measure::{
     CacheOptions, PreparedInput, PreparedSet, PromptCache, Site, naive_propensity,
 };
@@ -28,46 +31,15 @@ const INPUTS: usize = 64;
 /// Inputs of its first update.
 const FIRST: usize = 16;
 
-#[derive(Debug, Clone, Copy)]
-enum Shape {
-    Bundled,
-    Smol135,
-}
-
-const SHAPES: [Shape; 2] = [Shape::Bundled, Shape::Smol135];
-
 /// Site near the start, the middle and the end of the model.
 const DEPTHS: [f64; 3] = [0.17, 0.5, 0.83];
-
-fn model(shape: Shape) -> &'static Arc<Model> {
-    static BUNDLED: OnceLock<Arc<Model>> = OnceLock::new();
-    static SMOL: OnceLock<Arc<Model>> = OnceLock::new();
-    let (cell, config) = match shape {
-        Shape::Bundled => (&BUNDLED, (192, 512, 6, 6, 6, 32, 2048)),
-        Shape::Smol135 => (&SMOL, (576, 1536, 30, 9, 3, 64, 49_152)),
-    };
-    cell.get_or_init(|| {
-        let (d, f, blocks, heads, kv, head, vocab) = config;
-        let json = format!(
-            r#"{{"model_type":"llama","hidden_size":{d},"intermediate_size":{f},"num_hidden_layers":{blocks},
-            "num_attention_heads":{heads},"num_key_value_heads":{kv},"head_dim":{head},"vocab_size":{vocab},
-            "max_position_embeddings":512,"rms_norm_eps":1e-5,"tie_word_embeddings":true}}"#
-        );
-        let config = Config::from_json(json.as_bytes(), "bench").expect("a configuration");
-        let bytes = include_bytes!("../assets/model/tokenizer.json");
-        let tokenizer = TextTokenizer::from_bytes(bytes, "tokenizer.json").expect("a tokenizer");
-        Arc::new(Model::random(config, tokenizer, 1).expect("a model"))
-    })
-}
 
 /// Prompts of 95 tokens whose answer letter is the second answer token, as in ` (A`: two steered
 /// positions are read under the default mask.
 fn inputs() -> Arc<PreparedSet> {
     let input = |row: usize| PreparedInput {
         row,
-        prefix: (0..96)
-            .map(|i| ((i * 7919 + row * 104_729 + 13) % 2048) as u32)
-            .collect(),
+        prefix: tokens(96, row),
         prompt_len: 95,
         answers: [40, 41],
         prompt: String::new(),

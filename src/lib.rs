@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! ui → app → protocol ← worker → measure, steering → engine
-//! runtime, cli: the shells around them        units, stats, text: leaves
+//! runtime, cli: the shells around them        units, stats, text, hub: leaves
 //! ```
 //!
 //! * a key → `app/action`, a colour → `themes/` and `ui/theme`, a panel → `ui/<panel>`
@@ -15,6 +15,7 @@
 pub mod app;
 pub mod cli;
 pub mod engine;
+pub mod hub;
 pub mod measure;
 pub mod protocol;
 pub mod runtime;

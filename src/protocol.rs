@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hub::HubId;
 use crate::units::{BlockIndex, Lane, Mask, RunId};
 
 /// Where a model comes from.
@@ -19,6 +20,20 @@ pub enum ModelSource {
     Bundled,
     /// A Hugging Face directory or a `.gguf` file.
     Directory(PathBuf),
+    /// A model of the Hugging Face hub, `org/name` or `org/name@revision`.
+    Hub(HubId),
+}
+
+impl ModelSource {
+    /// What a user's words mean where no file system can be asked: text that looks like a hub id is
+    /// one, unless it begins like a path.
+    pub fn parse(text: &str) -> Self {
+        if text == "bundled" {
+            return Self::Bundled;
+        }
+        text.parse()
+            .map_or_else(|_| Self::Directory(PathBuf::from(text)), Self::Hub)
+    }
 }
 
 /// Where a steering vector or a data set comes from.
@@ -149,7 +164,7 @@ pub enum Command {
 }
 
 /// Facts about the loaded model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ModelInfo {
     /// Directory or file name, or `bundled`.
     pub name: String,
@@ -264,6 +279,8 @@ pub enum FinishReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
+    /// Fetching a model from the hub; counted in MiB of the file under way.
+    Fetch,
     /// Reading a model.
     LoadModel,
     /// Reading a vector.

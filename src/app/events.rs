@@ -222,7 +222,17 @@ impl App {
             Stage::LoadDataset => {
                 self.wanted_dataset = self.dataset.as_ref().map(|d| d.asset.clone());
             }
-            Stage::LoadModel => match &self.loaded_model {
+            // The hub could not be asked; what the cache holds is loaded all the same.
+            Stage::Fetch if failure.id == "hub-stale" => {
+                self.messages.add(
+                    Level::Warning,
+                    &failure.id,
+                    one_line(&failure.message),
+                    self.now,
+                );
+                return true;
+            }
+            Stage::Fetch | Stage::LoadModel => match &self.loaded_model {
                 Some(loaded) => self.wanted_model = loaded.clone(),
                 None => self.engine = Engine::Empty,
             },

@@ -1,10 +1,11 @@
 //! Opening what the flags name: model, vector, data set, site.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::output::Ending;
+use super::output::{Ending, Progress};
 use crate::engine::Model;
+use crate::hub::{self, HubError, HubId, HubSettings, Step};
 use crate::protocol::ModelSource;
 use crate::runtime::Paths;
 use crate::steering::SteeringVector;
@@ -19,11 +20,38 @@ pub(super) struct Opened {
 }
 
 pub(super) fn model(source: &ModelSource) -> Result<Opened, Ending> {
-    let model = open_model(source).map_err(failed)?;
+    let model = match source {
+        ModelSource::Hub(id) => open_model(&ModelSource::Directory(fetched(id)?)),
+        here => open_model(here),
+    }
+    .map_err(failed)?;
     Ok(Opened {
         model: Arc::new(model),
         name: model_name(source),
     })
+}
+
+/// The directory of a model of the hub, fetched with a progress line if need be.
+fn fetched(id: &HubId) -> Result<PathBuf, Ending> {
+    let settings = HubSettings::from_env().ok_or_else(|| failed(HubError::NoCache))?;
+    let mut line: Option<(usize, Progress)> = None;
+    let mut progress = |step: Step<'_>| {
+        if line.as_ref().is_none_or(|(file, _)| *file != step.number) {
+            line = Some((step.number, Progress::start("fetching, MiB")));
+        }
+        if let Some((_, line)) = &mut line {
+            line.update((step.done >> 20) as usize, (step.size >> 20) as usize);
+        }
+    };
+    let fetched = hub::fetch(id, &settings, &mut progress, &|| false).map_err(failed)?;
+    drop(line);
+    if let Some(stale) = fetched.stale {
+        remark(&format!(
+            "{stale}; using commit {} from the cache",
+            fetched.commit
+        ));
+    }
+    Ok(fetched.path)
 }
 
 pub(super) fn library() -> Library {

@@ -33,6 +33,18 @@ pub(super) struct Block {
     pub(super) mlp_post: Option<Norm>,
 }
 
+impl Block {
+    /// Memory that its matrices hold.
+    pub(super) fn bytes(&self) -> usize {
+        let first = match &self.mlp_in {
+            MlpIn::Gated(both) => both.packed(),
+            MlpIn::Plain(first, _) => first.packed(),
+        };
+        let others = [&self.qkv, &self.output, &self.mlp_out];
+        first.bytes() + others.map(|l| l.packed().bytes()).iter().sum::<usize>()
+    }
+}
+
 /// First half of an MLP.
 #[derive(Debug)]
 pub(super) enum MlpIn {

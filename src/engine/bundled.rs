@@ -1,8 +1,9 @@
 //! The model inside the binary.
 
+use super::bytes::Bytes;
 use super::config::generation_stops;
 use super::load::Files;
-use super::weights::{Bytes, WeightFile, WeightFiles};
+use super::weights::{WeightFile, WeightFiles};
 use super::{Config, EngineError, Model, TextTokenizer};
 
 static CONFIG: &[u8] = include_bytes!("../../assets/model/config.json");

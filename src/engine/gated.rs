@@ -1,12 +1,16 @@
 //! The first half of a gated MLP in one pass: gate and up projections and their activation, such as
 //! `SwiGLU` (Shazeer 2002.05202).
 
-use candle_core::{CpuStorage, CustomOp2, Layout, Shape, Tensor};
+use std::ops::Range;
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor};
 
 use super::EngineError;
-use super::kernel::{self, Isa, PANEL, Shared, Store};
-use super::linear::{ROWS, grid, operands, panels};
+use super::kernel::{self, Element, Isa, PANEL, Panel, Shared, Store};
+use super::linear::{ROWS, left};
 use super::ops::contiguous;
+use super::packed::{Packed, Product};
+use super::precision::Precision;
 use super::spec::Activation;
 use super::weights::RowSource;
 
@@ -18,7 +22,7 @@ const HALF: usize = PANEL / 2;
 /// matrix never exists.
 #[derive(Debug)]
 pub(super) struct Gated {
-    packed: Tensor,
+    packed: Packed,
     activation: Activation,
     /// Biases of gate and up.
     bias: Option<[Vec<f32>; 2]>,
@@ -36,7 +40,8 @@ impl Gated {
         activation: Activation,
     ) -> Result<Self, EngineError> {
         let f = gate.rows();
-        let packed = panels(f.div_ceil(HALF) * PANEL, k, |r, row| {
+        let precision = Precision::of([gate.precision(), up.precision()]);
+        let packed = Packed::new(f.div_ceil(HALF) * PANEL, k, precision, |r, row| {
             let (source, i) = if r % PANEL < HALF {
                 (gate, r % PANEL)
             } else {
@@ -54,52 +59,62 @@ impl Gated {
         })
     }
 
+    /// The weights.
+    pub(super) fn packed(&self) -> &Packed {
+        &self.packed
+    }
+
     /// `x (m, k) → (m, f)`.
     pub(super) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        x.apply_op2_no_bwd(&self.packed, self)
+        x.apply_op1_no_bwd(self)
     }
 }
 
-impl CustomOp2 for Gated {
+/// One product under way.
+struct Run<'a> {
+    layer: &'a Gated,
+    x: &'a [f32],
+    out: Shared,
+}
+
+impl Product for Run<'_> {
+    fn tile<T: Element>(&self, rows: Range<usize>, panel: usize, w: Panel<'_, T>) {
+        let Gated { f, k, .. } = *self.layer;
+        let isa = Isa::best();
+        let mut tile = [0.0; ROWS * PANEL];
+        let target = kernel::Target {
+            data: &mut tile,
+            stride: PANEL,
+        };
+        kernel::product(isa, left(self.x, k, &rows), w, target, Store::Set);
+        let from = panel * HALF;
+        let width = HALF.min(f - from);
+        for (r, tile) in rows.zip(tile.chunks_exact_mut(PANEL)) {
+            let (gate, up) = tile.split_at_mut(HALF);
+            if let Some([g, u]) = &self.layer.bias {
+                gate.iter_mut().zip(&g[from..]).for_each(|(v, b)| *v += b);
+                up.iter_mut().zip(&u[from..]).for_each(|(v, b)| *v += b);
+            }
+            #[expect(unsafe_code, reason = "tasks write disjoint row and column ranges")]
+            // SAFETY: these columns of this row exist in the result and belong to this task alone.
+            let to = unsafe { self.out.slice(r * f + from, width) };
+            kernel::gate(isa, self.layer.activation, gate, up, to);
+        }
+    }
+}
+
+impl CustomOp1 for Gated {
     fn name(&self) -> &'static str {
         "panel-gated"
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        w: &CpuStorage,
-        lw: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (x, w) = (contiguous(x, lx)?, contiguous(w, lw)?);
-        let Self { f, k, .. } = *self;
-        let m = x.len() / k;
-        let mut y = vec![0.0; m * f];
+    fn cpu_fwd(&self, x: &CpuStorage, lx: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        let x = contiguous(x, lx)?;
+        let m = x.len() / self.k;
+        let mut y = vec![0.0; m * self.f];
         let out = Shared::new(&mut y);
-        let isa = Isa::best();
-        grid(m, f.div_ceil(HALF), k, |rows, panel| {
-            let mut tile = [0.0; ROWS * PANEL];
-            let (x, w) = operands(x, w, k, &rows, panel);
-            let target = kernel::Target {
-                data: &mut tile,
-                stride: PANEL,
-            };
-            kernel::product(isa, x, w, target, Store::Set);
-            let from = panel * HALF;
-            let width = HALF.min(f - from);
-            for (r, tile) in rows.zip(tile.chunks_exact_mut(PANEL)) {
-                let (gate, up) = tile.split_at_mut(HALF);
-                if let Some([g, u]) = &self.bias {
-                    gate.iter_mut().zip(&g[from..]).for_each(|(v, b)| *v += b);
-                    up.iter_mut().zip(&u[from..]).for_each(|(v, b)| *v += b);
-                }
-                #[expect(unsafe_code, reason = "tasks write disjoint row and column ranges")]
-                // SAFETY: these columns of this row exist in the result and belong to this task alone.
-                let to = unsafe { out.slice(r * f + from, width) };
-                kernel::gate(isa, self.activation, gate, up, to);
-            }
-        });
-        Ok((CpuStorage::F32(y), Shape::from((m, f))))
+        let layer = self;
+        self.packed.sweep(m, &Run { layer, x, out })?;
+        Ok((CpuStorage::F32(y), Shape::from((m, self.f))))
     }
 }

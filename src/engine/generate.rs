@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_transformers::generation::LogitsProcessor;
 
 use super::sample::draw;
-use super::{Cancel, EngineError, Hook, Keep, KvCache, Model, Part, Rows, SamplerSettings};
+use super::{Cancel, EngineError, Hook, Keep, KvCache, Model, Part, SamplerSettings};
 
 /// Why a lane ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,17 @@ struct LaneState {
     open: bool,
 }
 
+impl LaneState {
+    fn new(settings: &SamplerSettings) -> Self {
+        Self {
+            processor: settings.processor(),
+            next: None,
+            produced: 0,
+            open: true,
+        }
+    }
+}
+
 /// A running generation. Lane `i` is sequence `i` in the hook's [`Place`](super::Place)s; all lanes
 /// use the same seed and so the same random number at the same step.
 pub struct Generation {
@@ -47,6 +58,7 @@ pub struct Generation {
     lanes: Vec<LaneState>,
     stop_ids: Vec<u32>,
     hook: Box<dyn Hook + Send>,
+    settings: SamplerSettings,
     limit: usize,
 }
 
@@ -87,13 +99,9 @@ impl Generation {
                 max,
             });
         }
-        let lane = || LaneState {
-            processor: settings.processor(),
-            next: None,
-            produced: 0,
-            open: true,
-        };
-        let lanes = std::iter::repeat_with(lane).take(lanes).collect::<Vec<_>>();
+        let lanes = std::iter::repeat_with(|| LaneState::new(settings))
+            .take(lanes)
+            .collect::<Vec<_>>();
         let cache = KvCache::new(&model, lanes.len());
         Ok(Self {
             model,
@@ -102,8 +110,43 @@ impl Generation {
             lanes,
             stop_ids,
             hook,
+            settings: settings.clone(),
             limit: usize::MAX,
         })
+    }
+
+    /// Puts another intervention in place and begins `lane` anew under it. The prompt is not
+    /// computed again before the first position that either intervention edits, and not at all
+    /// before it where another lane's prompt is untouched. The other lanes go on where they are;
+    /// the new intervention must treat them as the old one did.
+    ///
+    /// # Errors
+    /// [`EngineError::Request`] when there is no such lane.
+    pub fn restart(&mut self, lane: usize, hook: Box<dyn Hook + Send>) -> Result<(), EngineError> {
+        let n = self.lanes.len();
+        let Some(state) = self.lanes.get_mut(lane) else {
+            return Err(EngineError::Request(format!("lane {lane} of {n}")));
+        };
+        *state = LaneState::new(&self.settings);
+        // The last prompt token is always fed again: its row gives the first logits.
+        let wanted = hook.first_edit(lane).min(self.prompt.len() - 1);
+        let valid = |j: usize| self.cache.len(j).min(self.hook.first_edit(j)).min(wanted);
+        let source = (0..n).filter(|j| *j != lane).max_by_key(|j| valid(*j));
+        let source = source.filter(|j| valid(*j) > valid(lane)).unwrap_or(lane);
+        let keep = valid(source);
+        if source != lane {
+            self.cache.clone_sequence(source, lane)?;
+        }
+        self.cache.truncate(lane, keep);
+        self.hook = hook;
+        Ok(())
+    }
+
+    /// Ends a lane; what it has cached can still serve others.
+    pub fn close(&mut self, lane: usize) {
+        if let Some(state) = self.lanes.get_mut(lane) {
+            state.open = false;
+        }
     }
 
     /// At most `tokens` new tokens per lane.
@@ -135,11 +178,25 @@ impl Generation {
         if open.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = if self.lanes[open[0]].next.is_none() {
-            self.prefill(cancel)?
-        } else {
-            self.decode(&open, cancel)?
-        };
+        self.share_prompt(&open, cancel)?;
+        let next: Vec<Option<[u32; 1]>> = open
+            .iter()
+            .map(|lane| self.lanes[*lane].next.map(|token| [token]))
+            .collect();
+        let parts: Vec<Part<'_>> = open
+            .iter()
+            .zip(&next)
+            .map(|(&sequence, next)| Part {
+                sequence,
+                ids: match next {
+                    Some(token) => token,
+                    None => &self.prompt[self.cache.len(sequence)..],
+                },
+            })
+            .collect();
+        let rows =
+            self.model
+                .extend(&mut self.cache, &parts, Keep::Last, &mut *self.hook, cancel)?;
         let logits = self.model.logits(&rows)?;
         let vocab = self.model.config().vocab_size;
         let mut steps = Vec::new();
@@ -174,64 +231,33 @@ impl Generation {
         })
     }
 
-    /// The prompt for every lane. What stands before the first edited position is the same in all of
-    /// them and computed once.
-    fn prefill(&mut self, cancel: &Cancel) -> Result<Rows, EngineError> {
-        let n = self.lanes.len();
-        let edited = (0..n)
-            .map(|lane| self.hook.first_edit(lane))
-            .min()
-            .unwrap_or(0);
-        let shared = edited.min(self.prompt.len());
-        let (common, rest) = self.prompt.split_at(if n == 1 { 0 } else { shared });
-        for lane in 0..n {
-            self.cache.truncate(lane, 0);
+    /// Computes once what the prompts of several fresh lanes have in common: all before the first
+    /// edited position.
+    fn share_prompt(&mut self, open: &[usize], cancel: &Cancel) -> Result<(), EngineError> {
+        let fresh = |lane: &usize| self.lanes[*lane].next.is_none() && self.cache.len(*lane) == 0;
+        let fresh: Vec<usize> = open.iter().copied().filter(fresh).collect();
+        let edited = fresh.iter().map(|lane| self.hook.first_edit(*lane)).min();
+        let shared = edited.unwrap_or(0).min(self.prompt.len() - 1);
+        let (Some((&first, others)), true) = (fresh.split_first(), shared > 0) else {
+            return Ok(());
+        };
+        if others.is_empty() {
+            return Ok(());
         }
-        let mut last = Rows::empty(self.model.hidden_size());
-        if !common.is_empty() {
-            let keep = if rest.is_empty() {
-                Keep::Last
-            } else {
-                Keep::Nothing
-            };
-            let part = [Part {
-                sequence: 0,
-                ids: common,
-            }];
-            last = self
-                .model
-                .extend(&mut self.cache, &part, keep, &mut *self.hook, cancel)?;
-            for lane in 1..n {
-                self.cache.clone_sequence(0, lane)?;
-            }
+        let part = [Part {
+            sequence: first,
+            ids: &self.prompt[..shared],
+        }];
+        self.model.extend(
+            &mut self.cache,
+            &part,
+            Keep::Nothing,
+            &mut *self.hook,
+            cancel,
+        )?;
+        for &lane in others {
+            self.cache.clone_sequence(first, lane)?;
         }
-        if rest.is_empty() {
-            let width = last.width();
-            return Rows::from_vec(last.into_vec().repeat(n), width);
-        }
-        let parts: Vec<Part<'_>> = (0..n)
-            .map(|sequence| Part {
-                sequence,
-                ids: rest,
-            })
-            .collect();
-        self.model
-            .extend(&mut self.cache, &parts, Keep::Last, &mut *self.hook, cancel)
-    }
-
-    fn decode(&mut self, open: &[usize], cancel: &Cancel) -> Result<Rows, EngineError> {
-        let next: Vec<(usize, [u32; 1])> = open
-            .iter()
-            .filter_map(|i| self.lanes[*i].next.map(|t| (*i, [t])))
-            .collect();
-        let parts: Vec<Part<'_>> = next
-            .iter()
-            .map(|(sequence, ids)| Part {
-                sequence: *sequence,
-                ids,
-            })
-            .collect();
-        self.model
-            .extend(&mut self.cache, &parts, Keep::Last, &mut *self.hook, cancel)
+        Ok(())
     }
 }

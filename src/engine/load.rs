@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::weights::{Bytes, Stored, WeightFile, WeightFiles};
+use super::bytes::Bytes;
+use super::weights::{Stored, WeightFile, WeightFiles};
 use super::{Config, EngineError, TextTokenizer};
 
 /// Everything a model is built from.

@@ -12,6 +12,7 @@ use super::cache::Geometry;
 use super::linear::Linear;
 use super::load::Files;
 use super::norm::Norm;
+use super::precision::Precision;
 use super::random::RandomWeights;
 use super::rope::Rope;
 use super::weights::{Stored, Weights, hex};
@@ -55,8 +56,8 @@ impl Model {
     /// Loads a model from `path`: a `.gguf` file, else a Hugging Face directory.
     ///
     /// Of a GGUF file everything is read from that file; only where it holds no tokenizer of a known
-    /// kind, a `tokenizer.json` beside it is taken. Its weights may be F32, F16, BF16 or quantised
-    /// (Q4 to Q8 and K types) and become f32.
+    /// kind, a `tokenizer.json` beside it is taken. Its weights may be F32, F16 or BF16, which stay as
+    /// they are, or quantised (Q4 to Q8 and K types), which become f32.
     ///
     /// # Errors
     /// Every [`EngineError`] about files, configuration, tokenizer and weights.
@@ -70,7 +71,7 @@ impl Model {
 
     /// Loads a Hugging Face directory: `config.json`, `tokenizer.json`, `model.safetensors` (or the
     /// shards of `model.safetensors.index.json`) and, if there, `generation_config.json` and
-    /// `tokenizer_config.json`. Weights may be F32, F16 or BF16 and become f32.
+    /// `tokenizer_config.json`. Weights may be F32, F16 or BF16 and stay as they are.
     ///
     /// # Errors
     /// Every [`EngineError`] about files, configuration, tokenizer and weights.
@@ -108,8 +109,22 @@ impl Model {
         tokenizer: TextTokenizer,
         seed: u64,
     ) -> Result<Self, EngineError> {
+        Self::random_in(config, tokenizer, seed, Precision::F32)
+    }
+
+    /// The same with weights rounded to a number type and kept in it.
+    ///
+    /// # Errors
+    /// [`EngineError::Candle`].
+    pub fn random_in(
+        config: Config,
+        tokenizer: TextTokenizer,
+        seed: u64,
+        precision: Precision,
+    ) -> Result<Self, EngineError> {
         let stop_ids = config.eos.clone();
-        let model = Self::build(config, tokenizer, stop_ids, &RandomWeights { seed })?;
+        let weights = RandomWeights { seed, precision };
+        let model = Self::build(config, tokenizer, stop_ids, &weights)?;
         let mut hasher = Sha256::new();
         hasher.update(format!("random {seed} {:?}", model.config));
         model.hash.get_or_init(|| hex(&hasher.finalize()));
@@ -191,6 +206,22 @@ impl Model {
     /// Residual width d.
     pub fn hidden_size(&self) -> usize {
         self.config.hidden_size
+    }
+
+    /// How the weights are kept: as the file has them where that is F32, F16 or BF16, the head's if
+    /// they differ. Arithmetic is in f32.
+    pub fn precision(&self) -> Precision {
+        self.head.packed().precision()
+    }
+
+    /// Memory that the weights hold.
+    pub fn weight_bytes(&self) -> usize {
+        let table = match &self.embedding {
+            Embedding::Tied => 0,
+            Embedding::Table(table) => table.elem_count() * 4,
+        };
+        let blocks: usize = self.blocks.iter().map(Block::bytes).sum();
+        table + self.head.packed().bytes() + blocks
     }
 
     /// Number of parameters; a tied head counts once.

@@ -1,14 +1,17 @@
-//! Random weights for benchmarks and tests.
+//! Seeded random weights, for benchmarks and tests.
 
 use sha2::{Digest, Sha256};
 
 use super::EngineError;
+use super::precision::Precision;
 use super::weights::{RowSource, Weights};
 
 /// Seeded random weights of the usual scale: normal, standard deviation 0.02 (norms 1, biases 0).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RandomWeights {
     pub(super) seed: u64,
+    /// Values are rounded to it and kept in it.
+    pub(super) precision: Precision,
 }
 
 impl Weights for RandomWeights {
@@ -36,6 +39,7 @@ impl Weights for RandomWeights {
             state,
             rows: shape.iter().rev().skip(1).product(),
             fixed,
+            precision: self.precision,
         }))
     }
 }
@@ -44,6 +48,7 @@ struct RandomRows {
     state: u64,
     rows: usize,
     fixed: Option<f32>,
+    precision: Precision,
 }
 
 impl RowSource for RandomRows {
@@ -63,9 +68,13 @@ impl RowSource for RandomRows {
             let sum: f32 = (0..4)
                 .map(|j| (bits >> (16 * j) & 0xFFFF) as f32 / 65_536.0 - 0.5)
                 .sum();
-            *v = 0.02 * 3.0f32.sqrt() * sum;
+            *v = self.precision.round(0.02 * 3.0f32.sqrt() * sum);
         }
         Ok(())
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::EngineError;
 use super::ops::times;
+use super::precision::Precision;
 use super::weights::RowSource;
 
 type Boxed<'a> = Box<dyn RowSource + 'a>;
@@ -22,12 +23,17 @@ impl<F: Fn(usize) -> usize + Sync> RowSource for Picked<'_, F> {
     fn fill(&self, i: usize, row: &mut [f32]) -> Result<(), EngineError> {
         self.source.fill((self.row)(i), row)
     }
+
+    fn precision(&self) -> Precision {
+        self.source.precision()
+    }
 }
 
 /// The transpose of a matrix, read whole: its columns are wanted a few dozen at a time.
 pub(super) struct Transposed {
     values: Vec<f32>,
     n: usize,
+    precision: Precision,
 }
 
 impl Transposed {
@@ -37,7 +43,12 @@ impl Transposed {
         for (i, row) in values.chunks_exact_mut(n).enumerate() {
             source.fill(i, row)?;
         }
-        Ok(Self { values, n })
+        let precision = source.precision();
+        Ok(Self {
+            values,
+            n,
+            precision,
+        })
     }
 }
 
@@ -50,6 +61,10 @@ impl RowSource for Transposed {
         let column = self.values.iter().skip(i).step_by(self.n);
         row.iter_mut().zip(column).for_each(|(to, v)| *to = *v);
         Ok(())
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
     }
 }
 

@@ -6,76 +6,16 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::Range;
-use std::path::Path;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::EngineError;
+use super::bytes::Bytes;
+use super::precision::Precision;
 
 /// The format's own limit on its header.
 const LONGEST_HEADER: u64 = 100_000_000;
-
-/// Bytes of one file.
-#[derive(Debug)]
-pub(super) enum Bytes {
-    /// A file mapped into memory.
-    Mapped(memmap2::Mmap),
-    /// Inside the binary.
-    Static(&'static [u8]),
-}
-
-impl Bytes {
-    pub(super) fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Mapped(map) => map,
-            Self::Static(bytes) => bytes,
-        }
-    }
-
-    /// Maps a file.
-    pub(super) fn map(path: &Path) -> Result<Self, EngineError> {
-        let fail = |e: &std::io::Error| super::load::io_error(path, e);
-        let file = std::fs::File::open(path).map_err(|e| fail(&e))?;
-        if !file.metadata().map_err(|e| fail(&e))?.is_file() {
-            return Err(EngineError::Unreadable {
-                path: path.to_owned(),
-                reason: "not a regular file".to_owned(),
-            });
-        }
-        #[expect(unsafe_code, reason = "memory mapping")]
-        // SAFETY: the map is read-only and private. Another process that rewrites a model file while
-        // it is being loaded could still change the bytes; every value is copied out during loading
-        // and any bit pattern is a valid f32, so the worst outcome is a refused or wrong weight.
-        let map = unsafe { memmap2::Mmap::map(&file) };
-        map.map(Self::Mapped).map_err(|e| fail(&e))
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Number {
-    F32,
-    F16,
-    Bf16,
-}
-
-impl Number {
-    fn parse(name: &str) -> Option<Self> {
-        match name {
-            "F32" => Some(Self::F32),
-            "F16" => Some(Self::F16),
-            "BF16" => Some(Self::Bf16),
-            _ => None,
-        }
-    }
-
-    fn size(self) -> usize {
-        match self {
-            Self::F32 => 4,
-            Self::F16 | Self::Bf16 => 2,
-        }
-    }
-}
 
 #[derive(Debug, Deserialize)]
 struct Header {
@@ -133,7 +73,7 @@ impl WeightFile {
             if from > to {
                 return Err(bad(format!("entry {tensor}: offsets {from} and {to}")));
             }
-            if let Some(number) = Number::parse(&header.dtype) {
+            if let Some(number) = parse(&header.dtype) {
                 let size = header
                     .shape
                     .iter()
@@ -169,6 +109,10 @@ pub(super) trait RowSource: Sync {
     fn rows(&self) -> usize;
     /// Row `i` as f32; refuses values that are not finite.
     fn fill(&self, i: usize, row: &mut [f32]) -> Result<(), EngineError>;
+    /// A number type that holds every value of [`fill`](Self::fill) exactly.
+    fn precision(&self) -> Precision {
+        Precision::F32
+    }
 }
 
 /// Tensors in files, which have a digest.
@@ -195,7 +139,7 @@ impl Stored for WeightFiles {
     fn digest(&self) -> String {
         let mut hasher = Sha256::new();
         for file in &self.0 {
-            hasher.update(file.bytes.as_slice());
+            file.bytes.hash_into(&mut hasher);
         }
         hex(&hasher.finalize())
     }
@@ -243,7 +187,7 @@ impl Weights for WeightFiles {
                 got: header.shape.clone(),
             });
         }
-        let Some(number) = Number::parse(&header.dtype) else {
+        let Some(number) = parse(&header.dtype) else {
             let (tensor, dtype) = (name.to_owned(), header.dtype.clone());
             return Err(EngineError::TensorType {
                 file: file.name.clone(),
@@ -270,7 +214,7 @@ struct FileRows<'a> {
     file: &'a WeightFile,
     name: String,
     range: Range<usize>,
-    number: Number,
+    number: Precision,
     rows: usize,
     k: usize,
 }
@@ -285,11 +229,25 @@ impl RowSource for FileRows<'_> {
         let bytes =
             &self.file.bytes.as_slice()[self.range.clone()][i * self.k * size..][..self.k * size];
         match self.number {
-            Number::F32 => widen_f32(bytes, row),
-            Number::F16 => widen_f16(bytes, row),
-            Number::Bf16 => widen_bf16(bytes, row),
+            Precision::F32 => widen_f32(bytes, row),
+            Precision::F16 => widen_f16(bytes, row),
+            Precision::Bf16 => widen_bf16(bytes, row),
         }
         check_finite(row, &self.file.name, &self.name)
+    }
+
+    fn precision(&self) -> Precision {
+        self.number
+    }
+}
+
+/// A number type of the format, if it is read.
+fn parse(name: &str) -> Option<Precision> {
+    match name {
+        "F32" => Some(Precision::F32),
+        "F16" => Some(Precision::F16),
+        "BF16" => Some(Precision::Bf16),
+        _ => None,
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) fn title(c: &mut Canvas<'_>, area: Rect) {
             format!("{} {}", text::one_line(&m.name), parameters(m.parameters))
         }
         (None, ModelSource::Directory(path)) => text::one_line(&path.display().to_string()),
+        (None, ModelSource::Hub(id)) => id.to_string(),
         (None, ModelSource::Bundled) => "bundled".to_owned(),
     };
     let device = app
@@ -181,6 +182,7 @@ pub(super) fn status(c: &mut Canvas<'_>, area: Rect) {
 fn work(c: &Canvas<'_>) -> Option<(&'static str, usize, usize)> {
     let app = c.app;
     let name = |stage| match stage {
+        Stage::Fetch => "fetching the model, MiB",
         Stage::LoadModel => "loading the model",
         Stage::LoadVector => "loading the vector",
         Stage::LoadDataset => "loading the data set",
@@ -189,7 +191,7 @@ fn work(c: &Canvas<'_>) -> Option<(&'static str, usize, usize)> {
         Stage::Generate => "generating",
     };
     let rank = |stage| match stage {
-        Stage::LoadModel | Stage::LoadVector | Stage::LoadDataset => 0,
+        Stage::Fetch | Stage::LoadModel | Stage::LoadVector | Stage::LoadDataset => 0,
         Stage::Prefill => 1,
         Stage::Measure => 2,
         Stage::Generate => 3,

@@ -1,14 +1,14 @@
 //! One comparison being generated: both lanes as one batch, token by token.
 //!
-//! The unsteered text of a prompt does not depend on the sliders, so a finished one is kept and
-//! replayed; then only the steered lane is computed.
+//! The unsteered text of a prompt does not depend on the sliders: it goes on while they move, and a
+//! finished one is kept and replayed. The steered text starts from the prompt's kept keys and values.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::job::Emit;
 use crate::engine::{
-    Cancel, EngineError, Finish, Generation, Hook, Model, NoHook, SamplerSettings, StreamDecoder,
+    Cancel, EngineError, Finish, Generation, Model, NoHook, SamplerSettings, StreamDecoder,
 };
 use crate::protocol::{Event, FinishReason, GenerateRequest, Sampling, TokenPiece};
 use crate::steering::{AddHook, LaneSteering, SteeringVector};
@@ -48,120 +48,176 @@ impl Baselines {
     }
 }
 
+/// One engine lane: 0 is unsteered, 1 steered.
 struct LaneState {
-    /// Which panes this engine lane fills; two when both lanes are the same computation.
+    /// Which panes it fills; two when both texts are the same computation.
     shows: &'static [Lane],
     decoder: StreamDecoder,
     waiting: Vec<TokenPiece>,
-    /// All of the unsteered text, for keeping.
+    /// All of its text, for keeping and for replaying to a later request.
     all: Vec<TokenPiece>,
-    ended: bool,
+    ended: Option<FinishReason>,
 }
+
+const UNSTEERED: usize = 0;
+const STEERED: usize = 1;
 
 /// A running generation.
 pub(crate) struct Job {
     request: GenerateRequest,
     generation: Generation,
+    prompt_ids: Vec<u32>,
     cancel: Cancel,
-    lanes: Vec<LaneState>,
+    lanes: [LaneState; 2],
     decoded: usize,
     since: Instant,
-    sent: Instant,
+    /// `None` before anything was sent: the first token is not held back.
+    sent: Option<Instant>,
+    step_took: Duration,
+}
+
+impl LaneState {
+    fn new(shows: &'static [Lane], decoder: StreamDecoder) -> Self {
+        Self {
+            shows,
+            decoder,
+            waiting: Vec::new(),
+            all: Vec::new(),
+            ended: None,
+        }
+    }
 }
 
 impl Job {
-    /// Encodes the prompt, runs the prefill and replays a kept unsteered text.
+    /// Begins the texts of a request. `before` is the last job of the same model: with the same
+    /// prompt and sampling its unsteered text goes on where it is, and the steered one starts from
+    /// its computed prompt. Nothing is computed here.
     pub(crate) fn start(
         model: &Arc<Model>,
         request: GenerateRequest,
         vector: Option<&SteeringVector>,
+        before: Option<Self>,
         baselines: &Baselines,
         cancel: Cancel,
         emit: Emit<'_>,
     ) -> Result<Self, EngineError> {
-        let ids = model.tokenizer().encode(&request.prompt)?;
-        let run = request.run;
-        // Coefficient 0 skips the hook, so both lanes are one computation and are decoded once.
-        let steering = request.steering.clone().filter(|s| s.coefficient != 0.0);
-        let direction = steering.as_ref().and_then(|s| {
-            vector
-                .and_then(|v| v.directions.get(&s.block.0))
-                .map(|d| (s, d))
+        let before = before.filter(|j| {
+            j.request.prompt == request.prompt && j.request.sampling == request.sampling
         });
-        let kept = baselines.find(&request);
-        let shows: Vec<&'static [Lane]> = match (&direction, kept) {
-            (None, _) => vec![&[Lane::Baseline, Lane::Steered]],
-            (Some(_), Some(_)) => vec![&[Lane::Steered]],
-            (Some(_), None) => vec![&[Lane::Baseline], &[Lane::Steered]],
+        let mut job = match before {
+            Some(job) => job,
+            None => Self::fresh(model, &request, baselines)?,
         };
+        // Coefficient 0 skips the hook, so both lanes are one computation and are decoded once.
+        let steering = request.steering.as_ref().filter(|s| s.coefficient != 0.0);
+        let direction = steering.zip(vector).and_then(|(s, vector)| {
+            let direction = vector.directions.get(&s.block.0)?;
+            Some((s, direction.as_slice()))
+        });
+        let decoder = StreamDecoder::after(model.tokenizer(), &job.prompt_ids)?;
+        job.lanes[STEERED] = LaneState::new(&[Lane::Steered], decoder);
+        if let Some((s, direction)) = direction {
+            let on = LaneSteering::new(s.mask, job.prompt_ids.len(), s.coefficient);
+            let hook = AddHook::new(s.block, direction, vec![LaneSteering::OFF, on]);
+            job.generation.restart(STEERED, Box::new(hook))?;
+            job.lanes[UNSTEERED].shows = &[Lane::Baseline];
+        } else {
+            job.generation.close(STEERED);
+            job.lanes[STEERED].ended = Some(FinishReason::Stopped);
+            job.lanes[UNSTEERED].shows = &[Lane::Baseline, Lane::Steered];
+        }
+        let unsteered = &mut job.lanes[UNSTEERED];
+        // A text that was stopped goes on.
+        unsteered.ended = unsteered.ended.filter(|r| *r != FinishReason::Stopped);
+        unsteered.waiting.clear();
+        let now = Instant::now();
+        let job = Self {
+            request,
+            cancel,
+            decoded: 0,
+            since: now,
+            sent: None,
+            ..job
+        };
+        job.replay(emit);
+        Ok(job)
+    }
+
+    fn fresh(
+        model: &Arc<Model>,
+        request: &GenerateRequest,
+        baselines: &Baselines,
+    ) -> Result<Self, EngineError> {
+        let ids = model.tokenizer().encode(&request.prompt)?;
         let sampler = SamplerSettings {
             temperature: request.sampling.temperature,
             top_k: request.sampling.top_k,
             top_p: request.sampling.top_p,
             seed: request.sampling.seed,
         };
-        let hook: Box<dyn Hook + Send> = match direction {
-            None => Box::new(NoHook),
-            Some((s, direction)) => {
-                let on = LaneSteering::new(s.mask, ids.len(), s.coefficient);
-                let lanes = shows.iter().map(|l| {
-                    if l.contains(&Lane::Steered) {
-                        on
-                    } else {
-                        LaneSteering::OFF
-                    }
-                });
-                Box::new(AddHook::new(s.block, direction.as_slice(), lanes.collect()))
-            }
-        };
-        emit(Event::GenerationStarted {
-            run,
-            prompt_tokens: ids.len(),
-        });
-        if let (Some(baseline), Some(_)) = (kept, &steering) {
-            let tokens = baseline.tokens.clone();
-            emit(Event::Tokens {
-                run,
-                lane: Lane::Baseline,
-                tokens,
-            });
-            emit(Event::LaneFinished {
-                run,
-                lane: Lane::Baseline,
-                reason: baseline.reason,
-                tokens_per_second: 0.0,
-            });
-        }
-        let decoder = StreamDecoder::after(model.tokenizer(), &ids)?;
         let stop = model.stop_ids().to_vec();
-        let generation =
-            Generation::start(Arc::clone(model), ids, shows.len(), &sampler, stop, hook)?
+        let hook = Box::new(NoHook);
+        let mut generation =
+            Generation::start(Arc::clone(model), ids.clone(), 2, &sampler, stop, hook)?
                 .limit(request.sampling.max_tokens);
-        let lanes = shows
-            .into_iter()
-            .map(|shows| LaneState {
-                shows,
-                decoder: decoder.clone(),
-                waiting: Vec::new(),
-                all: Vec::new(),
-                ended: false,
-            })
-            .collect();
+        let decoder = StreamDecoder::after(model.tokenizer(), &ids)?;
+        let mut unsteered = LaneState::new(&[Lane::Baseline], decoder.clone());
+        if let Some(kept) = baselines.find(request) {
+            generation.close(UNSTEERED);
+            unsteered.all.clone_from(&kept.tokens);
+            unsteered.ended = Some(kept.reason);
+        }
         let now = Instant::now();
         Ok(Self {
-            request,
+            request: request.clone(),
             generation,
-            cancel,
-            lanes,
+            prompt_ids: ids,
+            cancel: Cancel::never(),
+            lanes: [unsteered, LaneState::new(&[Lane::Steered], decoder)],
             decoded: 0,
             since: now,
-            sent: now,
+            sent: None,
+            step_took: Duration::ZERO,
         })
+    }
+
+    /// Tells a new request what there is of its texts already.
+    fn replay(&self, emit: Emit<'_>) {
+        let run = self.request.run;
+        emit(Event::GenerationStarted {
+            run,
+            prompt_tokens: self.prompt_ids.len(),
+        });
+        let kept = &self.lanes[UNSTEERED];
+        for &lane in kept.shows {
+            if !kept.all.is_empty() {
+                let tokens = kept.all.clone();
+                emit(Event::Tokens { run, lane, tokens });
+            }
+            if let Some(reason) = kept.ended {
+                emit(Event::LaneFinished {
+                    run,
+                    lane,
+                    reason,
+                    tokens_per_second: 0.0,
+                });
+            }
+        }
     }
 
     /// The run this job belongs to.
     pub(crate) fn run(&self) -> RunId {
         self.request.run
+    }
+
+    /// Whether a token was computed for this request yet.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.decoded > 0
+    }
+
+    /// Time that the last step took.
+    pub(crate) fn step_took(&self) -> Duration {
+        self.step_took
     }
 
     /// One token of every live lane. `false` when both have ended.
@@ -170,7 +226,10 @@ impl Job {
         baselines: &mut Baselines,
         emit: Emit<'_>,
     ) -> Result<bool, EngineError> {
-        for step in self.generation.step(&self.cancel)? {
+        let begin = Instant::now();
+        let steps = self.generation.step(&self.cancel)?;
+        self.step_took = begin.elapsed();
+        for step in steps {
             let Some(lane) = self.lanes.get_mut(step.lane) else {
                 continue;
             };
@@ -191,16 +250,16 @@ impl Job {
                 self.end(step.lane, finish_reason(finish), baselines, emit);
             }
         }
-        if self.sent.elapsed() >= BATCH {
+        if self.sent.is_none_or(|sent| sent.elapsed() >= BATCH) {
             self.flush(emit);
         }
-        Ok(self.lanes.iter().any(|l| !l.ended))
+        Ok(self.lanes.iter().any(|l| l.ended.is_none()))
     }
 
     /// Ends every live lane as stopped, keeping what was streamed.
     pub(crate) fn stop(&mut self, baselines: &mut Baselines, emit: Emit<'_>) {
         for i in 0..self.lanes.len() {
-            if self.lanes.get(i).is_some_and(|l| !l.ended) {
+            if self.lanes.get(i).is_some_and(|l| l.ended.is_none()) {
                 self.end(i, FinishReason::Stopped, baselines, emit);
             }
         }
@@ -218,7 +277,7 @@ impl Job {
         let Some(lane) = self.lanes.get_mut(index) else {
             return;
         };
-        lane.ended = true;
+        lane.ended = Some(reason);
         for &shown in lane.shows {
             let run = self.request.run;
             emit(Event::LaneFinished {
@@ -232,14 +291,14 @@ impl Job {
             baselines.keep(Baseline {
                 prompt: self.request.prompt.clone(),
                 sampling: self.request.sampling.clone(),
-                tokens: std::mem::take(&mut lane.all),
+                tokens: lane.all.clone(),
                 reason,
             });
         }
     }
 
     fn flush(&mut self, emit: Emit<'_>) {
-        self.sent = Instant::now();
+        self.sent = Some(Instant::now());
         for lane in &mut self.lanes {
             if lane.waiting.is_empty() {
                 continue;
@@ -268,7 +327,7 @@ pub fn generate_to_end(
     emit: Emit<'_>,
 ) -> Result<(), EngineError> {
     let mut baselines = Baselines::default();
-    let mut job = Job::start(model, request, vector, &baselines, cancel, emit)?;
+    let mut job = Job::start(model, request, vector, None, &baselines, cancel, emit)?;
     while job.step(&mut baselines, emit)? {}
     Ok(())
 }

@@ -1,13 +1,16 @@
 //! The engine thread's loop: look into the mailbox, do one slice of each job, repeat.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::catalog::Library;
+use super::fetch::{Fetch, News};
 use super::generate::{self, Baselines};
-use super::mailbox::{Load, Mail, Mailbox};
+use super::mailbox::{Load, Mail, Mailbox, Wish};
 use super::measure::{self, Bench};
 use super::{Options, load};
 use crate::engine::Model;
+use crate::hub::HubId;
 use crate::protocol::{Event, Failure, GenerateRequest, Stage};
 use crate::steering::SteeringVector;
 use crate::units::RunId;
@@ -22,6 +25,8 @@ pub(crate) struct Desk {
     pub(crate) vector: Option<Arc<SteeringVector>>,
     pub(crate) bench: Option<Bench>,
     pub(crate) baselines: Baselines,
+    /// The last generation that ended, for going on from its prompt.
+    pub(crate) last: Option<generate::Job>,
     /// Inputs of a data set that are measured live.
     pub(crate) inputs: usize,
 }
@@ -34,6 +39,7 @@ impl Desk {
             vector: None,
             bench: None,
             baselines: Baselines::default(),
+            last: None,
             inputs,
         }
     }
@@ -49,7 +55,7 @@ impl Desk {
 }
 
 /// Runs until the mailbox says so.
-pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
+pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
     let library = Library::new(options.data.clone());
     emit(Event::Catalog {
         vectors: library.vectors(),
@@ -58,19 +64,35 @@ pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
     let mut desk = Desk::new(options.inputs);
     let mut generating: Option<generate::Job> = None;
     let mut measuring: Option<measure::Job> = None;
+    let mut fetching: Option<Fetch> = None;
     let mut generations = 0;
     loop {
         let Mail {
-            loads,
+            mut loads,
             generate,
             measure,
+            fetch: wanted,
+            news,
             shutdown,
         } = mailbox.take(generating.is_some() || measuring.is_some());
         if shutdown {
             return;
         }
+        if let Some(wanted) = wanted {
+            // Dropping a fetch stops it.
+            if fetching.take().is_some() {
+                emit(Event::Idle(Stage::Fetch));
+            }
+            if let Wish::Fetch(id) = wanted {
+                fetching = start_fetch(id, mailbox, emit);
+            }
+        }
+        if let Some((id, path)) = news.and_then(|news| hear(news, &mut fetching, emit)) {
+            mailbox.fetched();
+            loads.push_back(Load::Fetched(id, path));
+        }
         for load in loads {
-            if matches!(load, Load::Model(_)) {
+            if matches!(load, Load::Model(_) | Load::Fetched(..)) {
                 stop_generation(&mut generating, &mut desk, emit);
                 measuring = None;
             }
@@ -96,7 +118,7 @@ pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
                 !(options.crash && generations == 2),
                 "asked to panic on the second generation"
             );
-            generating = start_generation(request, &desk, mailbox, emit);
+            generating = start_generation(request, &mut desk, mailbox, emit);
         }
         if let Some((request, arrived)) = measure {
             measuring = measure::Job::start(request, arrived, &mut desk, mailbox, emit);
@@ -112,11 +134,16 @@ pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
                 }
             }
         }
-        if let Some(job) = &mut generating {
+        let turn = generating.as_ref().is_some_and(|text| {
+            measuring
+                .as_mut()
+                .is_none_or(|job| job.gives_way(text.has_begun(), text.step_took()))
+        });
+        if let Some(job) = generating.as_mut().filter(|_| turn) {
             match job.step(&mut desk.baselines, emit) {
                 Ok(true) => {}
                 Ok(false) => {
-                    generating = None;
+                    desk.last = generating.take();
                     emit(Event::Idle(Stage::Generate));
                 }
                 Err(error) => {
@@ -134,9 +161,57 @@ pub(crate) fn work(mailbox: &Mailbox, options: &Options, emit: Emit<'_>) {
     }
 }
 
+fn start_fetch(id: HubId, mailbox: &Arc<Mailbox>, emit: Emit<'_>) -> Option<Fetch> {
+    emit(Event::Progress {
+        stage: Stage::Fetch,
+        done: 0,
+        total: 0,
+    });
+    match Fetch::start(id, mailbox) {
+        Ok(fetch) => Some(fetch),
+        Err(error) => {
+            report(Some(failure(Stage::Fetch, None, "thread", &error)), emit);
+            emit(Event::Idle(Stage::Fetch));
+            None
+        }
+    }
+}
+
+/// Passes on what a fetch says; the model to read when it is done.
+fn hear(news: News, fetching: &mut Option<Fetch>, emit: Emit<'_>) -> Option<(HubId, PathBuf)> {
+    // Word of a fetch that was given up.
+    fetching.as_ref()?;
+    let (done, total) = match news {
+        News::Progress { done, total } => (done, total),
+        News::Done(done) => {
+            let id = fetching.take()?.id.clone();
+            emit(Event::Idle(Stage::Fetch));
+            let told = |kind, words: String| failure(Stage::Fetch, None, kind, &words);
+            return match done {
+                Ok((path, remark)) => {
+                    if let Some(remark) = remark {
+                        report(Some(told("hub-stale", remark)), emit);
+                    }
+                    Some((id, path))
+                }
+                Err((kind, words)) => {
+                    report(Some(told(kind, words)), emit);
+                    None
+                }
+            };
+        }
+    };
+    emit(Event::Progress {
+        stage: Stage::Fetch,
+        done,
+        total,
+    });
+    None
+}
+
 fn start_generation(
     request: GenerateRequest,
-    desk: &Desk,
+    desk: &mut Desk,
     mailbox: &Mailbox,
     emit: Emit<'_>,
 ) -> Option<generate::Job> {
@@ -144,7 +219,16 @@ fn start_generation(
     let run = request.run;
     let cancel = mailbox.generate_cancel(run);
     let vector = desk.vector.as_deref();
-    match generate::Job::start(model, request, vector, &desk.baselines, cancel, emit) {
+    let before = desk.last.take();
+    match generate::Job::start(
+        model,
+        request,
+        vector,
+        before,
+        &desk.baselines,
+        cancel,
+        emit,
+    ) {
         Ok(job) => Some(job),
         Err(error) => {
             if !error.is_cancelled() {
@@ -162,6 +246,7 @@ fn start_generation(
 fn stop_generation(generating: &mut Option<generate::Job>, desk: &mut Desk, emit: Emit<'_>) {
     if let Some(mut job) = generating.take() {
         job.stop(&mut desk.baselines, emit);
+        desk.last = Some(job);
         emit(Event::Idle(Stage::Generate));
     }
 }

@@ -1,5 +1,6 @@
 //! Loads: a model, a vector, a data set. A failed one changes nothing.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::catalog::{Library, LibraryError};
@@ -26,6 +27,8 @@ pub fn open_model(source: &ModelSource) -> Result<Model, EngineError> {
     match source {
         ModelSource::Bundled => Model::bundled(),
         ModelSource::Directory(path) => Model::open(path),
+        // The callers fetch it first; where one does not, the name is looked for on the disk.
+        ModelSource::Hub(id) => Model::open(Path::new(&id.to_string())),
     }
 }
 
@@ -33,6 +36,7 @@ pub fn open_model(source: &ModelSource) -> Result<Model, EngineError> {
 pub fn model_name(source: &ModelSource) -> String {
     match source {
         ModelSource::Bundled => "bundled".to_string(),
+        ModelSource::Hub(id) => id.to_string(),
         ModelSource::Directory(path) => path
             .canonicalize()
             .ok()
@@ -63,7 +67,18 @@ pub(super) fn perform(
     let (stage, done) = match load {
         Load::Model(source) => (
             Stage::LoadModel,
-            self::model(source, desk, emit).map_err(|e| (e.id(), e.to_string())),
+            self::model(source, model_name(source), desk, emit)
+                .map_err(|e| (e.id(), e.to_string())),
+        ),
+        Load::Fetched(id, path) => (
+            Stage::LoadModel,
+            self::model(
+                &ModelSource::Directory(path.clone()),
+                id.to_string(),
+                desk,
+                emit,
+            )
+            .map_err(|e| (e.id(), e.to_string())),
         ),
         Load::Vector(asset) => (Stage::LoadVector, vector(asset, library, desk, emit)),
         Load::Dataset(asset) => (
@@ -79,7 +94,12 @@ pub(super) fn perform(
     emit(Event::Idle(stage));
 }
 
-fn model(source: &ModelSource, desk: &mut Desk, emit: Emit<'_>) -> Result<(), EngineError> {
+fn model(
+    source: &ModelSource,
+    name: String,
+    desk: &mut Desk,
+    emit: Emit<'_>,
+) -> Result<(), EngineError> {
     emit(Event::Progress {
         stage: Stage::LoadModel,
         done: 0,
@@ -89,7 +109,7 @@ fn model(source: &ModelSource, desk: &mut Desk, emit: Emit<'_>) -> Result<(), En
     let config = model.config();
     let threads = thread_count();
     let info = ModelInfo {
-        name: model_name(source),
+        name,
         hash: model.hash().to_string(),
         architecture: config.architecture.clone(),
         n_blocks: model.n_blocks(),
@@ -97,7 +117,7 @@ fn model(source: &ModelSource, desk: &mut Desk, emit: Emit<'_>) -> Result<(), En
         vocab_size: config.vocab_size,
         parameters: model.parameters(),
         max_positions: config.max_positions,
-        dtype: "f32".to_string(),
+        dtype: model.precision().name().to_string(),
         device: format!(
             "cpu · {threads} thread{}",
             if threads == 1 { "" } else { "s" }

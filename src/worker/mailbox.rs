@@ -5,11 +5,14 @@
 //! so that stale work stops within one block's computation.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::fetch::News;
 use crate::engine::Cancel;
+use crate::hub::HubId;
 use crate::protocol::{Asset, Command, GenerateRequest, MeasureRequest, ModelSource};
 use crate::units::RunId;
 
@@ -20,8 +23,19 @@ const NONE: u64 = u64::MAX;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Load {
     Model(ModelSource),
+    /// Read the model of this name from where it was fetched to.
+    Fetched(HubId, PathBuf),
     Vector(Asset),
     Dataset(Asset),
+}
+
+/// What is wanted from the hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// This model, and no other any more.
+    Fetch(HubId),
+    /// Nothing: another model was chosen.
+    Nothing,
 }
 
 /// What the engine thread finds when it looks.
@@ -31,12 +45,21 @@ pub(crate) struct Mail {
     pub(crate) generate: Option<GenerateRequest>,
     /// With the moment it arrived, for the recompute time shown to the user.
     pub(crate) measure: Option<(MeasureRequest, Instant)>,
+    /// Another wish about fetching.
+    pub(crate) fetch: Option<Wish>,
+    /// Newest word of the running fetch.
+    pub(crate) news: Option<News>,
     pub(crate) shutdown: bool,
 }
 
 impl Mail {
     fn is_empty(&self) -> bool {
-        self.loads.is_empty() && self.generate.is_none() && self.measure.is_none() && !self.shutdown
+        self.loads.is_empty()
+            && self.generate.is_none()
+            && self.measure.is_none()
+            && self.fetch.is_none()
+            && self.news.is_none()
+            && !self.shutdown
     }
 }
 
@@ -70,7 +93,10 @@ impl Mailbox {
     pub(crate) fn put(&self, command: Command) {
         let mut mail = self.lock();
         match command {
+            // The loaded model is used until the other one has arrived.
+            Command::LoadModel(ModelSource::Hub(id)) => mail.fetch = Some(Wish::Fetch(id)),
             Command::LoadModel(source) => {
+                mail.fetch = Some(Wish::Nothing);
                 // Running work belongs to the old model.
                 self.newest_generate.store(NONE, Ordering::Release);
                 self.newest_measure.store(NONE, Ordering::Release);
@@ -115,6 +141,18 @@ impl Mailbox {
         }
         drop(mail);
         self.arrived.notify_one();
+    }
+
+    /// Leaves word of the running fetch.
+    pub(crate) fn news(&self, news: News) {
+        self.lock().news = Some(news);
+        self.arrived.notify_one();
+    }
+
+    /// A fetched model is to be read: what runs belongs to the old one.
+    pub(crate) fn fetched(&self) {
+        self.newest_generate.store(NONE, Ordering::Release);
+        self.newest_measure.store(NONE, Ordering::Release);
     }
 
     /// Takes everything that waits; blocks until something does unless `busy`.

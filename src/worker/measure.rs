@@ -21,8 +21,11 @@ use crate::units::RunId;
 
 /// Inputs of the first slice: enough for a first picture, few enough to come at once.
 const FIRST_SLICE: usize = 8;
-/// Length a slice aims at, so that streaming text and new requests never wait long.
+/// Shortest length a slice aims at, so that streaming text and new requests never wait long.
 const SLICE: Duration = Duration::from_millis(12);
+/// Time for multipliers against time for streaming text, where both want the engine: a moved slider
+/// is waited for, and a text read at reading speed.
+const SHARE: u32 = 3;
 
 /// The loaded data set with everything computed on it.
 pub(crate) struct Bench {
@@ -54,6 +57,10 @@ pub(crate) struct Job {
     next: usize,
     total: usize,
     slice: usize,
+    /// Time worked since the text had its turn.
+    worked: Duration,
+    /// Time of one step of the text.
+    text_step: Duration,
     /// What the last slice was reported as.
     stage: Option<Stage>,
 }
@@ -128,12 +135,30 @@ impl Job {
             next: 0,
             total,
             slice: FIRST_SLICE,
+            worked: Duration::ZERO,
+            text_step: Duration::ZERO,
             stage: None,
         })
     }
 
     pub(crate) fn run(&self) -> RunId {
         self.request.run
+    }
+
+    /// Whether streaming text may have the engine now. The first token of a new text has a claim to
+    /// it after one slice, later ones in proportion to the time that a step takes.
+    pub(crate) fn gives_way(&mut self, text_has_begun: bool, text_step: Duration) -> bool {
+        self.text_step = text_step;
+        let share = match self.stage {
+            // Prompts take long, once; text that stands still for all of it looks broken.
+            Some(Stage::Prefill) => 1,
+            _ => SHARE,
+        };
+        let turn = !text_has_begun || self.worked >= text_step * share;
+        if turn {
+            self.worked = Duration::ZERO;
+        }
+        turn
     }
 
     /// One slice. `Ok(false)` at the end; `Err(None)` when cancelled.
@@ -171,8 +196,17 @@ impl Job {
         })?;
         // Slices adapt to the model: a small one takes many inputs at once.
         let spent = begin.elapsed().max(Duration::from_micros(50));
-        let ideal = range.len() as f64 * SLICE.as_secs_f64() / spent.as_secs_f64();
-        self.slice = (ideal as usize).clamp(1, 4 * self.slice);
+        self.worked += spent;
+        let target = SLICE.max(self.text_step * SHARE);
+        let ideal = range.len() as f64 * target.as_secs_f64() / spent.as_secs_f64();
+        // With fewer rows than these, a pass costs what streaming the weights costs. A prompt fills a
+        // pass of its own.
+        let least = if fresh || spent > 40 * SLICE {
+            1
+        } else {
+            FIRST_SLICE
+        };
+        self.slice = (ideal as usize).clamp(least, 4 * self.slice.max(least));
         let results = rows
             .iter()
             .zip(range.clone())

@@ -6,6 +6,7 @@
 //! needs a lock on the model. It must not know how anything is drawn.
 
 mod catalog;
+mod fetch;
 mod generate;
 mod job;
 mod load;
@@ -20,6 +21,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 pub use catalog::{Library, LibraryError};
+pub use fetch::FETCH_THREAD;
 pub use generate::generate_to_end;
 pub use load::{default_block, model_name, open_model};
 use mailbox::Mailbox;

@@ -11,14 +11,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("stats", &[]),
     ("text", &[]),
-    ("protocol", &["units"]),
+    ("hub", &[]),
+    ("protocol", &["units", "hub"]),
     ("engine", &["units"]),
     ("steering", &["engine", "units", "stats"]),
     ("measure", &["steering", "engine", "units", "stats"]),
     (
         "worker",
         &[
-            "protocol", "measure", "steering", "engine", "units", "stats",
+            "protocol", "measure", "steering", "engine", "hub", "units", "stats",
         ],
     ),
     ("app", &["protocol", "units", "stats", "text"]),

@@ -10,8 +10,8 @@ mod weights;
 
 use std::path::Path;
 
+use super::bytes::Bytes;
 use super::load::Files;
-use super::weights::Bytes;
 use super::{EngineError, TextTokenizer};
 use header::Header;
 use weights::GgufWeights;

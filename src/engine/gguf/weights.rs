@@ -8,10 +8,12 @@ use sha2::{Digest, Sha256};
 
 use super::header::Tensor;
 use super::kind::Kind;
+use crate::engine::bytes::Bytes;
 use crate::engine::linear::with_f32;
+use crate::engine::precision::Precision;
 use crate::engine::source::Picked;
 use crate::engine::weights::{
-    Bytes, RowSource, Stored, Weights, check_finite, hex, widen_bf16, widen_f16, widen_f32,
+    RowSource, Stored, Weights, check_finite, hex, widen_bf16, widen_f16, widen_f32,
 };
 use crate::engine::{Config, EngineError};
 
@@ -86,7 +88,9 @@ fn rows<'a>(
 
 impl Stored for GgufWeights {
     fn digest(&self) -> String {
-        hex(&Sha256::digest(self.bytes.as_slice()))
+        let mut hasher = Sha256::new();
+        self.bytes.hash_into(&mut hasher);
+        hex(&hasher.finalize())
     }
 }
 
@@ -181,5 +185,13 @@ impl RowSource for Rows<'_> {
             Kind::Other(_) => {}
         }
         check_finite(row, self.file, &self.name)
+    }
+
+    fn precision(&self) -> Precision {
+        match self.kind {
+            Kind::F16 => Precision::F16,
+            Kind::Bf16 => Precision::Bf16,
+            _ => Precision::F32,
+        }
     }
 }

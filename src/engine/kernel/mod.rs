@@ -7,6 +7,7 @@
 
 mod activation;
 mod layer_norm;
+mod panel;
 mod portable;
 pub(super) mod row;
 #[cfg(target_arch = "x86_64")]
@@ -14,11 +15,35 @@ mod x86;
 
 use std::sync::OnceLock;
 
+pub(super) use panel::{Element, Panel};
+
 pub(super) use activation::{activate, gate, softcap};
 pub(super) use layer_norm::layer_norm;
 
 /// Columns of a panel.
 pub(super) const PANEL: usize = 32;
+
+/// The first `k` rows of a panel as f32 into `out`: exact on every instruction set.
+///
+/// # Panics
+/// When the panel or `out` is shorter.
+pub(super) fn widen<T: Element>(isa: Isa, p: Panel<'_, T>, k: usize, out: &mut [f32]) {
+    assert!(
+        out.len() >= k * PANEL && (k == 0 || p.data.len() >= (k - 1) * p.stride + PANEL),
+        "a panel to be widened"
+    );
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => {
+            #[expect(unsafe_code, reason = "the lengths were checked just above")]
+            // SAFETY: `k` rows are readable and writable; the instruction set was detected.
+            unsafe {
+                x86::widen_512(p, k, out.as_mut_ptr());
+            }
+        }
+        _ => p.widen(k, out),
+    }
+}
 
 /// Instruction set, detected at run time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +65,9 @@ impl Isa {
         *BEST.get_or_init(|| {
             #[cfg(target_arch = "x86_64")]
             {
-                let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+                let avx2 = is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("f16c");
                 if avx2 && is_x86_feature_detected!("avx512f") {
                     return Self::Avx512;
                 }
@@ -73,13 +100,6 @@ pub(super) struct Left<'a> {
     pub(super) k: usize,
 }
 
-/// Right side: `k` rows of [`PANEL`] values, `stride` apart.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Panel<'a> {
-    pub(super) data: &'a [f32],
-    pub(super) stride: usize,
-}
-
 /// Where the product goes: [`PANEL`] columns, rows `stride` apart.
 pub(super) struct Target<'a> {
     pub(super) data: &'a mut [f32],
@@ -90,7 +110,13 @@ pub(super) struct Target<'a> {
 ///
 /// # Panics
 /// When a slice is shorter than its dimensions say.
-pub(super) fn product(isa: Isa, x: Left<'_>, p: Panel<'_>, y: Target<'_>, store: Store) {
+pub(super) fn product<T: Element>(
+    isa: Isa,
+    x: Left<'_>,
+    p: Panel<'_, T>,
+    y: Target<'_>,
+    store: Store,
+) {
     let Target { data, stride } = y;
     if x.m == 0 {
         return;
@@ -114,10 +140,10 @@ pub(super) fn product(isa: Isa, x: Left<'_>, p: Panel<'_>, y: Target<'_>, store:
     unsafe_code,
     reason = "parallel tasks write disjoint column ranges of one matrix"
 )]
-pub(super) unsafe fn product_at(
+pub(super) unsafe fn product_at<T: Element>(
     isa: Isa,
     x: Left<'_>,
-    p: Panel<'_>,
+    p: Panel<'_, T>,
     y: *mut f32,
     ys: usize,
     store: Store,

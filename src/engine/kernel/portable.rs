@@ -1,6 +1,6 @@
 //! The tile product in plain Rust; the compiler vectorises the inner loop (NEON on aarch64).
 
-use super::{Left, PANEL, Panel, Store};
+use super::{Element, Left, PANEL, Panel, Store};
 
 /// One multiply-add: fused where the machine has it in its base set.
 #[inline]
@@ -18,7 +18,13 @@ fn step(a: f32, b: f32, c: f32) -> f32 {
     unsafe_code,
     reason = "parallel tasks write disjoint column ranges of one matrix"
 )]
-pub(super) unsafe fn product(x: Left<'_>, p: Panel<'_>, y: *mut f32, ys: usize, store: Store) {
+pub(super) unsafe fn product<T: Element>(
+    x: Left<'_>,
+    p: Panel<'_, T>,
+    y: *mut f32,
+    ys: usize,
+    store: Store,
+) {
     for i in 0..x.m {
         // SAFETY: row `i` of the target, by the caller's promise.
         let out = unsafe { std::slice::from_raw_parts_mut(y.add(i * ys), PANEL) };
@@ -28,7 +34,7 @@ pub(super) unsafe fn product(x: Left<'_>, p: Panel<'_>, y: *mut f32, ys: usize, 
         }
         for (k, a) in x.data[i * x.stride..][..x.k].iter().enumerate() {
             for (acc, b) in acc.iter_mut().zip(&p.data[k * p.stride..][..PANEL]) {
-                *acc = step(*a, *b, *acc);
+                *acc = step(*a, b.widen(), *acc);
             }
         }
         if store == Store::Add {

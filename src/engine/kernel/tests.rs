@@ -1,4 +1,6 @@
-use super::{Isa, Left, PANEL, Panel, Store, Target, product, row};
+use half::{bf16, f16};
+
+use super::{Element, Isa, Left, PANEL, Panel, Store, Target, product, row, widen};
 
 fn values(n: usize, seed: u32) -> Vec<f32> {
     let mut s = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
@@ -167,4 +169,51 @@ fn softmax_hands_nan_on_instead_of_hiding_it() {
         row::softmax(isa, &mut p, 1.0);
         assert!(p.iter().all(|v| v.is_nan()), "{isa:?}");
     }
+}
+
+fn narrow_equals_wide<T: Element>(narrow: impl Fn(f32) -> T) {
+    let k = 67;
+    let x = values(29 * k, 11);
+    let mut panel: Vec<T> = values(k * PANEL, 12).into_iter().map(&narrow).collect();
+    // Smallest and largest numbers come through unchanged.
+    for (v, extreme) in panel.iter_mut().zip([6e-8, -6e-5, 65_000.0, -0.0]) {
+        *v = narrow(extreme);
+    }
+    let wide: Vec<f32> = panel.iter().map(|v| v.widen()).collect();
+    for isa in isas() {
+        let mut widened = vec![0.0; k * PANEL];
+        let stored = Panel {
+            data: panel.as_slice(),
+            stride: PANEL,
+        };
+        widen(isa, stored, k, &mut widened);
+        assert_eq!(widened, wide, "{isa:?}");
+        for m in [1, 2, 5, 12, 29] {
+            let left = Left {
+                data: &x,
+                stride: k,
+                m,
+                k,
+            };
+            let (mut a, mut b) = (vec![0.0; m * PANEL], vec![0.0; m * PANEL]);
+            let target = |data| Target {
+                data,
+                stride: PANEL,
+            };
+            product(isa, left, stored, target(&mut a), Store::Set);
+            let data = wide.as_slice();
+            let panel = Panel {
+                data,
+                stride: PANEL,
+            };
+            product(isa, left, panel, target(&mut b), Store::Set);
+            assert_eq!(a, b, "{isa:?} {m} rows");
+        }
+    }
+}
+
+#[test]
+fn half_precision_panels_give_what_their_widened_values_give() {
+    narrow_equals_wide(f16::from_f32);
+    narrow_equals_wide(bf16::from_f32);
 }

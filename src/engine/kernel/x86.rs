@@ -6,7 +6,7 @@ use std::arch::x86_64::{
     _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
-use super::{Left, Panel, Store};
+use super::{Element, Left, PANEL, Panel, Store};
 
 /// Tallest tile: 12 rows × 2 registers accumulate, which leaves 8 of 32 registers for operands.
 const ROWS_512: usize = 12;
@@ -22,7 +22,7 @@ macro_rules! sweep {
             unsafe {
                 let (x, y) = ($x.data.as_ptr().add(i * $x.stride), $y.add(i * $ys));
                 match take {
-                    $($m => $tile::<$m>(x, $x.stride, $x.k, $p.data.as_ptr(), $p.stride, y, $ys, $store),)*
+                    $($m => $tile::<$m, T>(x, $x.stride, $x.k, $p.data.as_ptr(), $p.stride, y, $ys, $store),)*
                     _ => {}
                 }
             }
@@ -34,7 +34,13 @@ macro_rules! sweep {
 /// # Safety
 /// As for [`super::product_at`], on a machine with AVX-512F.
 #[expect(unsafe_code, reason = "vector intrinsics on raw memory")]
-pub(super) unsafe fn product_512(x: Left<'_>, p: Panel<'_>, y: *mut f32, ys: usize, store: Store) {
+pub(super) unsafe fn product_512<T: Element>(
+    x: Left<'_>,
+    p: Panel<'_, T>,
+    y: *mut f32,
+    ys: usize,
+    store: Store,
+) {
     sweep!(
         tile_512,
         ROWS_512,
@@ -48,9 +54,15 @@ pub(super) unsafe fn product_512(x: Left<'_>, p: Panel<'_>, y: *mut f32, ys: usi
 }
 
 /// # Safety
-/// As for [`super::product_at`], on a machine with AVX2 and FMA.
+/// As for [`super::product_at`], on a machine with AVX2, FMA and F16C.
 #[expect(unsafe_code, reason = "vector intrinsics on raw memory")]
-pub(super) unsafe fn product_256(x: Left<'_>, p: Panel<'_>, y: *mut f32, ys: usize, store: Store) {
+pub(super) unsafe fn product_256<T: Element>(
+    x: Left<'_>,
+    p: Panel<'_, T>,
+    y: *mut f32,
+    ys: usize,
+    store: Store,
+) {
     sweep!(tile_256, ROWS_256, x, p, y, ys, store, [1, 2, 3]);
 }
 
@@ -60,11 +72,11 @@ pub(super) unsafe fn product_256(x: Left<'_>, p: Panel<'_>, y: *mut f32, ys: usi
     clippy::too_many_arguments,
     reason = "three matrices with their strides"
 )]
-unsafe fn tile_512<const M: usize>(
+unsafe fn tile_512<const M: usize, T: Element>(
     x: *const f32,
     xs: usize,
     k: usize,
-    p: *const f32,
+    p: *const T,
     ps: usize,
     y: *mut f32,
     ys: usize,
@@ -82,10 +94,7 @@ unsafe fn tile_512<const M: usize>(
             }
         }
         for i in 0..k {
-            let b = [
-                _mm512_loadu_ps(p.add(i * ps)),
-                _mm512_loadu_ps(p.add(i * ps + 16)),
-            ];
+            let b = [T::load_512(p.add(i * ps)), T::load_512(p.add(i * ps + 16))];
             for (m, acc) in acc.iter_mut().enumerate() {
                 let a = _mm512_set1_ps(*x.add(m * xs + i));
                 acc[0] = _mm512_fmadd_ps(a, b[0], acc[0]);
@@ -106,17 +115,17 @@ unsafe fn tile_512<const M: usize>(
     }
 }
 
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 #[expect(unsafe_code, reason = "vector intrinsics on raw memory")]
 #[expect(
     clippy::too_many_arguments,
     reason = "three matrices with their strides"
 )]
-unsafe fn tile_256<const M: usize>(
+unsafe fn tile_256<const M: usize, T: Element>(
     x: *const f32,
     xs: usize,
     k: usize,
-    p: *const f32,
+    p: *const T,
     ps: usize,
     y: *mut f32,
     ys: usize,
@@ -134,7 +143,7 @@ unsafe fn tile_256<const M: usize>(
         }
         for i in 0..k {
             for j in 0..4 {
-                let b = _mm256_loadu_ps(p.add(i * ps + 8 * j));
+                let b = T::load_256(p.add(i * ps + 8 * j));
                 for (m, acc) in acc.iter_mut().enumerate() {
                     acc[j] = _mm256_fmadd_ps(_mm256_set1_ps(*x.add(m * xs + i)), b, acc[j]);
                 }
@@ -149,6 +158,23 @@ unsafe fn tile_256<const M: usize>(
                     *acc
                 };
                 _mm256_storeu_ps(to, sum);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `k` rows of `p` are readable and `k` rows of [`PANEL`] floats at `out` writable, on a machine with
+/// AVX-512F.
+#[target_feature(enable = "avx512f")]
+#[expect(unsafe_code, reason = "vector intrinsics on raw memory")]
+pub(super) unsafe fn widen_512<T: Element>(p: Panel<'_, T>, k: usize, out: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        for i in 0..k {
+            for j in [0, 16] {
+                let v = T::load_512(p.data.as_ptr().add(i * p.stride + j));
+                _mm512_storeu_ps(out.add(i * PANEL + j), v);
             }
         }
     }

@@ -4,7 +4,7 @@ mod commands;
 mod families;
 mod refusals;
 
-use std::path::PathBuf;
+pub(crate) use crate::reference::shared;
 
 /// The binary with a private home.
 pub fn steerscope(home: &tempfile::TempDir) -> assert_cmd::Command {
@@ -16,20 +16,6 @@ pub fn steerscope(home: &tempfile::TempDir) -> assert_cmd::Command {
 /// A private home.
 pub fn home() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
-}
-
-/// A file of the shared reference material; says so and gives nothing where it is absent.
-pub fn shared(path: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("STEERSCOPE_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
-    let found = root.join(path);
-    if found.exists() {
-        return Some(found);
-    }
-    println!("skipped: no reference material at '{}'", found.display());
-    None
 }
 
 /// Standard output of a successful run.

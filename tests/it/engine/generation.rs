@@ -408,3 +408,54 @@ fn keeping_nothing_still_fills_the_cache() {
         .expect("a pass");
     assert_eq!((rows.n(), cache.len(0)), (0, 9));
 }
+
+#[test]
+fn a_restarted_lane_equals_a_fresh_one_and_the_other_goes_on() {
+    let model = Tiny::default().model();
+    let ids = prompt(35, 3);
+    let wanted = |mask: Mask, block: usize, c: f32| {
+        let hook = Edit {
+            block,
+            ..edit(vec![c], mask.first_position(ids.len()))
+        };
+        let steps = run(&model, &ids, 1, &sampling(9), Box::new(hook), 12);
+        lane(&steps, 0).0
+    };
+    let unsteered = lane(&run(&model, &ids, 1, &sampling(9), Box::new(NoHook), 12), 0).0;
+    for before in Mask::ALL {
+        for after in Mask::ALL {
+            let mut pair = Generation::start(
+                model.clone(),
+                ids.clone(),
+                2,
+                &sampling(9),
+                vec![2],
+                Box::new(edit(vec![0.0, 1.4], before.first_position(ids.len()))),
+            )
+            .expect("starts")
+            .limit(12);
+            let mut texts = [Vec::new(), Vec::new()];
+            for step in 0..40 {
+                if step == 4 {
+                    let hook = Edit {
+                        block: 0,
+                        ..edit(vec![0.0, -0.9], after.first_position(ids.len()))
+                    };
+                    pair.restart(1, Box::new(hook)).expect("a lane");
+                    texts[1].clear();
+                }
+                for step in pair.step(&Cancel::never()).expect("a step") {
+                    texts[step.lane].extend(step.token);
+                }
+            }
+            assert_eq!(texts[0], unsteered, "{before} then {after}");
+            assert_eq!(texts[1], wanted(after, 0, -0.9), "{before} then {after}");
+        }
+    }
+    let mut one =
+        Generation::start(model, ids, 1, &sampling(9), vec![], Box::new(NoHook)).expect("starts");
+    assert_eq!(
+        one.restart(1, Box::new(NoHook)).expect_err("no lane").id(),
+        "engine-request"
+    );
+}

@@ -1,40 +1,10 @@
 //! Models and reference data of the engine tests.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use serde_json::Value;
 use steerscope::engine::{Cancel, Hook, Keep, KvCache, Model, Part, Place, Rows};
 use steerscope::units::BlockIndex;
 
-/// A file or folder of the reference data, `None` (and a line saying so) where it is not installed.
-pub(crate) fn shared(path: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("STEERSCOPE_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
-    let full = root.join(path);
-    if full.exists() {
-        return Some(full);
-    }
-    println!(
-        "skipped: {} is not there; set STEERSCOPE_SHARED",
-        full.display()
-    );
-    None
-}
-
-/// The small pretrained model of the reference data.
-pub(crate) fn stories() -> Option<Arc<Model>> {
-    Some(Arc::new(
-        Model::from_dir(&shared("models/stories260K")?).expect("the reference model loads"),
-    ))
-}
-
-pub(crate) fn json(path: &str) -> Option<Value> {
-    let bytes = std::fs::read(shared(path)?).expect("readable");
-    Some(serde_json::from_slice(&bytes).expect("valid JSON"))
-}
+pub(crate) use crate::reference::{json, shared, stories};
 
 pub(crate) fn ids(value: &Value) -> Vec<u32> {
     floats(value).iter().map(|v| *v as u32).collect()

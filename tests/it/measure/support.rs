@@ -1,6 +1,5 @@
 //! Reference data, small models and data sets of the measurement and steering tests.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -8,28 +7,7 @@ use steerscope::engine::{Config, Model, TextTokenizer};
 use steerscope::measure::{PreparedInput, PreparedSet};
 use steerscope::steering::dataset::Dataset;
 
-/// A file of the reference data, `None` (and a line saying so) where it is not installed.
-pub(crate) fn shared(path: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("STEERSCOPE_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
-    let full = root.join(path);
-    if full.exists() {
-        return Some(full);
-    }
-    println!(
-        "skipped: {} is not there; set STEERSCOPE_SHARED",
-        full.display()
-    );
-    None
-}
-
-/// A JSON file of the reference data.
-pub(crate) fn json(path: &str) -> Option<Value> {
-    let bytes = std::fs::read(shared(path)?).expect("readable");
-    Some(serde_json::from_slice(&bytes).expect("valid JSON"))
-}
+pub(crate) use crate::reference::{json, shared, stories};
 
 /// A list of numbers.
 pub(crate) fn numbers(value: &Value) -> Vec<f64> {
@@ -39,14 +17,6 @@ pub(crate) fn numbers(value: &Value) -> Vec<f64> {
         .iter()
         .map(|v| v.as_f64().expect("a number"))
         .collect()
-}
-
-/// The small pretrained model of the reference data.
-pub(crate) fn stories() -> Option<Arc<Model>> {
-    let path = shared("models/stories260K")?;
-    Some(Arc::new(
-        Model::from_dir(&path).expect("the reference model loads"),
-    ))
 }
 
 /// Four blocks of width 48 with random weights and the tokenizer of the bundled model.

@@ -135,3 +135,34 @@ fn no_colour_is_written_under_no_color() {
         assert!(!raw.contains(colour), "{colour:?} was written");
     }
 }
+
+#[test]
+fn a_model_of_the_hub_is_fetched_while_the_loaded_one_stays() {
+    let server = crate::hub::server::Server::with_model();
+    let cache = tempfile::tempdir().unwrap();
+    let endpoint = server.endpoint();
+    let env = [
+        ("HF_ENDPOINT", endpoint.as_str()),
+        ("HF_HOME", cache.path().to_str().unwrap()),
+    ];
+    let mut session = Session::start_with(&["--inputs", "16"], WIDE.0, WIDE.1, &env);
+    session.wait_for("16/16");
+    session.send("M");
+    session.wait_for("open");
+    session.send("org/other\r");
+    session.wait_for("the hub has no 'org/other'");
+    session.send("\x1b");
+    session.wait("the message to go", |s| {
+        (!s.contains("the hub has no")).then_some(())
+    });
+    session.send("M");
+    session.wait_for("open");
+    session.send("org/name\r");
+    session.wait("the name of the fetched model", |s| {
+        s.lines()
+            .next()
+            .is_some_and(|l| l.contains("org/name"))
+            .then_some(())
+    });
+    session.wait_for("16/16");
+}
