@@ -194,3 +194,16 @@ fn engine_thread_answers_the_screen_on_every_family() {
         worker.shutdown(Duration::from_secs(5));
     }
 }
+
+#[test]
+fn relative_path_of_a_gguf_file_is_no_hub_id() {
+    let path = "models/model.gguf";
+    assert_eq!(
+        ModelSource::parse(path),
+        ModelSource::Directory(PathBuf::from(path))
+    );
+    assert!(matches!(
+        ModelSource::parse("models/model"),
+        ModelSource::Hub(_)
+    ));
+}

@@ -110,6 +110,23 @@ fn layers_without_a_list_follow_the_family() {
 }
 
 #[test]
+fn null_keeps_the_default_of_the_family_away() {
+    let gemma = |cap: Value| {
+        let config = moved(
+            config("gemma3"),
+            &["layer_types", "attn_logit_softcapping"],
+            json!({"model_type": "gemma2", "rope_parameters": {"rope_theta": 10000.0}}),
+        );
+        let mut config = moved(config, &[], cap);
+        config["architectures"] = json!(["Gemma2ForCausalLM"]);
+        rows("gemma3", &config).expect("loads")
+    };
+    let silent = gemma(json!({}));
+    assert_eq!(silent, gemma(json!({"attn_logit_softcapping": 50.0})));
+    assert_ne!(silent, gemma(json!({"attn_logit_softcapping": null})));
+}
+
+#[test]
 fn longrope_models_end_where_their_frequencies_would_change() {
     let read = config("rope_longrope").to_string();
     let read = Config::from_json(read.as_bytes(), "config.json").expect("reads");
