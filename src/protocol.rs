@@ -3,7 +3,7 @@
 //! `app` produces [`Command`]s and consumes [`Event`]s; `worker` does the opposite. Neither sees
 //! the other's types, so either side can be replaced (the tests run the app on a scripted worker).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::units::{BlockIndex, Lane, Mask, RunId};
 pub enum ModelSource {
     /// The model inside the binary.
     Bundled,
-    /// A Hugging Face directory.
+    /// A Hugging Face directory or a `.gguf` file.
     Directory(PathBuf),
     /// A model of the Hugging Face hub, `org/name` or `org/name@revision`.
     Hub(HubId),
@@ -26,10 +26,13 @@ pub enum ModelSource {
 
 impl ModelSource {
     /// What a user's words mean where no file system can be asked: text that looks like a hub id is
-    /// one, unless it begins like a path.
+    /// one, unless it begins like a path or ends like a file.
     pub fn parse(text: &str) -> Self {
         if text == "bundled" {
             return Self::Bundled;
+        }
+        if Path::new(text).extension().is_some_and(|e| e == "gguf") {
+            return Self::Directory(PathBuf::from(text));
         }
         text.parse()
             .map_or_else(|_| Self::Directory(PathBuf::from(text)), Self::Hub)
@@ -166,7 +169,7 @@ pub enum Command {
 /// Facts about the loaded model.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ModelInfo {
-    /// Directory name, or `bundled`.
+    /// Directory or file name, or `bundled`.
     pub name: String,
     /// SHA-256 over the weight bytes, hex.
     pub hash: String,

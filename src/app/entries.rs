@@ -147,9 +147,8 @@ impl App {
                 .collect(),
             PickerKind::Model => vec![Entry {
                 label: "bundled".to_owned(),
-                detail:
-                    "the model inside the program; type a directory or a hub id for another one"
-                        .to_owned(),
+                detail: "the model inside the program; type a path or a hub id for another one"
+                    .to_owned(),
                 note: mark(self.loaded_model == Some(ModelSource::Bundled), "loaded"),
                 enabled: true,
                 choice: Choice::Model(ModelSource::Bundled),
@@ -167,7 +166,7 @@ impl App {
             detail: match kind {
                 PickerKind::Vector => "a .safetensors file",
                 PickerKind::Dataset => "a .jsonl, .json or .toml file",
-                _ => "a Hugging Face directory; org/name is fetched from the hub",
+                _ => "a Hugging Face directory or a .gguf file; org/name is fetched from the hub",
             }
             .to_owned(),
             note: "path".to_owned(),

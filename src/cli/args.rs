@@ -41,8 +41,8 @@ pub enum Command {
 /// Flags of the interactive screen.
 #[derive(Debug, Clone, Args)]
 pub struct ScreenArgs {
-    /// Model to open: a Hugging Face directory, a hub id (org/name, org/name@revision), or 'bundled'
-    #[arg(long, value_name = "DIR|ID|bundled", default_value = "bundled", value_parser = parse_model)]
+    /// Model to open: a Hugging Face directory, a .gguf file, a hub id (org/name, org/name@revision), or 'bundled'
+    #[arg(long, value_name = "PATH|ID|bundled", default_value = "bundled", value_parser = parse_model)]
     pub model: ModelSource,
     /// Vector to load at start: a file, or the name of a bundled one
     #[arg(long, value_name = "FILE|NAME")]
@@ -104,8 +104,8 @@ pub enum CrashPoint {
 /// The model of a command.
 #[derive(Debug, Clone, Args)]
 pub struct ModelArgs {
-    /// Model: a Hugging Face directory, a hub id (org/name, org/name@revision), or 'bundled'
-    #[arg(long, value_name = "DIR|ID|bundled", default_value = "bundled", value_parser = parse_model)]
+    /// Model: a Hugging Face directory, a .gguf file, a hub id (org/name, org/name@revision), or 'bundled'
+    #[arg(long, value_name = "PATH|ID|bundled", default_value = "bundled", value_parser = parse_model)]
     pub model: ModelSource,
 }
 

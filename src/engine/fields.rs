@@ -68,15 +68,17 @@ impl<'a> Fields<'a> {
         alias.map_or(name, |(_, here)| here)
     }
 
-    /// A value that is there and not `null`.
+    /// A value that is there and not `null`. A `null` in the file also keeps the family's default
+    /// away.
     pub(super) fn get(&self, name: &'a str) -> Option<&'a Value> {
-        let find =
-            |table: &'a Map<String, Value>, key: &str| table.get(key).filter(|v| !v.is_null());
         let key = self.key(name);
-        find(self.table, key)
-            .or_else(|| find(self.table, name))
-            .or_else(|| self.outer.and_then(|outer| find(outer, key)))
-            .or_else(|| self.defaults.and_then(|defaults| find(defaults, name)))
+        let there = [self.table.get(key), self.table.get(name)];
+        let outer = self.outer.and_then(|outer| outer.get(key));
+        let given = || there.into_iter().chain([outer]).flatten();
+        match given().find(|v| !v.is_null()) {
+            None if given().next().is_none() => self.defaults?.get(name),
+            found => found,
+        }
     }
 
     /// A size of at least 1, if given.

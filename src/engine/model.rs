@@ -55,8 +55,8 @@ impl Model {
     /// Loads a model from `path`: a `.gguf` file, else a Hugging Face directory.
     ///
     /// Of a GGUF file everything is read from that file; only where it holds no tokenizer of a known
-    /// kind, a `tokenizer.json` beside it is taken. Its weights may be F32, F16, BF16 or quantised
-    /// (Q4 to Q8 and K types) and become f32.
+    /// kind, a `tokenizer.json` beside it is taken. Its weights may be F32, F16 or BF16, which stay as
+    /// they are, or quantised (Q4 to Q8 and K types), which become f32.
     ///
     /// # Errors
     /// Every [`EngineError`] about files, configuration, tokenizer and weights.
@@ -70,7 +70,7 @@ impl Model {
 
     /// Loads a Hugging Face directory: `config.json`, `tokenizer.json`, `model.safetensors` (or the
     /// shards of `model.safetensors.index.json`) and, if there, `generation_config.json` and
-    /// `tokenizer_config.json`. Weights may be F32, F16 or BF16 and become f32.
+    /// `tokenizer_config.json`. Weights may be F32, F16 or BF16 and stay as they are.
     ///
     /// # Errors
     /// Every [`EngineError`] about files, configuration, tokenizer and weights.

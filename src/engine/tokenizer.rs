@@ -13,7 +13,10 @@ use super::EngineError;
 #[derive(Clone)]
 pub struct TextTokenizer {
     inner: Arc<Tokenizer>,
+    /// Highest id.
     highest: u32,
+    /// Highest id without the added tokens.
+    base: u32,
     size: usize,
     file: Arc<str>,
     bos: Bos,
@@ -60,16 +63,14 @@ impl TextTokenizer {
         inner
             .with_truncation(None)
             .map_err(|e| bad(e.to_string()))?;
-        let vocab = inner.get_vocab(true);
-        let highest = vocab
-            .values()
-            .copied()
-            .max()
-            .ok_or_else(|| bad("empty vocabulary".to_owned()))?;
+        let highest = |added| inner.get_vocab(added).values().copied().max();
+        let all = highest(true).ok_or_else(|| bad("empty vocabulary".to_owned()))?;
+        let (size, base) = (inner.get_vocab_size(true), highest(false).unwrap_or(0));
         Ok(Self {
             inner: Arc::new(inner),
-            highest,
-            size: vocab.len(),
+            highest: all,
+            base,
+            size,
             file: file.into(),
             bos: Bos::AsIs,
         })
@@ -136,10 +137,12 @@ impl TextTokenizer {
     }
 
     /// Refuses a tokenizer of another model: an id the model has no row for, or a vocabulary much
-    /// smaller than the model's (some padding of the embedding is usual).
+    /// smaller than the model's (some padding of the embedding is usual). Added tokens may lie
+    /// beyond: small text models share the tokenizer of larger ones that see images.
     pub(super) fn check_vocab(&self, vocab: usize) -> Result<(), EngineError> {
         let used = self.highest as usize + 1;
-        if used > vocab || vocab - used > (vocab / 8).max(64) {
+        let missing = self.base as usize + 1 > vocab;
+        if missing || vocab.saturating_sub(used) > (vocab / 8).max(64) {
             return Err(EngineError::TokenizerMismatch {
                 file: self.file.to_string(),
                 highest: self.highest,

@@ -78,6 +78,13 @@ pub(super) fn json(header: &Header<'_>, bytes: &[u8], file: &str) -> Result<Valu
     let Some((_, model_type)) = ARCHITECTURES.iter().find(|(arch, _)| *arch == name) else {
         return Err(unsupported(format!("architecture \"{name}\"")));
     };
+    let parts = "split.count";
+    if metadata.number(parts)?.is_some_and(|n| n > 1.0) {
+        return Err(metadata.bad(
+            parts,
+            "above 1: the model is split, merge its files with llama-gguf-split",
+        ));
+    }
     let number = |part: &str| metadata.number(&format!("{name}.{part}"));
     if number("expert_count")?.is_some_and(|n| n > 0.0) {
         return Err(unsupported("a mixture of experts".to_owned()));

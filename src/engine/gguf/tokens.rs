@@ -16,26 +16,46 @@ const BYTE: i64 = 6;
 /// Control tokens that end a turn in chat models.
 const TURN_ENDS: &[&str] = &["<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>"];
 
-/// Splitting before byte pairs by the name in the file: a regular expression, empty for GPT-2's own,
-/// and whether digits stand alone first.
-const SPLITS: &[(&str, &str, bool)] = &[
-    ("gpt-2", "", false),
-    ("default", "", false),
-    ("smollm", "", true),
-    (
-        "llama-bpe",
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-        false,
-    ),
-    (
-        "qwen2",
+/// How a text is split before byte pairs are merged.
+struct Split {
+    /// What it is called in files.
+    names: &'static [&'static str],
+    /// A regular expression; empty for GPT-2's own.
+    pattern: &'static str,
+    /// Digits stand alone first.
+    digits: bool,
+}
+
+const fn split(names: &'static [&'static str], pattern: &'static str) -> Split {
+    Split {
+        names,
+        pattern,
+        digits: false,
+    }
+}
+
+const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+const SPLITS: &[Split] = &[
+    split(&["gpt-2"], ""),
+    Split {
+        names: &["smollm"],
+        pattern: "",
+        digits: true,
+    },
+    split(&["llama-bpe", "llama3", "llama-v3"], LLAMA3),
+    split(&["dbrx", "smaug-bpe"], LLAMA3),
+    split(
+        &["qwen2", "deepseek-r1-qwen"],
         r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-        false,
     ),
-    (
-        "gpt-4o",
+    split(
+        &["tekken"],
+        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    ),
+    split(
+        &["gpt-4o"],
         r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-        false,
     ),
 ];
 
@@ -102,12 +122,13 @@ pub(super) fn tokenizer_json(metadata: &Metadata<'_>, file: &str) -> Result<Json
     let (mut parts, bos) = match kind {
         Some("llama") => (sentence_pieces(metadata, &vocabulary)?, true),
         Some("gpt2") => {
-            let split = metadata.text("tokenizer.ggml.pre")?.unwrap_or("default");
-            let known = SPLITS.iter().find(|(name, ..)| *name == split);
-            let known =
-                known.ok_or_else(|| bad(format!("its text splitting \"{split}\" is not known")))?;
+            let name = metadata.text("tokenizer.ggml.pre")?.unwrap_or("default");
+            let split = SPLITS.iter().find(|split| split.names.contains(&name));
+            let split =
+                split.ok_or_else(|| bad(format!("its text splitting \"{name}\" is not known")))?;
             let merges = metadata.texts("tokenizer.ggml.merges")?;
-            (byte_pairs(known, merges, &vocabulary), split == "llama-bpe")
+            let bos = split.names.contains(&"llama-bpe");
+            (byte_pairs(split, merges, &vocabulary), bos)
         }
         other => {
             let kind = other.unwrap_or("none");
@@ -218,31 +239,28 @@ fn merges<'a>(vocabulary: &Vocabulary<'a>, ids: &HashMap<&str, usize>) -> Vec<[&
 }
 
 /// Byte pairs with the order of merges in the file.
-fn byte_pairs(
-    (name, pattern, digits): &(&str, &str, bool),
-    merges: &[&str],
-    vocabulary: &Vocabulary<'_>,
-) -> Map<String, Json> {
+fn byte_pairs(split: &Split, merges: &[&str], vocabulary: &Vocabulary<'_>) -> Map<String, Json> {
     let bytes = json!({
         "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false,
-        "use_regex": pattern.is_empty(),
+        "use_regex": split.pattern.is_empty(),
     });
+    let named = |name| split.names.contains(&name);
     let mut steps = Vec::new();
-    if *digits {
+    if split.digits {
         steps.push(json!({"type": "Digits", "individual_digits": true}));
     }
-    if !pattern.is_empty() {
+    if !split.pattern.is_empty() {
         steps.push(json!({
-            "type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false,
+            "type": "Split", "pattern": {"Regex": split.pattern}, "behavior": "Isolated", "invert": false,
         }));
     }
     steps.push(bytes);
     object(json!({
-        "normalizer": if *name == "qwen2" { json!({"type": "NFC"}) } else { Json::Null },
+        "normalizer": if named("qwen2") { json!({"type": "NFC"}) } else { Json::Null },
         "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps},
         "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
         "model": {
-            "type": "BPE", "ignore_merges": *name == "llama-bpe",
+            "type": "BPE", "ignore_merges": named("llama-bpe"),
             "vocab": vocabulary.ids(), "merges": merges,
         },
     }))

@@ -1,6 +1,7 @@
 //! The command-line twins, run as a user runs them.
 
 mod commands;
+mod families;
 mod refusals;
 
 pub(crate) use crate::reference::shared;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use steerscope::engine::{Config, EngineError, Model, NoHook, Rows};
+use steerscope::engine::{Config, EngineError, Model, NoHook, Rows, TextTokenizer};
 
 use super::oracle::directory;
 use super::support::forward;
@@ -107,6 +107,23 @@ fn layers_without_a_list_follow_the_family() {
         rows("smollm3", &every).expect("loads"),
         rows("smollm3", &list).expect("loads")
     );
+}
+
+#[test]
+fn null_keeps_the_default_of_the_family_away() {
+    let gemma = |cap: Value| {
+        let config = moved(
+            config("gemma3"),
+            &["layer_types", "attn_logit_softcapping"],
+            json!({"model_type": "gemma2", "rope_parameters": {"rope_theta": 10000.0}}),
+        );
+        let mut config = moved(config, &[], cap);
+        config["architectures"] = json!(["Gemma2ForCausalLM"]);
+        rows("gemma3", &config).expect("loads")
+    };
+    let silent = gemma(json!({}));
+    assert_eq!(silent, gemma(json!({"attn_logit_softcapping": 50.0})));
+    assert_ne!(silent, gemma(json!({"attn_logit_softcapping": null})));
 }
 
 #[test]
@@ -219,6 +236,21 @@ fn beginning_of_text_follows_the_tokenizer_configuration() {
         Model::from_dir(dir.path()).expect_err("a refusal").id(),
         "config-invalid"
     );
+}
+
+#[test]
+fn every_family_can_be_made_of_random_weights() {
+    let words = super::tiny::tokenizer(40);
+    for name in NAMES {
+        let config = config(name).to_string();
+        let config = Config::from_json(config.as_bytes(), "config.json").expect("reads");
+        let words = TextTokenizer::from_bytes(words.as_bytes(), "test").expect("a tokenizer");
+        let model = Model::random(config, words, 5).expect("a model");
+        let rows = forward(&model, &prompt_below(40, 60, 2), &mut NoHook);
+        let logits = model.logits(&rows).expect("logits");
+        assert!(logits.iter().all(|v| v.is_finite()), "{name}");
+        assert!(logits.iter().any(|v| *v != 0.0), "{name}");
+    }
 }
 
 const NAMES: [&str; 10] = [

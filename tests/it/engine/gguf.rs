@@ -30,6 +30,13 @@ fn read(dir: &Path) -> (Json, Tensors) {
     (config, tensors.collect::<BTreeMap<_, _>>())
 }
 
+/// A small model with a tokenizer of the words `w0`, `w1`, … as `model.gguf` in `dir`.
+pub(crate) fn write_gguf(dir: &Path) -> PathBuf {
+    let tiny = Tiny::default();
+    std::fs::write(dir.join("tokenizer.json"), super::tiny::tokenizer(97)).expect("written");
+    convert(&tiny.config, &tiny.tensors()).write(dir)
+}
+
 fn open(gguf: &Gguf) -> Model {
     let dir = tempfile::tempdir().expect("a directory");
     Model::open(&gguf.write(dir.path())).unwrap_or_else(|e| panic!("{e}"))
@@ -252,23 +259,27 @@ fn half_and_quantised_tensors_give_the_model_of_their_widened_values() {
 fn tokenizer_beside_the_file_serves_where_the_file_has_none_of_a_known_kind() {
     let tiny = Tiny::default();
     let mut gguf = convert(&tiny.config, &tiny.tensors());
-    let dir = tempfile::tempdir().expect("a directory");
-    let refused = Model::open(&gguf.write(dir.path())).expect_err("a refusal");
+    // A folder for each: a file must not change while a model still reads it.
+    let open = |gguf: &Gguf, beside: bool| {
+        let dir = tempfile::tempdir().expect("a directory");
+        if beside {
+            let words = super::tiny::tokenizer(97);
+            std::fs::write(dir.path().join("tokenizer.json"), words).expect("written");
+        }
+        Model::open(&gguf.write(dir.path()))
+    };
+    let refused = open(&gguf, false).expect_err("a refusal");
     assert_eq!(refused.id(), "tokenizer-invalid");
     assert!(
         refused.to_string().contains("tokenizer.json beside"),
         "{refused}"
     );
-    std::fs::write(
-        dir.path().join("tokenizer.json"),
-        super::tiny::tokenizer(97),
-    )
-    .expect("written");
-    let model = Model::open(&gguf.write(dir.path())).expect("loads");
+    let model = open(&gguf, true).expect("loads");
     assert_eq!(model.tokenizer().encode("w3 w5").expect("encodes"), [3, 5]);
     words(&mut gguf, 97);
     gguf.set("tokenizer.ggml.pre", "unheard-of");
-    assert!(Model::open(&gguf.write(dir.path())).is_ok());
+    assert!(open(&gguf, false).is_err());
+    assert!(open(&gguf, true).is_ok());
 }
 
 #[test]
@@ -355,4 +366,52 @@ fn pieces_with_scores_are_merged_best_first() {
         open(&gguf).tokenizer().decode(&[7, 3, 8]).expect("decodes"),
         "ab bc"
     );
+}
+
+#[test]
+fn blocks_of_every_type_widen_to_what_the_reference_reads() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gguf/blocks.json");
+    let blocks: Json =
+        serde_json::from_slice(&std::fs::read(path).expect("readable")).expect("JSON");
+    let hex = |value: &Json| -> Vec<u8> {
+        let digits = value.as_str().expect("text").as_bytes();
+        let pair =
+            |p: &[u8]| u8::from_str_radix(std::str::from_utf8(p).expect("hex"), 16).expect("hex");
+        digits.chunks(2).map(pair).collect()
+    };
+    // Blocks that add nothing: the residual stream is the row of the embedding.
+    let tiny = [
+        ("hidden_size", 256),
+        ("num_hidden_layers", 1),
+        ("vocab_size", 1),
+    ]
+    .iter()
+    .fold(Tiny::default(), |t, (key, value)| t.with(key, json!(value)));
+    let mut tensors = tiny.tensors();
+    for (name, (_, values)) in &mut tensors {
+        if name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight") {
+            values.fill(0.0);
+        }
+    }
+    for block in blocks.as_array().expect("a list") {
+        let mut gguf = convert(&tiny.config, &tensors);
+        words(&mut gguf, 1);
+        for t in gguf
+            .tensors
+            .iter_mut()
+            .filter(|t| t.name == "token_embd.weight")
+        {
+            t.kind = block["kind"].as_u64().expect("a number") as u32;
+            t.bytes = hex(&block["bytes"]);
+        }
+        let rows = forward(&open(&gguf), &[0], &mut NoHook);
+        let want = hex(&block["values"]);
+        for (got, want) in rows.as_slice().iter().zip(want.as_chunks::<4>().0) {
+            let want = f32::from_le_bytes(*want);
+            assert!(
+                (got - want).abs() <= 1e-6 * want.abs().max(0.01),
+                "{block}: {got} {want}"
+            );
+        }
+    }
 }

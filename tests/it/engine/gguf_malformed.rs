@@ -176,7 +176,7 @@ fn texts_that_are_not_utf8_are_refused() {
 
 #[test]
 fn values_of_another_type_and_contradictions_are_refused() {
-    let cases: [(&str, Meta, &str); 8] = [
+    let cases: [(&str, Meta, &str); 10] = [
         ("general.architecture", Meta::U32(1), "config-invalid"),
         ("llama.block_count", "three".into(), "config-invalid"),
         ("llama.block_count", Meta::U32(u32::MAX), "config-invalid"),
@@ -187,6 +187,8 @@ fn values_of_another_type_and_contradictions_are_refused() {
             Meta::U32(8),
             "gguf-unsupported",
         ),
+        ("split.count", Meta::U32(3), "config-invalid"),
+        ("tokenizer.ggml.pre", "default".into(), "tokenizer-invalid"),
         ("tokenizer.ggml.tokens", Meta::U32(1), "config-invalid"),
         ("tokenizer.ggml.model", "rwkv".into(), "tokenizer-invalid"),
     ];

@@ -259,6 +259,19 @@ fn foreign_and_damaged_tokenizers_are_refused() {
         )
         .is_ok()
     );
+    // Nor are added tokens beyond it, as a text model's has that shares a tokenizer.
+    let dir = Tiny::default().write();
+    let shared = tokenizer(97).replace(
+        "\"added_tokens\":[]",
+        r#""added_tokens":[{"id":97,"content":"<image>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}]"#,
+    );
+    assert!(shared.contains("<image>"));
+    fs::write(dir.path().join("tokenizer.json"), shared).expect("written");
+    let model = Model::from_dir(dir.path()).expect("loads");
+    assert_eq!(
+        model.tokenizer().encode("w1 <image>").expect("encodes"),
+        [1, 97]
+    );
     for text in ["", "{}", "not json", &tokenizer(0)] {
         let dir = Tiny::default().write();
         fs::write(dir.path().join("tokenizer.json"), text).expect("written");

@@ -21,3 +21,6 @@ mod resume;
 mod support;
 mod text;
 mod tiny;
+
+pub(crate) use gguf::write_gguf;
+pub(crate) use oracle::family_directories;

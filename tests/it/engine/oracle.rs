@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use steerscope::engine::{Cancel, Keep, KvCache, Model, NoHook, Part};
+use steerscope::engine::{Cancel, Generation, Keep, KvCache, Model, NoHook, Part, SamplerSettings};
 
 use super::resume::check;
 use super::support::{Edit, Record, forward, shared};
@@ -29,6 +29,15 @@ pub(super) struct Oracle {
 
 /// Models of all families that are at hand.
 pub(super) fn oracles() -> Vec<Oracle> {
+    sources().iter().map(|dir| open(dir)).collect()
+}
+
+/// The same as directories with tokenizers of the words `w0`, `w1`, ….
+pub(crate) fn family_directories() -> Vec<tempfile::TempDir> {
+    sources().iter().map(|dir| directory(dir)).collect()
+}
+
+fn sources() -> Vec<PathBuf> {
     // Made by `make_families.py`, which stands beside them.
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/families");
     let own = std::fs::read_dir(own).expect("the families of the repository");
@@ -37,7 +46,7 @@ pub(super) fn oracles() -> Vec<Oracle> {
     let dirs = SHARED
         .iter()
         .filter_map(|name| shared(&format!("oracle/families/{name}")));
-    dirs.chain(own).map(|dir| open(&dir)).collect()
+    dirs.chain(own).collect()
 }
 
 fn open(source: &Path) -> Oracle {
@@ -231,5 +240,48 @@ fn coefficient_zero_changes_no_bit_beside_a_steered_lane_in_every_family() {
             "{}",
             oracle.name
         );
+    }
+}
+
+#[test]
+fn paired_lanes_write_what_full_passes_write_in_every_family() {
+    for oracle in oracles() {
+        let model = &oracle.model;
+        let prompt = prompt_below(40, 30, 4);
+        let hook = |coefficients: Vec<f32>| Edit {
+            block: 1,
+            vector: direction_of(model.hidden_size(), 2),
+            from: vec![25; coefficients.len()],
+            coefficients,
+        };
+        let settings = SamplerSettings::default();
+        let (lanes, both) = (2, Box::new(hook(vec![0.0, 1.5])));
+        let mut run = Generation::start(
+            Arc::clone(model),
+            prompt.clone(),
+            lanes,
+            &settings,
+            vec![],
+            both,
+        )
+        .expect("starts")
+        .limit(10);
+        let mut got = vec![prompt.clone(); lanes];
+        while !run.is_finished() {
+            for step in run.step(&Cancel::never()).expect("a step") {
+                got[step.lane].extend(step.token);
+            }
+        }
+        for (lane, got) in got.iter().enumerate() {
+            let mut ids = prompt.clone();
+            for _ in 0..10 {
+                let mut hook = hook(vec![[0.0, 1.5][lane]]);
+                let rows = forward(model, &ids, &mut hook);
+                let logits = model.logits(&rows).expect("logits");
+                let vocab = model.config().vocab_size;
+                ids.push(argmax(&logits[logits.len() - vocab..]) as u32);
+            }
+            assert_eq!(*got, ids, "{} lane {lane}", oracle.name);
+        }
     }
 }

@@ -10,6 +10,7 @@
 )]
 
 mod cache;
+mod families;
 mod kept;
 mod parity;
 mod prepare;

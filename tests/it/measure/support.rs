@@ -56,7 +56,7 @@ pub(crate) fn synthetic(model: &Model, shapes: &[(usize, usize)]) -> Arc<Prepare
             .map(|i| (i as u32 * 31 + row as u32 * 17 + 5) % vocab)
             .collect(),
         prompt_len,
-        answers: [7 + row as u32, 90 + row as u32],
+        answers: [7, 90].map(|id| (id + row as u32) % vocab),
         prompt: format!("input {row}"),
         positive: "a".to_owned(),
         negative: "b".to_owned(),
