@@ -96,11 +96,13 @@ impl Stored for GgufWeights {
     /// Halves are kept, everything else becomes f32.
     fn memory(&self) -> u64 {
         let bytes = |t: &Tensor| {
-            let size = match t.kind {
+            // From the bytes in the file: a shape may say anything.
+            let (values, size) = t.kind.block().unwrap_or((0, 1));
+            let kept = match t.kind {
                 Kind::F16 | Kind::Bf16 => 2,
                 _ => 4,
             };
-            t.shape.iter().product::<usize>() as u64 * size
+            (t.bytes.len() / size * values) as u64 * kept
         };
         self.tensors.values().map(bytes).sum()
     }
