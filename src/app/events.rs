@@ -4,7 +4,8 @@ use crate::app::messages::Level;
 use crate::app::overlay::Overlay;
 use crate::app::{App, Engine};
 use crate::protocol::{
-    Asset, CatalogEntry, Command, DatasetInfo, Event, Failure, ModelInfo, Stage, VectorInfo,
+    Asset, CatalogEntry, Command, DatasetInfo, Event, Failure, ModelInfo, ModelSource, Stage,
+    VectorInfo,
 };
 use crate::text::one_line;
 
@@ -100,8 +101,16 @@ impl App {
 
     /// Asks for the vector and the data set that go with the model that just came.
     fn load_missing(&mut self) {
-        if self.wanted_vector.is_none() {
-            self.wanted_vector = preferred(&self.vectors, FIRST_VECTOR);
+        if self.loaded_model == Some(ModelSource::Bundled) {
+            if self.wanted_vector.is_none() {
+                self.wanted_vector = preferred(&self.vectors, FIRST_VECTOR);
+            }
+        } else if matches!(self.wanted_vector, Some(Asset::Bundled(_)))
+            && self.wanted_vector != self.settings.vector
+        {
+            // Bundled vectors were made on the bundled model. One that was asked for by name is
+            // tried, and the refusal says so.
+            self.wanted_vector = None;
         }
         if let Some(asset) = self.wanted_vector.clone().filter(|_| self.vector.is_none()) {
             self.send(Command::LoadVector(asset));

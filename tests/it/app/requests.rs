@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use steerscope::app::{Effect, Engine, Msg};
-use steerscope::protocol::{Command, Event, Failure, FinishReason, InputResult, Stage, TokenPiece};
+use steerscope::protocol::{
+    Command, Event, Failure, FinishReason, InputResult, ModelSource, Stage, TokenPiece,
+};
 use steerscope::units::{Lane, Mask, RunId};
 
 use super::world::{self, World, bundled, settings};
@@ -63,6 +65,35 @@ fn the_order_of_catalog_and_model_does_not_matter() {
         Command::LoadDataset(bundled("she_he")),
     ];
     assert_eq!(world.waiting, pair);
+}
+
+#[test]
+fn another_model_is_not_given_a_vector_of_the_bundled_one_unasked() {
+    let elsewhere = steerscope::app::Settings {
+        model: ModelSource::Directory("model".into()),
+        ..settings()
+    };
+    let mut world = World::new(elsewhere.clone());
+    world.send(Msg::Worker(world::catalog()));
+    world.waiting.clear();
+    world.send(Msg::Worker(Event::ModelLoaded(world::model())));
+    assert!(matches!(
+        world.waiting.as_slice(),
+        [Command::LoadDataset(_)]
+    ));
+    // Named on the command line it is tried; the worker's refusal is the answer.
+    let mut world = World::new(steerscope::app::Settings {
+        vector: Some(bundled("she_he")),
+        ..elsewhere
+    });
+    world.send(Msg::Worker(world::catalog()));
+    world.waiting.clear();
+    world.send(Msg::Worker(Event::ModelLoaded(world::model())));
+    assert!(
+        world
+            .waiting
+            .contains(&Command::LoadVector(bundled("she_he")))
+    );
 }
 
 #[test]
