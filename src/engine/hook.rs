@@ -1,4 +1,4 @@
-//! Code of the layers above that runs at block outputs.
+//! Code of the layers above that runs inside a pass: at block outputs, or at other points of a block.
 
 use crate::units::BlockIndex;
 
@@ -11,10 +11,55 @@ pub struct Place {
     pub position: usize,
 }
 
-/// Reads or rewrites the residual stream at block outputs (`resid_post`).
+/// A point of a block, with the names of `TransformerLens`. What a post-norm or a residual factor does
+/// to a contribution is part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HookPoint {
+    /// What enters the block.
+    ResidPre,
+    /// What attention adds to the stream.
+    AttnOut,
+    /// The stream after attention. Where attention and MLP run in parallel the MLP does not read it.
+    ResidMid,
+    /// What the MLP adds to the stream.
+    MlpOut,
+    /// What leaves the block.
+    ResidPost,
+}
+
+impl HookPoint {
+    /// All, in the order in which a block passes them.
+    pub const ALL: [Self; 5] = [
+        Self::ResidPre,
+        Self::AttnOut,
+        Self::ResidMid,
+        Self::MlpOut,
+        Self::ResidPost,
+    ];
+}
+
+/// Reads or rewrites rows inside a pass, usually the residual stream at block outputs (`resid_post`).
 pub trait Hook: Send {
     /// Whether [`visit`](Self::visit) wants the rows of this block. The engine materialises rows only then.
     fn wants(&self, block: BlockIndex) -> bool;
+
+    /// Whether [`visit_at`](Self::visit_at) wants the rows at a point of this block.
+    fn wants_at(&self, block: BlockIndex, point: HookPoint) -> bool {
+        point == HookPoint::ResidPost && self.wants(block)
+    }
+
+    /// The rows at a point of `block`, of shape `(places.len(), width)`.
+    fn visit_at(
+        &mut self,
+        block: BlockIndex,
+        point: HookPoint,
+        places: &[Place],
+        rows: &mut [f32],
+        width: usize,
+    ) {
+        let _ = point;
+        self.visit(block, places, rows, width);
+    }
 
     /// The residual stream after `block`: row-major `rows` of shape `(places.len(), width)`.
     fn visit(&mut self, block: BlockIndex, places: &[Place], rows: &mut [f32], width: usize);
@@ -46,6 +91,21 @@ impl Hook for NoHook {
 impl<H: Hook + ?Sized> Hook for Box<H> {
     fn wants(&self, block: BlockIndex) -> bool {
         (**self).wants(block)
+    }
+
+    fn wants_at(&self, block: BlockIndex, point: HookPoint) -> bool {
+        (**self).wants_at(block, point)
+    }
+
+    fn visit_at(
+        &mut self,
+        block: BlockIndex,
+        point: HookPoint,
+        places: &[Place],
+        rows: &mut [f32],
+        width: usize,
+    ) {
+        (**self).visit_at(block, point, places, rows, width);
     }
 
     fn visit(&mut self, block: BlockIndex, places: &[Place], rows: &mut [f32], width: usize) {

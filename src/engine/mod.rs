@@ -55,7 +55,7 @@ pub use config::Config;
 pub use error::EngineError;
 pub use forward::{Branch, Keep, Part};
 pub use generate::{Finish, Generation, LaneStep};
-pub use hook::{Hook, NoHook, Place};
+pub use hook::{Hook, HookPoint, NoHook, Place};
 pub use model::Model;
 pub use precision::Precision;
 pub use rows::Rows;

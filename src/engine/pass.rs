@@ -10,7 +10,7 @@ use super::linear::{Linear, with_f32};
 use super::model::Embedding;
 use super::norm::Norm;
 use super::ops::times;
-use super::{Cancel, EngineError, Hook, Model, Rows};
+use super::{Cancel, EngineError, Hook, HookPoint, Model, Place, Rows};
 use crate::units::BlockIndex;
 
 impl Model {
@@ -44,9 +44,18 @@ impl Model {
         for b in first..self.n_blocks() {
             cancel.check()?;
             let block = &self.blocks[b];
-            let wanted = hook.wants(BlockIndex(b));
+            let points = HookPoint::ALL.map(|point| hook.wants_at(BlockIndex(b), point));
+            let wanted = points.contains(&true);
+            let mut visit = |point: HookPoint, x: Tensor| {
+                if points[point as usize] {
+                    self.visited(hook, BlockIndex(b), point, &batch.places, &x)
+                } else {
+                    Ok(x)
+                }
+            };
             let last = b + 1 == self.n_blocks();
             let trim = last && !wanted && batch.kept.len() < batch.places.len();
+            x = visit(HookPoint::ResidPre, x)?;
             let mut qkv = block
                 .qkv
                 .forward(&normed(block.attention_norm.as_ref(), &x)?)?;
@@ -63,13 +72,35 @@ impl Model {
                 x = select(&x, &batch.kept)?;
             }
             let mixed = self.attend(&qkv, b, batch, store, trim)?;
-            x = self.block(block, &mixed, &x)?;
-            if wanted {
-                let mut rows = self.rows(&x)?.into_vec();
-                let shape = x.dims2()?;
-                hook.visit(BlockIndex(b), &batch.places, &mut rows, self.hidden_size());
-                x = Tensor::from_vec(rows, shape, &Device::Cpu)?;
-            }
+            let [_, attention, _, mlp, _] = points;
+            let after = if attention {
+                let out = visit(
+                    HookPoint::AttnOut,
+                    alone(&block.output, block.attention_post.as_ref(), &mixed)?,
+                )?;
+                (out + &x)?
+            } else {
+                add(&block.output, block.attention_post.as_ref(), &mixed, &x)?
+            };
+            let after = visit(HookPoint::ResidMid, after)?;
+            let inner = mlp_inner(
+                block,
+                if self.config.spec.parallel {
+                    &x
+                } else {
+                    &after
+                },
+            )?;
+            x = if mlp {
+                let out = visit(
+                    HookPoint::MlpOut,
+                    alone(&block.mlp_out, block.mlp_post.as_ref(), &inner)?,
+                )?;
+                (out + &after)?
+            } else {
+                add(&block.mlp_out, block.mlp_post.as_ref(), &inner, &after)?
+            };
+            x = visit(HookPoint::ResidPost, x)?;
             if trim {
                 return self.rows(&x);
             }
@@ -77,18 +108,18 @@ impl Model {
         self.rows(&select(&x, &batch.kept)?)
     }
 
-    /// What follows the attention: its result `mixed` and the MLP's onto the block's input `x`.
-    fn block(&self, block: &Block, mixed: &Tensor, x: &Tensor) -> candle_core::Result<Tensor> {
-        let after = add(&block.output, block.attention_post.as_ref(), mixed, x)?;
-        let read = if self.config.spec.parallel { x } else { &after };
-        let read = normed(block.mlp_norm.as_ref(), read)?;
-        let inner = match &block.mlp_in {
-            MlpIn::Gated(both) => both.forward(&read)?,
-            MlpIn::Plain(first, activation) => {
-                first.forward(&read)?.apply_op1_no_bwd(activation)?
-            }
-        };
-        add(&block.mlp_out, block.mlp_post.as_ref(), &inner, &after)
+    /// `x` as a hook leaves it.
+    fn visited(
+        &self,
+        hook: &mut dyn Hook,
+        block: BlockIndex,
+        point: HookPoint,
+        places: &[Place],
+        x: &Tensor,
+    ) -> Result<Tensor, EngineError> {
+        let mut rows = self.rows(x)?.into_vec();
+        hook.visit_at(block, point, places, &mut rows, self.hidden_size());
+        Ok(Tensor::from_vec(rows, x.dims2()?, &Device::Cpu)?)
     }
 
     fn attend(
@@ -133,6 +164,20 @@ fn add(
         None => layer.forward_add(x, residual),
         Some(norm) => norm.forward_add(&layer.forward(x)?, residual),
     }
+}
+
+/// What goes into the MLP's second matrix.
+fn mlp_inner(block: &Block, read: &Tensor) -> candle_core::Result<Tensor> {
+    let read = normed(block.mlp_norm.as_ref(), read)?;
+    match &block.mlp_in {
+        MlpIn::Gated(both) => both.forward(&read),
+        MlpIn::Plain(first, activation) => first.forward(&read)?.apply_op1_no_bwd(activation),
+    }
+}
+
+/// The contribution that [`add`] adds.
+fn alone(layer: &Linear, norm: Option<&Norm>, x: &Tensor) -> candle_core::Result<Tensor> {
+    normed(norm, &layer.forward(x)?)
 }
 
 /// The rows `kept`, the tensor itself when that is all of them.

@@ -17,6 +17,7 @@ mod gguf_malformed;
 mod malformed;
 mod oracle;
 mod parity;
+mod points;
 mod resume;
 mod support;
 mod text;

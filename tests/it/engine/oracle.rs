@@ -78,7 +78,7 @@ fn open(source: &Path) -> Oracle {
 }
 
 /// The reference has no tokenizers; any of the right size will do.
-fn load(source: &Path) -> Model {
+pub(super) fn load(source: &Path) -> Model {
     let dir = directory(source);
     Model::from_dir(dir.path()).unwrap_or_else(|e| panic!("{}: {e}", source.display()))
 }
