@@ -1,23 +1,23 @@
-//! Causal self-attention over packed documents with its backward pass: rotary embedding, scores, softmax, mixing.
+//! The heads of causal self-attention over packed documents: rotary embedding, scores, softmax, mixing, and back.
 //!
 //! A position sees only positions of its own document, so documents packed into a row never leak into each other
 //! (rotary positions are relative, hence a document in mid-row equals one at the start of a row).
 
-use crate::kernels::{softmax, softmax_backward};
-use crate::linalg::gemm;
+use super::kernels::{softmax, softmax_backward};
+use super::linalg::gemm;
 
 /// Queries handled at once: small enough to skip most masked scores, large enough for gemm.
 const BLOCK: usize = 64;
 
-pub(crate) struct Attention {
-    pub(crate) heads: usize,
-    pub(crate) dim: usize,
+pub(crate) struct Heads {
+    heads: usize,
+    dim: usize,
     /// cos and sin, (t, dim/2) each
     cos: Vec<f32>,
     sin: Vec<f32>,
 }
 
-impl Attention {
+impl Heads {
     pub(crate) fn new(heads: usize, dim: usize, t: usize, theta: f32) -> Self {
         let angle = |p: usize, j: usize| p as f32 / theta.powf(2.0 * j as f32 / dim as f32);
         let table = |f: fn(f32) -> f32| {
