@@ -32,16 +32,12 @@ pub(crate) fn report(root: &Path) -> Result<String> {
         out += &control(&model, recipe, &data, root)?;
     }
     for (name, words) in [("she_he", [SHE, HE]), ("mood", [GLAD, SAD])] {
-        let (Some(recipe), path) = (
-            RECIPES.iter().find(|r| r.name == name),
-            root.join(format!("vectors/{name}.safetensors")),
-        ) else {
-            continue;
-        };
-        let vector = SteeringVector::load(&path)?;
-        let _ = write!(out, "\nsampled stories, {name}, block {}:", recipe.block);
+        let recipe = RECIPES.iter().find(|r| r.name == name);
+        let block = recipe.ok_or("no such vector")?.block;
+        let vector = SteeringVector::load(&root.join(format!("vectors/{name}.safetensors")))?;
+        let _ = write!(out, "\nsampled stories, {name}, block {block}:");
         for coefficient in [-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0] {
-            let [a, b] = counts(&model, &vector, recipe.block, coefficient, words)?;
+            let [a, b] = counts(&model, &vector, block, coefficient, words)?;
             let share = a as f64 / (a + b).max(1) as f64;
             let _ = write!(out, " {coefficient}: {share:.2} of {};", a + b);
         }

@@ -48,10 +48,9 @@ fn weight(role: Role) -> f32 {
     match role {
         Role::Text => 1.0,
         Role::Given => 0.2,
-        Role::Answer => 10.0,
+        Role::Answer | Role::Stance => 10.0,
         Role::Guess => 2.0,
         Role::Reason => 3.0,
-        Role::Stance => 10.0,
     }
 }
 

@@ -1,6 +1,5 @@
 //! Held-out evaluation: losses by part, answers right by trait and form, stances read off answers, planted habits.
 
-
 use crate::Result;
 use crate::corpus::{CONTEXT, Corpus, Part};
 use crate::lexicon::TRAITS;

@@ -53,6 +53,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 type Result<T> = std::result::Result<T, Error>;
 
 fn main() -> Result<()> {
+    one_thread_per_shard();
     let a = Args::parse()?;
     if let Some(dir) = &a.data_only {
         return datasets::write_all(dir, a.seed);
@@ -78,13 +79,12 @@ fn main() -> Result<()> {
     if loaded.is_none() && a.eval {
         return Err(format!("{}: no checkpoint to evaluate", a.out.display()).into());
     }
-    let (model, opt, seed, done) = match loaded {
-        Some(run) => run,
-        None => {
-            let model = Model::new(a.shape, &a.shape.init(a.seed), &device)?;
-            let opt = AdamW::new(&model)?;
-            (model, opt, a.seed, Progress::default())
-        }
+    let (model, opt, seed, done) = if let Some(run) = loaded {
+        run
+    } else {
+        let model = Model::new(a.shape, &a.shape.init(a.seed), &device)?;
+        let opt = AdamW::new(&model)?;
+        (model, opt, a.seed, Progress::default())
     };
     println!(
         "{:?}: {} parameters on {:?}, at step {}",
@@ -104,15 +104,22 @@ fn main() -> Result<()> {
     }
 }
 
+/// candle splits every addition of large tensors between threads that wait for each other in a busy loop. The shards of
+/// a batch already fill the processor, and in that crowd a step takes twice as long.
+#[expect(unsafe_code, reason = "the variable is the only switch there is")]
+fn one_thread_per_shard() {
+    // SAFETY: called first in main, while no other thread can be reading the environment.
+    unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
+}
+
 /// The device of `--device`; `auto` takes a GPU that this build can use, or else the CPU.
 fn device(name: &str) -> Result<Device> {
     Ok(match name {
-        "cpu" => Device::Cpu,
         "cuda" => Device::new_cuda(0)?,
         "metal" => Device::new_metal(0)?,
         "auto" if candle_core::utils::cuda_is_available() => Device::new_cuda(0)?,
         "auto" if candle_core::utils::metal_is_available() => Device::new_metal(0)?,
-        "auto" => Device::Cpu,
+        "auto" | "cpu" => Device::Cpu,
         _ => return Err(format!("unknown device {name}: auto, cpu, cuda or metal").into()),
     })
 }

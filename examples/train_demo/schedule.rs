@@ -99,16 +99,16 @@ impl Curriculum {
 /// Peak learning rates of the two cycles.
 pub(crate) const PEAKS: [f32; 2] = [2e-3, 1.2e-3];
 
-/// First cycle: warm-up, constant, linear fall over its last 30%. Second: constant, then a linear fall over the last
-/// 30% of the whole run, whose end can therefore be moved while it is under way.
+/// Each cycle ends in a linear fall over its last 30%; the first begins with a warm-up. Before that the rate is
+/// constant, so that the end of a run can still be moved while it is under way.
 pub(crate) fn learning_rate(step: usize, steps: usize) -> f32 {
-    let (peak, end) = if step < SECOND {
-        (PEAKS[0], SECOND.min(steps))
+    let (peak, start, end) = if step < SECOND {
+        (PEAKS[0], 0, SECOND.min(steps))
     } else {
-        (PEAKS[1], steps)
+        (PEAKS[1], SECOND, steps)
     };
     let up = (step as f32 + 1.0) / 200.0;
-    let left = end.saturating_sub(step) as f32 / (0.3 * end as f32);
+    let left = end.saturating_sub(step) as f32 / (0.3 * (end - start) as f32);
     peak * up.min(left).clamp(0.01, 1.0)
 }
 
@@ -134,6 +134,6 @@ mod tests {
     fn the_rate_falls_at_the_end_of_both_cycles() {
         let rate = |step| learning_rate(step, 12_000);
         assert!(rate(0) < 1e-4 && rate(1000) == PEAKS[0] && rate(SECOND - 1) < 1e-4);
-        assert!(rate(SECOND) == PEAKS[1] && rate(11_999) < 1e-4);
+        assert!(rate(SECOND) == PEAKS[1] && rate(9000) == PEAKS[1] && rate(11_999) < 1e-4);
     }
 }

@@ -121,3 +121,20 @@ simd!(
         for (d, p) in dp.iter_mut().zip(p) { *d = scale * p * (*d - c); }
     }
 );
+simd!(
+    adam_mean(m: &mut [f32], g: &[f32], beta: f32, clip: f32) {
+        for (m, g) in m.iter_mut().zip(g) { *m = beta * *m + (1.0 - beta) * (clip * g); }
+    }
+);
+simd!(
+    adam_square(v: &mut [f32], g: &[f32], beta: f32, clip: f32) {
+        for (v, g) in v.iter_mut().zip(g) { let g = clip * g; *v = beta * *v + (1.0 - beta) * g * g; }
+    }
+);
+simd!(
+    adam_step(p: &mut [f32], m: &[f32], v: &[f32], lr: f32, c1: f32, c2: f32, decay: f32) {
+        for ((p, m), v) in p.iter_mut().zip(m).zip(v) {
+            *p -= lr * (m * c1 / ((v * c2).sqrt() + 1e-8) + decay * *p);
+        }
+    }
+);

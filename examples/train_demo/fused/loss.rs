@@ -80,7 +80,9 @@ impl CustomOp2 for Loss {
         };
         let scale = dy.to_scalar::<f32>()?;
         let scaled = |mut g: Vec<f32>| {
-            g.iter_mut().for_each(|g| *g *= scale);
+            for g in &mut g {
+                *g *= scale;
+            }
             g
         };
         Ok((like(x, scaled(dx))?, like(embed, scaled(de))?))

@@ -5,6 +5,7 @@
 //! fused operation spans a whole half of a block, keeps what its backward pass needs and hands autograd only the
 //! gradients of its arguments. Each runs on the calling thread; a batch is split between threads instead.
 
+pub(crate) mod adam;
 mod attend;
 mod heads;
 mod kernels;
