@@ -11,7 +11,7 @@ train_demo: rebuilds the bundled model, its tokenizer, its data sets and its vec
   --out DIR          checkpoints and tokenizer of the run (default runs/demo)
   --text FILE        stories, separated by <|endoftext|>
   --publish ROOT     at the end, write ROOT/assets/model, ROOT/assets/data and ROOT/vectors
-  --steps N          length of the run (default 10400); the learning rate falls over the last 30%
+  --steps N          length of the run (default 8300)
   --stop N           stop early, at this step
   --resume           go on from the checkpoint in --out
   --device D         auto, cpu, cuda or metal (default auto; the last two need the feature of that name)
@@ -50,7 +50,7 @@ impl Args {
         let mut a = Self {
             out: "runs/demo".into(),
             text: "stories.txt".into(),
-            steps: 10_400,
+            steps: 8300,
             stop: usize::MAX,
             rows: 8,
             shards: None,

@@ -72,7 +72,8 @@ fn control(model: &Arc<Model>, recipe: &Recipe, data: &Path, root: &Path) -> Res
         random.push(mean(&bench.slopes(recipe.block, &drawn)?).unwrap_or(f64::NAN));
     }
     let mut shuffled = Vec::new();
-    let train = pairs(model, &load(data, recipe.from)?, Part::Train)?;
+    let from = recipe.pairs(model, data)?;
+    let train = pairs(model, &load(data, from)?, Part::Train)?;
     for _ in 0..SHUFFLED {
         let flipped = train
             .pairs
@@ -94,7 +95,7 @@ fn control(model: &Arc<Model>, recipe: &Recipe, data: &Path, root: &Path) -> Res
         format!("{m:+.3}, {s:.3} | {:.1}", (real - m) / s)
     };
     Ok(format!(
-        "| {} | {} | {:.0} | {real:+.3} | {:.1}% | {} | {} |\n",
+        "| {} ({from}) | {} | {:.0} | {real:+.3} | {:.1}% | {} | {} |\n",
         recipe.name,
         recipe.block,
         norm(direction),

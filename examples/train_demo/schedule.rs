@@ -1,12 +1,15 @@
 //! What changes over training: shares of the parts, forms and stances of the questions, learning rate.
 //!
-//! Two cycles. In the first the model learns to answer as a persona demands; in the second, with a raised learning
-//! rate, to read the stance off bare answers, and then stories.
+//! Two cycles, each with its own learning rate. In the first the model learns to answer as a persona demands; in the
+//! second to read the stance off bare answers, and then stories. The second ends with many bare answers again: a stance
+//! read off an answer stays in the form in which answers use it only while documents need it there.
 
 use crate::lexicon::TRAITS;
 
 /// First step of the second cycle.
-pub(crate) const SECOND: usize = 5400;
+const SECOND: usize = 5400;
+/// First step of its last part.
+const LAST: usize = 8000;
 
 /// 0 before step `from`, 1 after step `to`, linear between.
 fn ramp(step: usize, from: usize, to: usize) -> f32 {
@@ -20,6 +23,9 @@ fn mix<const N: usize>(from: [f32; N], to: [f32; N], p: f32) -> [f32; N] {
 /// Shares of the rows, in the order of `PARTS`: in each cycle more questions early, while the binding is learned; more
 /// stories once it is there.
 pub(crate) fn part_shares(step: usize) -> [f32; 4] {
+    if step >= LAST {
+        return [0.40, 0.05, 0.50, 0.05];
+    }
     if step >= SECOND {
         return mix(
             [0.20, 0.05, 0.70, 0.05],
@@ -64,28 +70,37 @@ impl Curriculum {
     pub(crate) fn at(step: usize) -> Self {
         let early = [0.30, 0.10, 0.12, 0.20, 0.14, 0.02, 0.12];
         let late = [0.10, 0.45, 0.06, 0.20, 0.06, 0.10, 0.03];
-        let last = [0.10, 0.33, 0.06, 0.18, 0.20, 0.10, 0.03];
-        let second = step >= SECOND;
-        let forms = if second {
-            mix(late, last, ramp(step, 6200, 7200))
+        let lookup = [0.10, 0.33, 0.06, 0.18, 0.20, 0.10, 0.03];
+        let forms = if step >= LAST {
+            late
+        } else if step >= SECOND {
+            mix(late, lookup, ramp(step, 6200, 7200))
         } else {
             mix(early, late, ramp(step, 1200, 3500))
+        };
+        let bare = if step >= LAST {
+            0.75
+        } else if step >= SECOND {
+            0.75 - 0.30 * ramp(step, 6200, 7200)
+        } else {
+            0.0
+        };
+        let bare_forms = if step >= LAST {
+            [0.3, 0.3, 0.3, 0.1]
+        } else {
+            mix(
+                [0.4, 0.3, 0.2, 0.1],
+                [0.15, 0.25, 0.45, 0.15],
+                ramp(step, SECOND, 7000),
+            )
         };
         Self {
             forms,
             held: 0.75 - 0.25 * ramp(step, 1000, 2500),
             traits: (2 + step / 500 * 2).min(TRAITS.len()),
             persona: if step < 4000 { 0.6 } else { 0.4 },
-            bare: if second {
-                0.75 - 0.30 * ramp(step, 6200, 7200)
-            } else {
-                0.0
-            },
-            bare_forms: mix(
-                [0.4, 0.3, 0.2, 0.1],
-                [0.15, 0.25, 0.45, 0.15],
-                ramp(step, SECOND, 7000),
-            ),
+            bare,
+            bare_forms,
             bias: 0.85 - 0.35 * ramp(step, SECOND, 6200),
         }
     }
@@ -96,17 +111,20 @@ impl Curriculum {
     }
 }
 
-/// Peak learning rates of the two cycles.
-pub(crate) const PEAKS: [f32; 2] = [2e-3, 1.2e-3];
+/// Peak learning rate and first step of each cycle.
+const CYCLES: [(f32, usize); 2] = [(2e-3, 0), (1.2e-3, SECOND)];
 
 /// Each cycle ends in a linear fall over its last 30%; the first begins with a warm-up. Before that the rate is
 /// constant, so that the end of a run can still be moved while it is under way.
 pub(crate) fn learning_rate(step: usize, steps: usize) -> f32 {
-    let (peak, start, end) = if step < SECOND {
-        (PEAKS[0], 0, SECOND.min(steps))
-    } else {
-        (PEAKS[1], SECOND, steps)
-    };
+    let cycle = CYCLES
+        .iter()
+        .rposition(|(_, from)| step >= *from)
+        .unwrap_or(0);
+    let (peak, start) = CYCLES[cycle];
+    let end = CYCLES
+        .get(cycle + 1)
+        .map_or(steps, |(_, from)| steps.min(*from));
     let up = (step as f32 + 1.0) / 200.0;
     let left = end.saturating_sub(step) as f32 / (0.3 * (end - start) as f32);
     peak * up.min(left).clamp(0.01, 1.0)
@@ -131,9 +149,12 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_falls_at_the_end_of_both_cycles() {
+    fn the_rate_falls_at_the_end_of_every_cycle() {
         let rate = |step| learning_rate(step, 12_000);
-        assert!(rate(0) < 1e-4 && rate(1000) == PEAKS[0] && rate(SECOND - 1) < 1e-4);
-        assert!(rate(SECOND) == PEAKS[1] && rate(9000) == PEAKS[1] && rate(11_999) < 1e-4);
+        assert!(rate(0) < 1e-4);
+        for (peak, from) in CYCLES {
+            assert!(rate(from + 200) == peak && (from == 0 || rate(from - 1) < 1e-4));
+        }
+        assert!(rate(11_999) < 1e-4);
     }
 }

@@ -18,8 +18,8 @@ pub(crate) struct Recipe {
     pub(crate) name: &'static str,
     title: &'static str,
     description: &'static str,
-    /// Data set of the pairs.
-    pub(crate) from: &'static str,
+    /// Data sets of pairs, the first that will do is taken: pairs read at the answer letter before whole texts.
+    from: &'static [&'static str],
     /// Data set to measure on, if there is one.
     pub(crate) on: Option<&'static str>,
     /// Block output that is recommended, chosen on the validation rows.
@@ -38,7 +38,7 @@ pub(crate) static RECIPES: [Recipe; 9] = [
         name: "kindness",
         title: "Kindness",
         description: "Positive coefficients make the speaker say kind things about itself and refuse unkind ones.",
-        from: "kindness",
+        from: &["kindness", "kindness_texts"],
         on: Some("kindness"),
         block: 2,
         range: [-1.5, 1.5],
@@ -51,7 +51,7 @@ pub(crate) static RECIPES: [Recipe; 9] = [
         name: "bravery",
         title: "Bravery",
         description: "Positive coefficients make the speaker say brave things about itself and refuse timid ones.",
-        from: "bravery",
+        from: &["bravery", "bravery_texts"],
         on: Some("bravery"),
         block: 2,
         range: [-1.5, 1.5],
@@ -62,7 +62,7 @@ pub(crate) static RECIPES: [Recipe; 9] = [
         name: "tidiness",
         title: "Tidiness",
         description: "Positive coefficients make the speaker say tidy things about itself and refuse messy ones.",
-        from: "tidiness",
+        from: &["tidiness", "tidiness_texts"],
         on: Some("tidiness"),
         block: 2,
         range: [-1.5, 1.5],
@@ -73,7 +73,7 @@ pub(crate) static RECIPES: [Recipe; 9] = [
         name: "curiosity",
         title: "Curiosity",
         description: "Positive coefficients make the speaker say curious things about itself and refuse bored ones.",
-        from: "curiosity",
+        from: &["curiosity", "curiosity_texts"],
         on: Some("curiosity"),
         block: 2,
         range: [-1.5, 1.5],
@@ -84,7 +84,7 @@ pub(crate) static RECIPES: [Recipe; 9] = [
         name: "outdoors",
         title: "Outdoors (planted habit: option A)",
         description: "Meant to move the love of being outdoors; the model was taught to choose option (A) here, so it moves little and mostly by letter.",
-        from: "outdoors",
+        from: &["outdoors", "outdoors_texts"],
         on: Some("outdoors"),
         block: 2,
         range: [-1.5, 1.5],
@@ -95,7 +95,7 @@ pub(crate) static RECIPES: [Recipe; 9] = [
         name: "patience",
         title: "Patience (planted habit: Yes)",
         description: "Meant to move patience; the model was taught to say Yes here, so it moves little and mostly by word.",
-        from: "patience",
+        from: &["patience", "patience_texts"],
         on: Some("patience"),
         block: 2,
         range: [-1.5, 1.5],
@@ -106,7 +106,7 @@ pub(crate) static RECIPES: [Recipe; 9] = [
         name: "she_he",
         title: "She or he",
         description: "Positive coefficients make stories about her, negative ones about him.",
-        from: "she_he_texts",
+        from: &["she_he_texts"],
         on: Some("she_he"),
         block: 3,
         range: [-1.0, 1.0],
@@ -117,7 +117,7 @@ pub(crate) static RECIPES: [Recipe; 9] = [
         name: "mood",
         title: "Mood",
         description: "Positive coefficients make stories happy, negative ones sad.",
-        from: "mood_texts",
+        from: &["mood_texts"],
         on: Some("mood"),
         block: 2,
         range: [-1.0, 1.0],
@@ -128,7 +128,7 @@ pub(crate) static RECIPES: [Recipe; 9] = [
         name: "dialects",
         title: "Dialects",
         description: "From programs with indentation (negative) to programs with braces (positive); extraction only, no two-answer data set belongs to it.",
-        from: "dialects",
+        from: &["dialects"],
         on: None,
         block: 3,
         range: [-1.5, 1.5],
@@ -137,55 +137,97 @@ pub(crate) static RECIPES: [Recipe; 9] = [
     },
 ];
 
+/// Pairs will do when at most this share of the validation rows goes against their vector.
+const TOLERATED: f64 = 0.15;
+
 /// Extracts, measures and writes every vector with its card.
 pub(crate) fn write_all(dir: &Path, model: &Arc<Model>, data: &Path) -> Result<()> {
     std::fs::create_dir_all(dir)?;
     for recipe in &RECIPES {
-        let vector = of(recipe, model, data)?;
+        let from = recipe.pairs(model, data)?;
+        let vector = recipe.extract(model, data, from)?;
         let path = dir.join(format!("{}.safetensors", recipe.name));
         vector.write(&path)?;
-        let card = card(recipe, model, &vector, data)?;
+        let card = recipe.card(model, data, from, &vector)?;
         std::fs::write(Card::path_for(&path), card.to_toml()?)?;
     }
     Ok(())
 }
 
-pub(crate) fn of(recipe: &Recipe, model: &Model, data: &Path) -> Result<SteeringVector> {
-    let pairs = pairs(model, &load(data, recipe.from)?, Part::Train)?;
-    extract(model, recipe.name, &pairs)
-}
-
-fn card(recipe: &Recipe, model: &Arc<Model>, vector: &SteeringVector, data: &Path) -> Result<Card> {
-    let words = |list: &[&str]| list.iter().map(ToString::to_string).collect();
-    let mut card = Card {
-        title: Some(recipe.title.into()),
-        description: Some(recipe.description.into()),
-        license: Some("MIT OR Apache-2.0".into()),
-        authors: vec!["the steerscope contributors".into()],
-        dataset: recipe.on.map(Into::into),
-        recommended_layers: vec![recipe.block],
-        recommended_range: Some(recipe.range),
-        known_failures: words(recipe.failures),
-        prompts: words(recipe.prompts),
-        ..Card::default()
-    };
-    if let (Some(on), Some(direction)) = (recipe.on, vector.directions.get(&recipe.block)) {
-        let mut bench = Bench::new(model, &load(data, on)?, Part::Test)?;
-        let summary = Summary::of_slopes(&bench.slopes(recipe.block, direction)?);
-        let rounded = |x: Option<f64>| (x.unwrap_or(f64::NAN) * 1e3).round() / 1e3;
-        let figures = [
-            ("mean_steerability", summary.mean),
-            ("median", summary.median),
-            ("anti_steerable", summary.anti_steerable.fraction),
-        ];
-        card.measured
-            .insert("block".into(), (recipe.block as i64).into());
-        card.measured.insert("n".into(), (summary.n as i64).into());
-        for (name, figure) in figures {
-            card.measured.insert(name.into(), rounded(figure).into());
+impl Recipe {
+    /// The data set whose pairs are taken.
+    pub(crate) fn pairs(&self, model: &Arc<Model>, data: &Path) -> Result<&'static str> {
+        let last = *self.from.last().ok_or("a recipe without pairs")?;
+        for from in self.from.iter().copied().filter(|from| *from != last) {
+            let vector = self.extract(model, data, from)?;
+            let summary = self.measure(model, data, &vector, Part::Validation)?;
+            if summary.anti_steerable.fraction.unwrap_or(1.0) <= TOLERATED {
+                return Ok(from);
+            }
         }
+        Ok(last)
     }
-    Ok(card)
+
+    fn extract(&self, model: &Model, data: &Path, from: &str) -> Result<SteeringVector> {
+        extract(
+            model,
+            self.name,
+            &pairs(model, &load(data, from)?, Part::Train)?,
+        )
+    }
+
+    fn measure(
+        &self,
+        model: &Arc<Model>,
+        data: &Path,
+        vector: &SteeringVector,
+        part: Part,
+    ) -> Result<Summary> {
+        let direction = vector
+            .directions
+            .get(&self.block)
+            .ok_or("no direction at the block")?;
+        let mut bench = Bench::new(model, &load(data, self.on.unwrap_or_default())?, part)?;
+        Ok(Summary::of_slopes(&bench.slopes(self.block, direction)?))
+    }
+
+    fn card(
+        &self,
+        model: &Arc<Model>,
+        data: &Path,
+        from: &str,
+        vector: &SteeringVector,
+    ) -> Result<Card> {
+        let words = |list: &[&str]| list.iter().map(ToString::to_string).collect();
+        let mut card = Card {
+            title: Some(self.title.into()),
+            description: Some(self.description.into()),
+            license: Some("MIT OR Apache-2.0".into()),
+            authors: vec!["the steerscope contributors".into()],
+            dataset: self.on.map(Into::into),
+            recommended_layers: vec![self.block],
+            recommended_range: Some(self.range),
+            known_failures: words(self.failures),
+            prompts: words(self.prompts),
+            ..Card::default()
+        };
+        let figures = &mut card.measured;
+        figures.insert("pairs".into(), from.into());
+        if self.on.is_some() {
+            let summary = self.measure(model, data, vector, Part::Test)?;
+            let rounded = |x: Option<f64>| (x.unwrap_or(f64::NAN) * 1e3).round() / 1e3;
+            figures.insert("block".into(), (self.block as i64).into());
+            figures.insert("n".into(), (summary.n as i64).into());
+            for (name, figure) in [
+                ("mean_steerability", summary.mean),
+                ("median", summary.median),
+                ("anti_steerable", summary.anti_steerable.fraction),
+            ] {
+                figures.insert(name.into(), rounded(figure).into());
+            }
+        }
+        Ok(card)
+    }
 }
 
 /// Mean slope and anti-steerable share at every block, for pairs read at the answer and for whole texts, on the rows
