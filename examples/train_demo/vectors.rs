@@ -120,7 +120,7 @@ pub(crate) static RECIPES: [Recipe; 9] = [
         from: &["mood_texts"],
         on: Some("mood"),
         block: 2,
-        range: [-1.0, 1.0],
+        range: [-1.0, 0.5],
         failures: &[],
         prompts: &["One day, a little fox went to the park. In the end, she was"],
     },
