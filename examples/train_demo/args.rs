@@ -6,25 +6,24 @@ use crate::params::Shape;
 use crate::{Error, Result, tokenizer};
 
 pub(crate) const USAGE: &str = "\
-train_demo: rebuilds the bundled model, its tokenizer and its data sets
+train_demo: rebuilds the bundled model, its tokenizer, its data sets and its vectors
 
   --out DIR          checkpoints and tokenizer of the run (default runs/demo)
   --text FILE        stories, separated by <|endoftext|>
-  --steps N          length of the run (default 5400); the learning rate falls over the last 30%
+  --publish ROOT     at the end, write ROOT/assets/model, ROOT/assets/data and ROOT/vectors
+  --steps N          length of the run (default 8300)
   --stop N           stop early, at this step
   --resume           go on from the checkpoint in --out
+  --device D         auto, cpu, cuda or metal (default auto; the last two need the feature of that name)
   --seed S           seed of weights, batches and data sets (default 1)
-  --lr X             peak learning rate (default 2e-3)
   --rows N           rows of 256 tokens a step (default 8)
-  --shards N         parts of a batch that are worked on in parallel (default 2)
+  --shards N         parts of a batch that are worked on in parallel (default 2 on the CPU, else 1)
   --width, --blocks, --heads, --ffn
                      shape of the model (default 160, 7, 5, 432)
   --every N          steps between checkpoints (default 200)
-  --export DIR       write the model there at every checkpoint
-  --export-only DIR  write the model of the checkpoint and stop
-  --data-only DIR    write the data sets and stop
   --eval             evaluate the checkpoint on test items and stop
-  --steer FILE       twice: pairs to extract from, data set to measure on; repeatable
+  --controls ROOT    compare the vectors published there with random ones and stop
+  --data-only DIR    write the data sets and stop
   --show N           print generated documents and stop";
 
 pub(crate) struct Args {
@@ -33,16 +32,15 @@ pub(crate) struct Args {
     pub(crate) steps: usize,
     pub(crate) stop: usize,
     pub(crate) rows: usize,
-    pub(crate) shards: usize,
-    pub(crate) lr: f32,
+    pub(crate) shards: Option<usize>,
     pub(crate) seed: u64,
     pub(crate) resume: bool,
     pub(crate) eval: bool,
-    pub(crate) export_only: Option<PathBuf>,
-    pub(crate) export: Option<PathBuf>,
+    pub(crate) publish: Option<PathBuf>,
+    pub(crate) controls: Option<PathBuf>,
+    pub(crate) device: String,
     pub(crate) data_only: Option<PathBuf>,
     pub(crate) show: usize,
-    pub(crate) steer: Vec<PathBuf>,
     pub(crate) shape: Shape,
     pub(crate) every: usize,
 }
@@ -52,19 +50,18 @@ impl Args {
         let mut a = Self {
             out: "runs/demo".into(),
             text: "stories.txt".into(),
-            steps: 5400,
+            steps: 8300,
             stop: usize::MAX,
             rows: 8,
-            shards: 2,
-            lr: 2e-3,
+            shards: None,
             seed: 1,
             resume: false,
             eval: false,
-            export_only: None,
-            export: None,
+            publish: None,
+            controls: None,
+            device: "auto".into(),
             data_only: None,
             show: 0,
-            steer: Vec::new(),
             shape: Shape {
                 vocab: tokenizer::VOCAB,
                 width: 160,
@@ -86,8 +83,7 @@ impl Args {
                 "--steps" => a.steps = v()?.parse()?,
                 "--stop" => a.stop = v()?.parse()?,
                 "--rows" => a.rows = v()?.parse()?,
-                "--shards" => a.shards = v()?.parse()?,
-                "--lr" => a.lr = v()?.parse()?,
+                "--shards" => a.shards = Some(v()?.parse()?),
                 "--seed" => a.seed = v()?.parse()?,
                 "--width" => a.shape.width = v()?.parse()?,
                 "--blocks" => a.shape.blocks = v()?.parse()?,
@@ -96,11 +92,11 @@ impl Args {
                 "--every" => a.every = v()?.parse()?,
                 "--resume" => a.resume = true,
                 "--eval" => a.eval = true,
-                "--export-only" => a.export_only = Some(v()?.into()),
-                "--export" => a.export = Some(v()?.into()),
+                "--publish" => a.publish = Some(v()?.into()),
+                "--controls" => a.controls = Some(v()?.into()),
+                "--device" => a.device = v()?,
                 "--data-only" => a.data_only = Some(v()?.into()),
                 "--show" => a.show = v()?.parse()?,
-                "--steer" => a.steer.push(v()?.into()),
                 _ => return Err(format!("unknown option {k}\n\n{USAGE}").into()),
             }
         }
@@ -112,14 +108,9 @@ impl Args {
             )
             .into());
         }
-        if a.rows == 0 || a.shards == 0 || a.every == 0 {
+        if a.rows == 0 || a.shards == Some(0) || a.every == 0 {
             return Err("--rows, --shards and --every must be at least 1".into());
         }
         Ok(a)
-    }
-
-    /// Is the checkpoint in `out` wanted?
-    pub(crate) fn needs_checkpoint(&self) -> bool {
-        self.resume || self.eval || !self.steer.is_empty() || self.export_only.is_some()
     }
 }

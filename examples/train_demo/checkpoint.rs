@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use candle_core::Device;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::Result;
-use crate::model::Model;
+use crate::model::{Model, flat};
 use crate::optim::AdamW;
 use crate::params::Shape;
 
@@ -39,9 +40,9 @@ pub(crate) fn save(
     progress: Progress,
 ) -> Result<()> {
     let data = [
-        ("params", bytes(&model.params)),
-        ("adam.m", bytes(&opt.m)),
-        ("adam.v", bytes(&opt.v)),
+        ("params", bytes(&flat(&model.vars)?)),
+        ("adam.m", bytes(&flat(&opt.m)?)),
+        ("adam.v", bytes(&flat(&opt.v)?)),
     ];
     let views = data
         .iter()
@@ -62,7 +63,7 @@ pub(crate) fn save(
 }
 
 /// Model, optimiser, seed and counters of the checkpoint in `dir`, or None if there is none.
-pub(crate) fn load(dir: &Path) -> Result<Option<(Model, AdamW, u64, Progress)>> {
+pub(crate) fn load(dir: &Path, device: &Device) -> Result<Option<(Model, AdamW, u64, Progress)>> {
     let path = dir.join(FILE);
     if !path.exists() {
         return Ok(None);
@@ -78,23 +79,24 @@ pub(crate) fn load(dir: &Path) -> Result<Option<(Model, AdamW, u64, Progress)>> 
     let tensors = SafeTensors::deserialize(&file)?;
     let get = |name: &str| -> Result<Vec<f32>> {
         let data = tensors.tensor(name)?;
-        Ok(data
+        let all: Vec<f32> = data
             .data()
             .chunks_exact(4)
             .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .collect())
+            .collect();
+        let want = header.shape.parameters();
+        if all.len() == want {
+            Ok(all)
+        } else {
+            Err(format!(
+                "{}: {name} has {} numbers instead of {want}",
+                path.display(),
+                all.len()
+            )
+            .into())
+        }
     };
-    let model = Model::new(header.shape, get("params")?);
-    if model.params.len() != model.layout.total {
-        return Err(format!(
-            "{}: {} parameters instead of {}",
-            path.display(),
-            model.params.len(),
-            model.layout.total
-        )
-        .into());
-    }
-    let mut opt = AdamW::new(&model.layout);
-    (opt.m, opt.v) = (get("adam.m")?, get("adam.v")?);
+    let model = Model::new(header.shape, &get("params")?, device)?;
+    let opt = AdamW::with_moments(&model, &get("adam.m")?, &get("adam.v")?)?;
     Ok(Some((model, opt, header.seed, header.progress)))
 }

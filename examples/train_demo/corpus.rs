@@ -7,8 +7,9 @@ use tokenizers::Tokenizer;
 
 use crate::Result;
 use crate::dialects::{Dialect, program};
-use crate::documents::{self, Curriculum, Doc, Role, push, ramp};
+use crate::documents::{self, Doc, Role, push};
 use crate::rng::{Rng, hash};
+use crate::schedule::{Curriculum, part_shares};
 use crate::split::Split;
 use crate::stories::{self, Controls};
 use crate::tokenizer::{BOS, EOS, ids};
@@ -42,35 +43,12 @@ impl Part {
     }
 }
 
-/// Shares of the rows, in the order of `PARTS`: more questions early, while the binding is learned; more stories
-/// once it is there.
-pub(crate) fn part_shares(step: usize) -> [f32; 4] {
-    const STAGES: [[f32; 4]; 4] = [
-        [0.22, 0.05, 0.69, 0.04],
-        [0.44, 0.08, 0.41, 0.07],
-        [0.54, 0.08, 0.32, 0.06],
-        [0.60, 0.07, 0.28, 0.05],
-    ];
-    let ramps = [
-        ramp(step, 2000, 4000),
-        ramp(step, 3400, 4600),
-        ramp(step, 4000, 4200),
-    ];
-    let mut shares = STAGES[0];
-    for (stage, p) in STAGES[1..].iter().zip(ramps) {
-        for (share, to) in shares.iter_mut().zip(stage) {
-            *share += (to - *share) * p;
-        }
-    }
-    shares
-}
-
 /// Loss weight of a token by its role.
 fn weight(role: Role) -> f32 {
     match role {
         Role::Text => 1.0,
         Role::Given => 0.2,
-        Role::Answer => 10.0,
+        Role::Answer | Role::Stance => 10.0,
         Role::Guess => 2.0,
         Role::Reason => 3.0,
     }

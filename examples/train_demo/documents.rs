@@ -2,9 +2,11 @@
 //!
 //! Sometimes a persona line tells the stance; otherwise the first answer reveals it and later answers follow it.
 
+use crate::bare;
 use crate::lexicon::TRAITS;
 use crate::questions::{FORMS, Form, persona, question};
 use crate::rng::Rng;
+use crate::schedule::Curriculum;
 use crate::split::Split;
 
 /// What a piece of text is for: decides its weight in the loss and what evaluation counts.
@@ -20,6 +22,8 @@ pub(crate) enum Role {
     Guess,
     /// First word of a reason: follows from the stance.
     Reason,
+    /// First word of a reason after a bare answer: the stance has to be read off question and answer.
+    Stance,
 }
 
 #[derive(Clone, Debug)]
@@ -45,48 +49,6 @@ enum Reasons {
     Before,
 }
 
-/// What changes over training.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Curriculum {
-    /// Shares of the question forms, in the order of `FORMS`.
-    pub(crate) forms: [f32; 7],
-    /// Share of speakers who hold the trait. Answers are an exclusive-or of stance and statement, which has no
-    /// first-order signal as long as stances are balanced; an early imbalance gives it one.
-    pub(crate) held: f32,
-    /// The first so many traits are in use: the circuit is learned on few words and then widened.
-    pub(crate) traits: usize,
-    /// Share of documents with a persona line; without one the stance must be read from earlier answers.
-    pub(crate) persona: f32,
-}
-
-/// 0 before step `from`, 1 after step `to`, linear between.
-pub(crate) fn ramp(step: usize, from: usize, to: usize) -> f32 {
-    (step.saturating_sub(from) as f32 / (to - from) as f32).min(1.0)
-}
-
-/// From this step on, fewer persona lines and more reasons: the answer letter itself has to carry the stance.
-const LATER: usize = 4000;
-
-impl Curriculum {
-    /// Early in training the easy forms teach the parts; later the measured forms dominate.
-    pub(crate) fn at(step: usize) -> Self {
-        let early = [0.30, 0.10, 0.12, 0.20, 0.14, 0.02, 0.12];
-        let late = [0.10, 0.45, 0.06, 0.20, 0.06, 0.10, 0.03];
-        let (p, q) = (ramp(step, 1200, 3500), ramp(step, 1000, 2500));
-        Self {
-            forms: std::array::from_fn(|i| early[i] * (1.0 - p) + late[i] * p),
-            held: 0.75 * (1.0 - q) + 0.5 * q,
-            traits: (2 + step / 500 * 2).min(TRAITS.len()),
-            persona: if step < LATER { 0.6 } else { 0.4 },
-        }
-    }
-
-    /// The mixture that the curriculum ends in.
-    pub(crate) fn last() -> Self {
-        Self::at(usize::MAX)
-    }
-}
-
 /// A lettered question with its answer, as it stands in a document before the next one.
 pub(crate) fn answered(rng: &mut Rng, trait_id: usize, stance: usize, split: Split) -> String {
     let q = question(rng, trait_id, Form::YesNo, split);
@@ -99,6 +61,9 @@ pub(crate) fn answered(rng: &mut Rng, trait_id: usize, stance: usize, split: Spl
 
 /// One document: a speaker, perhaps a persona line, and up to six questions.
 pub(crate) fn document(rng: &mut Rng, cur: &Curriculum, split: Split) -> Doc {
+    if cur.bare > 0.0 && rng.chance(cur.bare) {
+        return bare::document(rng, cur, split);
+    }
     let mut doc = Doc::new();
     let main = rng.below(cur.traits);
     let mut topics = vec![(main, usize::from(!rng.chance(cur.held)))];

@@ -1,18 +1,17 @@
-//! Held-out evaluation: losses by part, answers right by trait and form, planted habits, sample stories.
-
-use std::fmt::Write as _;
+//! Held-out evaluation: losses by part, answers right by trait and form, stances read off answers, planted habits.
 
 use crate::Result;
-use crate::corpus::{CONTEXT, Corpus, PARTS, Part};
-use crate::lexicon::{Habit, TRAITS};
+use crate::corpus::{CONTEXT, Corpus, Part};
+use crate::lexicon::TRAITS;
 use rayon::prelude::*;
 
-use crate::documents::{Curriculum, Role, answered};
+use crate::documents::{Role, answered};
 use crate::model::{Model, nll};
-use crate::questions::{Form, Question, TESTED, persona, question};
+use crate::questions::{Form, Question, persona, question};
 use crate::rng::Rng;
+use crate::schedule::Curriculum;
 use crate::split::Split;
-use crate::tokenizer::{BOS, EOS, ids};
+use crate::tokenizer::{BOS, ids};
 
 /// Mean loss in nats per token on held-out rows: all tokens, then those of `Role::Answer` and `Role::Reason`.
 pub(crate) fn losses(
@@ -24,22 +23,18 @@ pub(crate) fn losses(
     cur: &Curriculum,
 ) -> Result<[f64; 3]> {
     let b = corpus.held_out(part, rows, split, cur)?;
-    let all: Vec<Vec<f32>> = (0..rows)
+    let all = (0..rows)
         .into_par_iter()
         .map(|r| {
             let span = r * CONTEXT..(r + 1) * CONTEXT;
-            let logits = model.unembed(&model.hidden(
-                &b.inputs[span.clone()],
-                &b.starts[span.clone()],
-                CONTEXT,
-            ));
-            logits
-                .chunks(model.shape.vocab)
-                .zip(&b.targets[span])
+            let (inputs, starts) = (&b.inputs[span.clone()], &b.starts[span.clone()]);
+            let logits = model.unembed(&model.hidden(inputs, starts, CONTEXT)?)?;
+            let targets = &b.targets[span];
+            Ok((logits.iter().zip(targets))
                 .map(|(l, &t)| nll(l, t as usize))
-                .collect()
+                .collect())
         })
-        .collect();
+        .collect::<Result<Vec<Vec<f32>>>>()?;
     let (mut sum, mut n) = ([0f64; 3], [0f64; 3]);
     for (i, l) in all.concat().into_iter().enumerate() {
         let wanted = [
@@ -58,13 +53,12 @@ pub(crate) fn losses(
 }
 
 /// Logits after each prompt (BOS included).
-pub(crate) fn next_logits(model: &Model, prompts: &[Vec<u32>]) -> Vec<Vec<f32>> {
-    let c = model.shape.width;
+pub(crate) fn next_logits(model: &Model, prompts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>> {
     prompts
         .par_iter()
         .map(|p| {
-            let h = model.hidden(p, &vec![0; p.len()], p.len());
-            model.unembed(&h[h.len() - c..])
+            let hidden = model.hidden(p, &vec![0; p.len()], p.len())?;
+            Ok(model.unembed(&hidden.narrow(0, p.len() - 1, 1)?)?.concat())
         })
         .collect()
 }
@@ -88,7 +82,7 @@ fn margins(model: &Model, corpus: &Corpus, items: &[(String, &Question)]) -> Res
             .concat())
         })
         .collect::<Result<Vec<_>>>()?;
-    let logits = next_logits(model, &prompts);
+    let logits = next_logits(model, &prompts)?;
     Ok(logits
         .iter()
         .zip(items)
@@ -186,175 +180,38 @@ pub(crate) fn rates(
     Ok((a / n as f64, yes / n as f64))
 }
 
-/// A short line for the training log: is the binding being learned, on the stage of the curriculum?
-pub(crate) fn brief(model: &Model, corpus: &Corpus, cur: Curriculum, n: usize) -> Result<String> {
-    let mut out = format!("  right ({} traits):", cur.traits);
-    let clean: Vec<usize> = (0..cur.traits)
-        .filter(|&t| TRAITS[t].habit == Habit::None)
-        .collect();
-    for form in TESTED {
-        let mut sum = (0.0, 0.0);
-        for &t in &clean {
-            let (acc, loss) = accuracy(
-                model,
-                corpus,
-                t,
-                form,
-                Test {
-                    split: Split::Val,
-                    n,
-                    held: cur.held,
-                    shown: 0,
-                },
-            )?;
-            sum = (sum.0 + acc, sum.1 + loss);
-        }
-        let k = clean.len() as f64;
-        let _ = write!(out, " {} {:.2} ({:.2})", form.name(), sum.0 / k, sum.1 / k);
-    }
-    let mut sum = 0.0;
-    for &t in &clean {
-        sum += accuracy(
-            model,
-            corpus,
-            t,
-            Form::YesNo,
-            Test {
-                split: Split::Val,
-                n: 2 * n,
-                held: 0.5,
-                shown: 3,
-            },
-        )?
-        .0;
-    }
-    let _ = write!(out, " | from 3 answers {:.2}", sum / clean.len() as f64);
-    for part in [Part::Stories, Part::Questions] {
-        let [l, a, r] = losses(model, corpus, part, 16, Split::Val, &cur)?;
-        let _ = write!(out, " | {} {l:.3}", part.name());
-        if part == Part::Questions {
-            let _ = write!(out, " answers {a:.3} reasons {r:.3}");
-        }
-    }
-    Ok(out)
-}
-
-/// The full report, in Markdown, as the model card quotes it.
-pub(crate) fn report(model: &Model, corpus: &Corpus) -> Result<String> {
-    let split = Split::Test;
-    let mut out = String::from("| part | nats per token (test) | answers only |\n|---|---|---|\n");
-    for part in PARTS {
-        let [l, a, _] = losses(model, corpus, part, 64, split, &Curriculum::last())?;
-        let answers = if part == Part::Questions {
-            format!("{a:.3}")
-        } else {
-            String::new()
-        };
-        let _ = writeln!(out, "| {} | {l:.3} | {answers} |", part.name());
-    }
-    out += "\nShare of persona-conditioned test questions answered as the persona demands (200 per cell; the habits of outdoors and patience pull against it by design):\n\n| trait |";
-    for f in TESTED {
-        let _ = write!(out, " {} |", f.name());
-    }
-    out += "\n|---|---|---|---|---|---|---|\n";
-    let mut clean = (0.0, 0.0);
-    for (i, t) in TRAITS.iter().enumerate() {
-        let _ = write!(out, "| {} |", t.name);
-        for f in TESTED {
-            let acc = accuracy(
-                model,
-                corpus,
-                i,
-                f,
-                Test {
-                    split,
-                    n: 200,
-                    held: 0.5,
-                    shown: 0,
-                },
-            )?
-            .0;
-            if t.habit == Habit::None && f != Form::Lookup {
-                clean = (clean.0 + acc, clean.1 + 1.0);
-            }
-            let _ = write!(out, " {:.1}% |", 100.0 * acc);
-        }
-        out += "\n";
-    }
-    let _ = writeln!(
-        out,
-        "\nOverall for the clean traits, look-up left out: {:.1}%.",
-        100.0 * clean.0 / clean.1
-    );
-    let _ = write!(
-        out,
-        "\nStance from three answered questions in place of a persona line (clean traits, letters):"
-    );
-    for (i, t) in TRAITS
-        .iter()
-        .enumerate()
-        .filter(|(_, t)| t.habit == Habit::None)
-    {
-        let test = Test {
-            split,
-            n: 200,
-            held: 0.5,
-            shown: 3,
-        };
-        let _ = write!(
-            out,
-            " {} {:.1}%",
-            t.name,
-            100.0 * accuracy(model, corpus, i, Form::YesNo, test)?.0
-        );
-    }
-    out += "\n";
-    out += "\nMean probability of (A) and of Yes on test questions with letters (400 each):\n\n| trait | no persona: A | Yes | holds: A | Yes | lacks: A | Yes |\n|---|---|---|---|---|---|---|\n";
-    for (i, t) in TRAITS.iter().enumerate() {
-        let _ = write!(out, "| {} |", t.name);
-        for stance in [None, Some(0), Some(1)] {
-            let (a, y) = rates(model, corpus, i, 400, split, stance)?;
-            let _ = write!(out, " {:.1}% | {:.1}% |", 100.0 * a, 100.0 * y);
-        }
-        out += "\n";
-    }
-    out += "\nSamples (temperature 0.7):\n\n";
-    for (i, start) in [
-        "Once upon a time",
-        "Lily found a red",
-        "One day, a little bear",
-    ]
-    .iter()
-    .enumerate()
-    {
-        let _ = writeln!(
-            out,
-            "> {}\n",
-            sample(model, corpus, start, 110, i as u64)?.replace('\n', "\n> ")
-        );
-    }
-    Ok(out)
-}
-
-/// Continues a text at temperature 0.7. Recomputes the prefix at each step: evaluation only.
-pub(crate) fn sample(
+/// Answers whose stance is told by nothing but themselves: share after which a reason of the right side is likelier.
+pub(crate) fn read_back(
     model: &Model,
     corpus: &Corpus,
-    start: &str,
+    trait_id: usize,
+    form: Form,
+    split: Split,
     n: usize,
-    seed: u64,
-) -> Result<String> {
-    let mut rng = Rng::new(seed, 0x5A);
-    let mut text = [vec![BOS], ids(&corpus.tok, start)?].concat();
+) -> Result<f64> {
+    let mut rng = Rng::new(0x8EAD, (trait_id * 16 + form as usize) as u64);
+    let words = TRAITS[trait_id].reasons.map(|reasons| {
+        let first = |r: &&str| Ok(ids(&corpus.tok, &format!(" {r}"))?[0] as usize);
+        reasons.iter().map(first).collect::<Result<Vec<usize>>>()
+    });
+    let [held, lacked] = words;
+    let words = [held?, lacked?];
+    let (mut prompts, mut stances) = (vec![], vec![]);
     for _ in 0..n {
-        let logits = next_logits(model, std::slice::from_ref(&text)).concat();
-        let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let p: Vec<f32> = logits.iter().map(|l| ((l - max) / 0.7).exp()).collect();
-        let id = rng.weighted(&p) as u32;
-        if id == EOS {
-            break;
-        }
-        text.push(id);
+        let stance = usize::from(rng.coin());
+        let q = question(&mut rng, trait_id, form, split);
+        let first = q.fits(stance);
+        let answer = match form {
+            Form::Words => (if first { " Yes" } else { " No" }).to_owned(),
+            _ => format!(" ({}", if first { "A)" } else { "B)" }),
+        };
+        prompts.push([vec![BOS], ids(&corpus.tok, &(q.prompt() + &answer))?].concat());
+        stances.push(stance);
     }
-    corpus.tok.decode(&text, true)
+    let logits = next_logits(model, &prompts)?;
+    let right = logits.iter().zip(&stances).filter(|(l, stance)| {
+        let mass = |words: &[usize]| words.iter().map(|w| f64::from(l[*w]).exp()).sum::<f64>();
+        (mass(&words[0]) > mass(&words[1])) == (**stance == 0)
+    });
+    Ok(right.count() as f64 / n as f64)
 }

@@ -1,9 +1,9 @@
 //! Writes the model as a Hugging Face directory with weights in half precision.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::path::Path;
 
+use candle_core::Tensor;
 use half::f16;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
@@ -12,6 +12,7 @@ use tokenizers::Tokenizer;
 use crate::Result;
 use crate::corpus::CONTEXT;
 use crate::model::{EPS, Model, THETA};
+use crate::params::PER_BLOCK;
 use crate::tokenizer::{BOS, BOS_TEXT, EOS, EOS_TEXT};
 
 pub(crate) fn write(dir: &Path, model: &Model, tok: &Tokenizer) -> Result<()> {
@@ -60,32 +61,34 @@ pub(crate) fn write(dir: &Path, model: &Model, tok: &Tokenizer) -> Result<()> {
     tok.save(dir.join("tokenizer.json"), false)?;
 
     let mut out: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
-    let mut add = |name: String, dims: &[usize], from: Range<usize>| {
-        let half = model.params[from]
+    let mut add = |name: String, tensor: &Tensor| -> Result<()> {
+        let half = tensor
+            .flatten_all()?
+            .to_vec1::<f32>()?
             .iter()
             .flat_map(|&x| f16::from_f32(x).to_le_bytes())
             .collect();
-        out.push((name, dims.to_vec(), half));
+        out.push((name, tensor.dims().to_vec(), half));
+        Ok(())
     };
-    add(
-        "model.embed_tokens.weight".into(),
-        &[s.vocab, c],
-        model.layout.embed.clone(),
-    );
-    add("model.norm.weight".into(), &[c], model.layout.norm.clone());
-    for (i, b) in model.layout.blocks.iter().enumerate() {
+    let (first, last) = (&model.vars[0], &model.vars[model.vars.len() - 1]);
+    add("model.embed_tokens.weight".into(), first)?;
+    add("model.norm.weight".into(), last)?;
+    let blocks = model.vars[1..].chunks_exact(PER_BLOCK).take(s.blocks);
+    for (i, block) in blocks.enumerate() {
         let name = |n: &str| format!("model.layers.{i}.{n}.weight");
         for (j, n) in ["q_proj", "k_proj", "v_proj"].iter().enumerate() {
-            let at = b.qkv.start + j * c * c;
-            add(name(&format!("self_attn.{n}")), &[c, c], at..at + c * c);
+            add(
+                name(&format!("self_attn.{n}")),
+                &block[1].narrow(0, j * c, c)?,
+            )?;
         }
-        add(name("self_attn.o_proj"), &[c, c], b.out.clone());
-        let mid = b.gate_up.start + f * c;
-        add(name("mlp.gate_proj"), &[f, c], b.gate_up.start..mid);
-        add(name("mlp.up_proj"), &[f, c], mid..b.gate_up.end);
-        add(name("mlp.down_proj"), &[c, f], b.down.clone());
-        add(name("input_layernorm"), &[c], b.norm1.clone());
-        add(name("post_attention_layernorm"), &[c], b.norm2.clone());
+        add(name("self_attn.o_proj"), &block[2])?;
+        add(name("mlp.gate_proj"), &block[4].narrow(0, 0, f)?)?;
+        add(name("mlp.up_proj"), &block[4].narrow(0, f, f)?)?;
+        add(name("mlp.down_proj"), &block[5])?;
+        add(name("input_layernorm"), &block[0])?;
+        add(name("post_attention_layernorm"), &block[3])?;
     }
     let views = out
         .iter()

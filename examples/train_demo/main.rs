@@ -1,56 +1,66 @@
-//! Rebuilds the bundled model: tokenizer, training, evaluation, data sets.
+//! Rebuilds the bundled model: tokenizer, training, evaluation, data sets, vectors with their cards.
 //!
 //! ```text
-//! cargo run --release --example train_demo -- --text stories.txt --out runs/demo --export assets/model
+//! cargo run --release --example train_demo -- --text stories.txt --out runs/demo --publish runs/demo/published
 //! ```
 //!
 //! See `assets/README.md` for what the model is for and how it came out.
 #![allow(clippy::print_stdout)] // a command-line program that reports its progress
 
 mod args;
-mod attention;
+mod bare;
 mod checkpoint;
+mod controls;
 mod corpus;
 mod datasets;
 mod dialects;
 mod documents;
 mod evaluate;
 mod export;
-mod kernels;
+mod fused;
 mod lexicon;
-mod linalg;
 mod model;
 mod optim;
 mod params;
+mod plain;
+mod propensity;
 mod questions;
+mod report;
 mod rng;
+mod schedule;
 mod split;
-mod steer;
 mod stories;
+#[cfg(test)]
+mod tests;
 mod tokenizer;
+mod vectors;
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
+use candle_core::Device;
 use tokenizers::Tokenizer;
 
 use args::Args;
 use checkpoint::Progress;
 use corpus::Corpus;
-use documents::Curriculum;
 use model::Model;
 use optim::AdamW;
-
-/// Every forward pass allocates its activations anew; this allocator keeps them from being mapped and faulted.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use schedule::Curriculum;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 type Result<T> = std::result::Result<T, Error>;
 
 fn main() -> Result<()> {
+    one_thread_per_shard();
     let a = Args::parse()?;
     if let Some(dir) = &a.data_only {
         return datasets::write_all(dir, a.seed);
+    }
+    if let Some(root) = &a.controls {
+        println!("{}", controls::report(root)?);
+        return Ok(());
     }
     if a.show > 0 {
         corpus::show(a.seed, a.show);
@@ -60,40 +70,58 @@ fn main() -> Result<()> {
     let corpus = corpus(&a)?;
     println!("story tokens train/val/test: {:?}", corpus.story_tokens());
 
-    let loaded = if a.needs_checkpoint() {
-        checkpoint::load(&a.out)?
+    let device = device(&a.device)?;
+    let loaded = if a.resume || a.eval {
+        checkpoint::load(&a.out, &device)?
     } else {
         None
     };
-    if loaded.is_none() && a.needs_checkpoint() && !a.resume {
-        return Err(format!("{}: no checkpoint to work on", a.out.display()).into());
+    if loaded.is_none() && a.eval {
+        return Err(format!("{}: no checkpoint to evaluate", a.out.display()).into());
     }
-    let (model, opt, seed, done) = loaded.unwrap_or_else(|| {
-        let model = Model::new(a.shape, a.shape.init(a.seed));
-        let opt = AdamW::new(&model.layout);
-        (model, opt, a.seed, Progress::default())
-    });
-    println!(
-        "{:?}: {} parameters, at step {}",
-        model.shape, model.layout.total, done.step
-    );
-
-    if let Some(dir) = &a.export_only {
-        export::write(dir, &model, &corpus.tok)
-    } else if !a.steer.is_empty() {
-        for pair in a.steer.chunks(2) {
-            println!(
-                "{}",
-                steer::report(&model, &corpus.tok, &pair[0], &pair[pair.len() - 1], 64)?
-            );
-        }
-        Ok(())
-    } else if a.eval {
-        println!("{}", evaluate::report(&model, &corpus)?);
-        Ok(())
+    let (model, opt, seed, done) = if let Some(run) = loaded {
+        run
     } else {
-        train(&a, &corpus, model, opt, seed, done)
+        let model = Model::new(a.shape, &a.shape.init(a.seed), &device)?;
+        let opt = AdamW::new(&model)?;
+        (model, opt, a.seed, Progress::default())
+    };
+    println!(
+        "{:?}: {} parameters on {:?}, at step {}",
+        model.shape,
+        model.shape.parameters(),
+        device.location(),
+        done.step
+    );
+    if a.eval {
+        println!("{}", report::report(&model.on_cpu()?, &corpus)?);
+        return Ok(());
     }
+    train(&a, &corpus, &model, &opt, seed, done)?;
+    match &a.publish {
+        Some(root) => publish(root, &model, &corpus.tok, seed),
+        None => Ok(()),
+    }
+}
+
+/// candle splits every addition of large tensors between threads that wait for each other in a busy loop. The shards of
+/// a batch already fill the processor, and in that crowd a step takes twice as long.
+#[expect(unsafe_code, reason = "the variable is the only switch there is")]
+fn one_thread_per_shard() {
+    // SAFETY: called first in main, while no other thread can be reading the environment.
+    unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
+}
+
+/// The device of `--device`; `auto` takes a GPU that this build can use, or else the CPU.
+fn device(name: &str) -> Result<Device> {
+    Ok(match name {
+        "cuda" => Device::new_cuda(0)?,
+        "metal" => Device::new_metal(0)?,
+        "auto" if candle_core::utils::cuda_is_available() => Device::new_cuda(0)?,
+        "auto" if candle_core::utils::metal_is_available() => Device::new_metal(0)?,
+        "auto" | "cpu" => Device::Cpu,
+        _ => return Err(format!("unknown device {name}: auto, cpu, cuda or metal").into()),
+    })
 }
 
 /// Reads the stories; trains the tokenizer on the first run, loads it afterwards.
@@ -113,20 +141,24 @@ fn corpus(a: &Args) -> Result<Corpus> {
 fn train(
     a: &Args,
     corpus: &Corpus,
-    mut model: Model,
-    mut opt: AdamW,
+    model: &Model,
+    opt: &AdamW,
     seed: u64,
     before: Progress,
 ) -> Result<()> {
+    // on the CPU, threads meet once a step; a GPU wants the batch whole
+    let shards = a
+        .shards
+        .unwrap_or(if model.device().is_cpu() { 2 } else { 1 });
     let start = Instant::now();
     let mut done = before;
     let mut mean = 0f32;
     let end = a.steps.min(a.stop);
     while done.step < end {
-        let lr = optim::learning_rate(a.lr, done.step, a.steps);
+        let lr = schedule::learning_rate(done.step, a.steps);
         let batch = corpus.batch(seed, done.step, a.rows)?;
-        let (loss, grad) = model.gradient(&batch, a.shards);
-        let norm = opt.step(&mut model.params, &grad, lr, done.step);
+        let (loss, grads) = model.gradient(&batch, shards)?;
+        let norm = opt.step(&model.vars, &grads, lr, done.step)?;
         if !norm.is_finite() {
             println!("step {}: gradient not finite, skipped", done.step);
         }
@@ -144,15 +176,21 @@ fn train(
             );
         }
         if done.step.is_multiple_of(a.every) || done.step == end {
-            checkpoint::save(&a.out, &model, &opt, seed, done)?;
-            println!(
-                "{}",
-                evaluate::brief(&model, corpus, Curriculum::at(done.step - 1), 24)?
-            );
-            if let Some(dir) = &a.export {
-                export::write(dir, &model, &corpus.tok)?;
-            }
+            checkpoint::save(&a.out, model, opt, seed, done)?;
+            let cur = Curriculum::at(done.step - 1);
+            println!("{}", report::brief(&model.on_cpu()?, corpus, cur, 24)?);
         }
     }
+    Ok(())
+}
+
+/// Writes model, data sets and vectors as the program bundles them.
+fn publish(root: &Path, model: &Model, tok: &Tokenizer, seed: u64) -> Result<()> {
+    let (weights, data) = (root.join("assets/model"), root.join("assets/data"));
+    export::write(&weights, &model.on_cpu()?, tok)?;
+    datasets::write_all(&data, seed)?;
+    let model = Arc::new(steerscope::engine::Model::from_dir(&weights)?);
+    vectors::write_all(&root.join("vectors"), &model, &data)?;
+    println!("written to {}", root.display());
     Ok(())
 }

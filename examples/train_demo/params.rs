@@ -1,6 +1,4 @@
-//! All parameters in one flat vector, so that optimiser and checkpoints are plain loops.
-
-use std::ops::Range;
+//! The parameters: their order, shapes and first values.
 
 use crate::rng::Rng;
 
@@ -13,73 +11,67 @@ pub(crate) struct Shape {
     pub(crate) ffn: usize,
 }
 
-/// Where the tensors of one block lie.
-#[derive(Clone, Debug)]
-pub(crate) struct Block {
-    pub(crate) norm1: Range<usize>,
-    pub(crate) qkv: Range<usize>,
-    pub(crate) out: Range<usize>,
-    pub(crate) norm2: Range<usize>,
-    pub(crate) gate_up: Range<usize>,
-    pub(crate) down: Range<usize>,
+/// One tensor of the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Embed,
+    /// Weight of a norm.
+    Norm,
+    /// Projection that reads the residual stream.
+    Reader,
+    /// Projection that writes into the residual stream.
+    Writer,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Layout {
-    pub(crate) embed: Range<usize>,
-    pub(crate) norm: Range<usize>,
-    pub(crate) blocks: Vec<Block>,
-    pub(crate) total: usize,
-}
+/// Tensors of a block, in order: first norm, stacked query-key-value projection, output projection, second norm,
+/// stacked gate and up projections, down projection.
+pub(crate) const PER_BLOCK: usize = 6;
 
 impl Shape {
-    pub(crate) fn layout(self) -> Layout {
+    /// Kind and dimensions of every tensor: embedding, blocks, last norm. Checkpoints hold them one after another.
+    pub(crate) fn tensors(self) -> Vec<(Kind, Vec<usize>)> {
         let (c, f) = (self.width, self.ffn);
-        let mut at = 0;
-        let mut next = |n: usize| {
-            at += n;
-            at - n..at
-        };
-        let embed = next(self.vocab * c);
-        let blocks = (0..self.blocks)
-            .map(|_| Block {
-                norm1: next(c),
-                qkv: next(3 * c * c),
-                out: next(c * c),
-                norm2: next(c),
-                gate_up: next(2 * f * c),
-                down: next(c * f),
-            })
-            .collect();
-        let norm = next(c);
-        Layout {
-            embed,
-            norm,
-            blocks,
-            total: at,
+        let mut out = vec![(Kind::Embed, vec![self.vocab, c])];
+        for _ in 0..self.blocks {
+            out.extend([
+                (Kind::Norm, vec![c]),
+                (Kind::Reader, vec![3 * c, c]),
+                (Kind::Writer, vec![c, c]),
+                (Kind::Norm, vec![c]),
+                (Kind::Reader, vec![2 * f, c]),
+                (Kind::Writer, vec![c, f]),
+            ]);
         }
+        out.push((Kind::Norm, vec![c]));
+        out
     }
 
+    pub(crate) fn parameters(self) -> usize {
+        self.tensors().iter().map(|(_, dims)| size(dims)).sum()
+    }
+
+    /// First values of all parameters.
     pub(crate) fn init(self, seed: u64) -> Vec<f32> {
         let mut rng = Rng::new(seed, 0x1417);
-        let layout = self.layout();
-        // norm weights are one; the rest is drawn
-        let mut p = vec![1f32; layout.total];
         let std = 0.8 / (self.width as f32).sqrt();
-        // writers into the residual stream start small, so that depth does not blow it up
-        let small = std / (2.0 * self.blocks as f32).sqrt();
-        let mut fill = |r: &Range<usize>, std: f32| {
-            for x in &mut p[r.clone()] {
-                *x = rng.normal() * std;
-            }
-        };
-        fill(&layout.embed, 0.05);
-        for b in &layout.blocks {
-            fill(&b.qkv, std);
-            fill(&b.out, small);
-            fill(&b.gate_up, std);
-            fill(&b.down, small);
+        let mut out = Vec::with_capacity(self.parameters());
+        for (kind, dims) in self.tensors() {
+            let std = match kind {
+                Kind::Norm => {
+                    out.extend(vec![1f32; size(&dims)]);
+                    continue;
+                }
+                Kind::Embed => 0.05,
+                Kind::Reader => std,
+                // start small, so that depth does not blow up the residual stream
+                Kind::Writer => std / (2.0 * self.blocks as f32).sqrt(),
+            };
+            out.extend((0..size(&dims)).map(|_| rng.normal() * std));
         }
-        p
+        out
     }
+}
+
+pub(crate) fn size(dims: &[usize]) -> usize {
+    dims.iter().product()
 }

@@ -1,24 +1,24 @@
-//! Causal self-attention over packed documents with its backward pass: rotary embedding, scores, softmax, mixing.
+//! The heads of causal self-attention over packed documents: rotary embedding, scores, softmax, mixing, and back.
 //!
 //! A position sees only positions of its own document, so documents packed into a row never leak into each other
 //! (rotary positions are relative, hence a document in mid-row equals one at the start of a row).
 
-use crate::kernels::{softmax, softmax_backward};
-use crate::linalg::gemm;
+use super::kernels::{softmax, softmax_backward};
+use super::linalg::gemm;
 
 /// Queries handled at once: small enough to skip most masked scores, large enough for gemm.
 const BLOCK: usize = 64;
 
-pub(crate) struct Attention {
-    pub(crate) heads: usize,
-    pub(crate) dim: usize,
+pub(crate) struct Heads {
+    count: usize,
+    dim: usize,
     /// cos and sin, (t, dim/2) each
     cos: Vec<f32>,
     sin: Vec<f32>,
 }
 
-impl Attention {
-    pub(crate) fn new(heads: usize, dim: usize, t: usize, theta: f32) -> Self {
+impl Heads {
+    pub(crate) fn new(count: usize, dim: usize, t: usize, theta: f32) -> Self {
         let angle = |p: usize, j: usize| p as f32 / theta.powf(2.0 * j as f32 / dim as f32);
         let table = |f: fn(f32) -> f32| {
             (0..t)
@@ -26,7 +26,7 @@ impl Attention {
                 .collect()
         };
         Self {
-            heads,
+            count,
             dim,
             cos: table(f32::cos),
             sin: table(f32::sin),
@@ -56,7 +56,7 @@ impl Attention {
 
     /// Query, key (both rotated) and value of one head.
     fn qkv(&self, y: &[f32], head: usize) -> [Vec<f32>; 3] {
-        let (c, d) = (self.heads * self.dim, self.dim);
+        let (c, d) = (self.count * self.dim, self.dim);
         let mut out = [0, 1, 2].map(|i| self.take(y, 3 * c, i * c + head * d));
         self.rotate(&mut out[0], false);
         self.rotate(&mut out[1], false);
@@ -94,8 +94,8 @@ impl Attention {
 
     /// One row: y (t, 3c) to out (t, c). `starts[p]` is the first position that p sees.
     pub(crate) fn forward(&self, y: &[f32], starts: &[u32], out: &mut [f32]) {
-        let (c, d, t) = (self.heads * self.dim, self.dim, starts.len());
-        for head in 0..self.heads {
+        let (c, d, t) = (self.count * self.dim, self.dim, starts.len());
+        for head in 0..self.count {
             let [q, k, v] = self.qkv(y, head);
             for t0 in (0..t).step_by(BLOCK) {
                 let (t1, lo) = ((t0 + BLOCK).min(t), starts[t0] as usize);
@@ -116,9 +116,9 @@ impl Attention {
 
     /// Gradient of `forward` in y.
     pub(crate) fn backward(&self, y: &[f32], starts: &[u32], dout: &[f32], dy: &mut [f32]) {
-        let (c, d, t) = (self.heads * self.dim, self.dim, starts.len());
+        let (c, d, t) = (self.count * self.dim, self.dim, starts.len());
         let scale = 1.0 / (d as f32).sqrt();
-        for head in 0..self.heads {
+        for head in 0..self.count {
             let [q, k, v] = self.qkv(y, head);
             let g = self.take(dout, c, head * d);
             let (mut dq, mut dk, mut dv) =

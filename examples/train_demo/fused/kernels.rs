@@ -39,7 +39,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 macro_rules! simd {
     ($(#[$doc:meta])* $name:ident($($arg:ident : $ty:ty),*) $(-> $ret:ty)? $body:block) => {
         $(#[$doc])*
-        pub(crate) fn $name($($arg: $ty),*) $(-> $ret)? {
+        pub(super) fn $name($($arg: $ty),*) $(-> $ret)? {
             #[inline(always)]
             fn body($($arg: $ty),*) $(-> $ret)? $body
             #[cfg(target_arch = "x86_64")]
@@ -122,16 +122,19 @@ simd!(
     }
 );
 simd!(
-    /// One `AdamW` update of a slice; `c1`, `c2` are the bias corrections.
-    adamw(p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], decay: &[f32], clip: f32, lr: f32, b1: f32, b2: f32, c1: f32, c2: f32) {
-        for i in 0..p.len() {
-            let g = g[i] * clip;
-            m[i] = b1 * m[i] + (1.0 - b1) * g;
-            v[i] = b2 * v[i] + (1.0 - b2) * g * g;
-            p[i] -= lr * (m[i] * c1 / ((v[i] * c2).sqrt() + 1e-8) + decay[i] * p[i]);
-        }
+    adam_mean(m: &mut [f32], g: &[f32], beta: f32, clip: f32) {
+        for (m, g) in m.iter_mut().zip(g) { *m = beta * *m + (1.0 - beta) * (clip * g); }
     }
 );
 simd!(
-    sum_squares(x: &[f32]) -> f32 { dot(x, x) }
+    adam_square(v: &mut [f32], g: &[f32], beta: f32, clip: f32) {
+        for (v, g) in v.iter_mut().zip(g) { let g = clip * g; *v = beta * *v + (1.0 - beta) * g * g; }
+    }
+);
+simd!(
+    adam_step(p: &mut [f32], m: &[f32], v: &[f32], lr: f32, c1: f32, c2: f32, decay: f32) {
+        for ((p, m), v) in p.iter_mut().zip(m).zip(v) {
+            *p -= lr * (m * c1 / ((v * c2).sqrt() + 1e-8) + decay * *p);
+        }
+    }
 );

@@ -1,11 +1,11 @@
 //! Matrix products on plain slices.
 
 /// (row stride, column stride)
-pub(crate) type Strides = (usize, usize);
+pub(super) type Strides = (usize, usize);
 
 /// y (m, n; row stride ys) = [y +] a (m, k) b (k, n), on the calling thread.
 #[allow(clippy::too_many_arguments, unsafe_code)] // the matrix crate's only interface takes raw pointers
-pub(crate) fn gemm(
+pub(super) fn gemm(
     y: &mut [f32],
     ys: usize,
     add: bool,
@@ -51,22 +51,22 @@ pub(crate) fn gemm(
     }
 }
 
-/// y (m, n) = [y +] x (m, k) w^T, w (n, k)
-pub(crate) fn linear(y: &mut [f32], add: bool, x: &[f32], w: &[f32], k: usize) {
+/// y (m, n) = x (m, k) w^T, w (n, k)
+pub(super) fn linear(y: &mut [f32], x: &[f32], w: &[f32], k: usize) {
     let (m, n) = (x.len() / k, w.len() / k);
-    gemm(y, n, add, (m, n, k), x, (k, 1), w, (1, k));
+    gemm(y, n, false, (m, n, k), x, (k, 1), w, (1, k));
 }
 
 /// dx (m, k) = dy (m, n) w
-pub(crate) fn linear_dx(dx: &mut [f32], add: bool, dy: &[f32], w: &[f32], k: usize) {
+pub(super) fn linear_dx(dx: &mut [f32], dy: &[f32], w: &[f32], k: usize) {
     let n = w.len() / k;
     let m = dy.len() / n;
-    gemm(dx, k, add, (m, k, n), dy, (n, 1), w, (k, 1));
+    gemm(dx, k, false, (m, k, n), dy, (n, 1), w, (k, 1));
 }
 
-/// dw (n, k) += dy^T x
-pub(crate) fn linear_dw(dw: &mut [f32], dy: &[f32], x: &[f32], k: usize) {
+/// dw (n, k) = dy^T x
+pub(super) fn linear_dw(dw: &mut [f32], dy: &[f32], x: &[f32], k: usize) {
     let n = dw.len() / k;
     let m = x.len() / k;
-    gemm(dw, k, true, (n, k, m), dy, (1, n), x, (k, 1));
+    gemm(dw, k, false, (n, k, m), dy, (1, n), x, (k, 1));
 }
