@@ -15,6 +15,7 @@ use super::norm::Norm;
 use super::rope::Rope;
 use super::weights::{RandomWeights, Stored, Weights, hex};
 use super::{Config, EngineError, TextTokenizer};
+use crate::chat::{ChatError, ChatTemplate};
 
 /// Token embedding: rows of its own, or those of the output head.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ pub struct Model {
     pub(super) config: Config,
     tokenizer: TextTokenizer,
     stop_ids: Vec<u32>,
+    pub(super) chat: Result<Option<ChatTemplate>, ChatError>,
     pub(super) blocks: Vec<Block>,
     pub(super) embedding: Embedding,
     /// Learned positions `(max_positions, d)`.
@@ -83,6 +85,7 @@ impl Model {
             tokenizer,
             stop_ids,
             weights,
+            chat,
         } = files;
         let mut model = Self::build(config, tokenizer, stop_ids, &*weights)?;
         let weights: Arc<dyn Stored> = Arc::from(weights);
@@ -95,6 +98,7 @@ impl Model {
                 cell.get_or_init(|| source.digest());
             });
         model.files = Some(weights);
+        model.chat = chat;
         Ok(model)
     }
 
@@ -147,6 +151,7 @@ impl Model {
             config,
             tokenizer,
             stop_ids,
+            chat: Ok(None),
             blocks,
             embedding,
             positions,

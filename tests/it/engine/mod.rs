@@ -20,4 +20,4 @@ mod parity;
 mod resume;
 mod support;
 mod text;
-mod tiny;
+pub(crate) mod tiny;
