@@ -1,5 +1,7 @@
 //! The `tojson` filter: what Python's `json.dumps(value, ensure_ascii=False, …)` writes.
 
+use std::fmt::Write as _;
+
 use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 
@@ -17,6 +19,10 @@ struct Style {
 }
 
 /// The filter, with the arguments that transformers gives it; `sort_keys` by name only.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the template library hands them over so"
+)]
 pub(super) fn tojson(
     value: &Value,
     ensure_ascii: Option<Value>,
@@ -66,7 +72,7 @@ pub(super) fn tojson(
         sorted,
     };
     let mut out = String::new();
-    write(&mut out, value, &style, 0)?;
+    put(&mut out, value, &style, 0)?;
     Ok(out)
 }
 
@@ -74,7 +80,7 @@ fn bad(reason: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, reason.into())
 }
 
-fn write(out: &mut String, value: &Value, style: &Style, depth: usize) -> Result<(), Error> {
+fn put(out: &mut String, value: &Value, style: &Style, depth: usize) -> Result<(), Error> {
     if depth > DEPTH {
         return Err(bad("tojson: the value is nested too deeply"));
     }
@@ -86,7 +92,7 @@ fn write(out: &mut String, value: &Value, style: &Style, depth: usize) -> Result
         ValueKind::Seq | ValueKind::Iterable => {
             let items: Vec<Value> = value.try_iter()?.collect();
             list(out, &items, ('[', ']'), style, depth, |out, item| {
-                write(out, item, style, depth + 1)
+                put(out, item, style, depth + 1)
             })?;
         }
         ValueKind::Map => {
@@ -100,7 +106,7 @@ fn write(out: &mut String, value: &Value, style: &Style, depth: usize) -> Result
             list(out, &pairs, ('{', '}'), style, depth, |out, (key, item)| {
                 quoted(out, key, style.ascii);
                 out.push_str(&style.key);
-                write(out, item, style, depth + 1)
+                put(out, item, style, depth + 1)
             })?;
         }
         other => return Err(bad(format!("tojson: {other} cannot be written as JSON"))),
@@ -159,7 +165,8 @@ fn quoted(out: &mut String, text: &str, ascii: bool) {
             '\u{c}' => out.push_str("\\f"),
             c if c < ' ' || (ascii && c >= '\u{7f}') => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
-                    out.push_str(&format!("\\u{unit:04x}"));
+                    // Writing to a string cannot fail.
+                    let _ = write!(out, "\\u{unit:04x}");
                 }
             }
             c => out.push(c),

@@ -10,7 +10,8 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Value}
 
 use super::{ChatError, json, python};
 
-/// Steps of a rendering. A long conversation takes some ten thousand.
+/// Steps of a rendering. A long conversation takes some ten thousand. Texts that are joined in
+/// variables and never written are not counted: they are limited by memory alone, as in Python.
 const FUEL: u64 = 500_000;
 /// Bytes of a rendered text; all that is written on the way may be some times that.
 const MOST_OUTPUT: usize = 4 << 20;

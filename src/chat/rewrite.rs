@@ -54,7 +54,7 @@ fn push_reversed(out: &mut String, code: &str) {
         if quote.is_none()
             && let Some(after) = rest.strip_prefix(BACKWARDS)
         {
-            out.push_str(&format!(".{REVERSED}()"));
+            out.extend([".", REVERSED, "()"]);
             rest = after;
             continue;
         }
