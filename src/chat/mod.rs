@@ -4,6 +4,9 @@
 //! A template comes with the model and is a program in a small language, so it is run like
 //! anybody's program: on a stack of its own, with limits on steps, depth and output, and every
 //! failure is a [`ChatError`].
+//!
+//! Known difference: a loop over None, which is an error in Python, is an empty loop here. Published
+//! templates that only make sense with tools do that.
 
 mod error;
 mod files;

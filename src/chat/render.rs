@@ -1,8 +1,11 @@
 //! Running a template: the functions it may call, and the limits it runs under.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
+use std::time::Duration;
 
 use jiff::civil::DateTime;
 use minijinja::syntax::SyntaxConfig;
@@ -21,6 +24,10 @@ const DEPTH: usize = 200;
 /// A template can nest lists as deeply as it has steps, and printing or dropping them takes a frame
 /// for each level. Only the pages used are real memory.
 const STACK: usize = 256 << 20;
+
+/// Time for one rendering. Published templates take milliseconds; a few steps on very long texts can
+/// take much longer than many on short ones.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// Name of the threads that templates run on. A panic there is an error of the template.
 pub const CHAT_THREAD: &str = "steerscope-chat";
@@ -54,29 +61,31 @@ impl io::Write for Capped {
 }
 
 /// Compiles the template and nothing more.
-pub(super) fn check(source: &str, file: &str) -> Result<(), ChatError> {
-    apart(file, || {
-        let environment = environment(None, file)?;
-        let template = environment.template_from_named_str("chat template", source);
-        template.map(drop).map_err(|e| translated(&e, file))
+pub(super) fn check(source: &Arc<str>, file: &Arc<str>) -> Result<(), ChatError> {
+    let (source, name) = (Arc::clone(source), Arc::clone(file));
+    apart(file, LONGEST, move || {
+        let environment = environment(None, &name)?;
+        let template = environment.template_from_named_str("chat template", &source);
+        template.map(drop).map_err(|e| translated(&e, &name))
     })
 }
 
 /// The text that `source` makes of `context`, a map.
 pub(super) fn render(
-    source: &str,
-    file: &str,
-    context: &Value,
+    source: &Arc<str>,
+    file: &Arc<str>,
+    context: Value,
     now: Option<DateTime>,
 ) -> Result<String, ChatError> {
-    apart(file, || {
-        let environment = environment(now, file)?;
+    let (source, name) = (Arc::clone(source), Arc::clone(file));
+    apart(file, LONGEST, move || {
+        let environment = environment(now, &name)?;
         let mut out = Capped::default();
         environment
-            .template_from_named_str("chat template", source)
-            .and_then(|t| t.render_captured_to(context.clone(), &mut out).map(drop))
-            .map_err(|e| translated(&e, file))?;
-        String::from_utf8(out.0).map_err(|e| internal(file, &e.to_string()))
+            .template_from_named_str("chat template", &source)
+            .and_then(|t| t.render_captured_to(context, &mut out).map(drop))
+            .map_err(|e| translated(&e, &name))?;
+        String::from_utf8(out.0).map_err(|e| internal(&name, &e.to_string()))
     })
 }
 
@@ -88,20 +97,28 @@ fn internal(file: &str, reason: &str) -> ChatError {
     }
 }
 
-/// Runs `work` on a thread with a large stack; a panic in it becomes an error.
-fn apart<T: Send>(
+/// Runs `work` on a thread with a large stack; a panic in it becomes an error. After `longest` the
+/// caller goes on without it: the thread ends when its steps do.
+fn apart<T: Send + 'static>(
     file: &str,
-    work: impl FnOnce() -> Result<T, ChatError> + Send,
+    longest: Duration,
+    work: impl FnOnce() -> Result<T, ChatError> + Send + 'static,
 ) -> Result<T, ChatError> {
-    thread::scope(|scope| {
-        thread::Builder::new()
-            .name(CHAT_THREAD.to_owned())
-            .stack_size(STACK)
-            .spawn_scoped(scope, work)
-            .map_err(|e| internal(file, &format!("no thread to render on ({e})")))?
-            .join()
-            .unwrap_or_else(|_| Err(internal(file, "the template library panicked")))
-    })
+    let (done, result) = mpsc::sync_channel(1);
+    thread::Builder::new()
+        .name(CHAT_THREAD.to_owned())
+        .stack_size(STACK)
+        // Nobody listens any more after the time is over.
+        .spawn(move || drop(done.send(work())))
+        .map_err(|e| internal(file, &format!("no thread to render on ({e})")))?;
+    match result.recv_timeout(longest) {
+        Ok(result) => result,
+        Err(RecvTimeoutError::Timeout) => Err(ChatError::Limit {
+            file: file.to_owned(),
+            what: format!("more than {} s", longest.as_secs()),
+        }),
+        Err(RecvTimeoutError::Disconnected) => Err(internal(file, "the template library panicked")),
+    }
 }
 
 fn environment(now: Option<DateTime>, file: &str) -> Result<Environment<'static>, ChatError> {
@@ -188,5 +205,23 @@ fn translated(error: &Error, file: &str) -> ChatError {
         ErrorKind::SyntaxError | ErrorKind::BadEscape => ChatError::Syntax { file, line, reason },
         _ if detail.contains("recursion limit") => limit(format!("more than {DEPTH} macros deep")),
         _ => ChatError::Failed { file, line, reason },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_too_long_and_what_panics_are_errors() {
+        let slow = || {
+            thread::sleep(Duration::from_secs(1));
+            Ok(())
+        };
+        let error = apart("x", Duration::from_millis(1), slow).map_err(|e| e.id());
+        assert_eq!(error, Err("chat-template-limit"));
+        let panics = || -> Result<(), ChatError> { std::panic::resume_unwind(Box::new(())) };
+        let error = apart("x", LONGEST, panics).map_err(|e| e.id());
+        assert_eq!(error, Err("chat-template-failed"));
     }
 }

@@ -74,11 +74,12 @@ impl ChatTemplate {
                 most: LONGEST,
             });
         }
-        let source = rewrite::rewritten(source);
-        render::check(&source, file)?;
+        let source = rewrite::rewritten(source).into();
+        let file = file.into();
+        render::check(&source, &file)?;
         Ok(Self {
-            source: source.into(),
-            file: file.into(),
+            source,
+            file,
             specials,
         })
     }
@@ -108,11 +109,11 @@ impl ChatTemplate {
         context.insert("documents".to_owned(), Value::from(()));
         let prompt = Value::from(options.add_generation_prompt);
         context.insert("add_generation_prompt".to_owned(), prompt);
-        render::render(&self.source, &self.file, &context.into(), options.now)
+        render::render(&self.source, &self.file, context.into(), options.now)
     }
 
-    /// One user turn with the beginning of an answer. A system text that the template refuses or
-    /// leaves out goes before the user's text, with an empty line between.
+    /// One user turn with the beginning of an answer. A system text that the template refuses, fails
+    /// on or leaves out goes before the user's text, with an empty line between.
     ///
     /// # Errors
     /// Those of [`render`](Self::render).
@@ -136,7 +137,7 @@ impl ChatTemplate {
                     system_in_user: false,
                 });
             }
-            Ok(_) | Err(ChatError::Refused { .. }) => {}
+            Ok(_) | Err(ChatError::Refused { .. } | ChatError::Failed { .. }) => {}
             Err(error) => return Err(error),
         }
         let joined = Message::new("user", &format!("{system}\n\n{user}"));

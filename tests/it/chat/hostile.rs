@@ -99,6 +99,12 @@ fn what_a_template_throws_is_told_in_its_own_words() {
 }
 
 #[test]
+fn without_a_time_of_its_own_a_template_sees_the_clock() {
+    let year: u32 = render("{{ strftime_now('%Y') }}").unwrap().parse().unwrap();
+    assert!(year >= 2024);
+}
+
+#[test]
 fn values_nested_as_deep_as_the_steps_allow_do_no_harm() {
     let nest =
         "{% set n = namespace(x=1) %}{% for i in range(60000) %}{% set n.x = [n.x] %}{% endfor %}";
