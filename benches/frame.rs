@@ -11,8 +11,8 @@ use ratatui::backend::TestBackend;
 use steerscope::app::input::Key;
 use steerscope::app::{App, Effect, GlyphSet, Msg, Settings};
 use steerscope::protocol::{
-    Asset, CatalogEntry, Command, DatasetInfo, Event, FinishReason, InputItem, InputResult,
-    ModelInfo, TokenPiece, VectorInfo,
+    Asset, CatalogEntry, ChatSupport, Command, DatasetInfo, Event, FinishReason, InputItem,
+    InputResult, ModelInfo, TokenPiece, VectorInfo,
 };
 use steerscope::ui::{Depth, Glyphs, Theme, render};
 use steerscope::units::{BlockIndex, Lane};
@@ -44,6 +44,7 @@ fn app() -> App {
         max_positions: 2048,
         dtype: "f32".to_owned(),
         device: "cpu".to_owned(),
+        chat: ChatSupport::None,
     };
     let vector = VectorInfo {
         id: "v".to_owned(),

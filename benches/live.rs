@@ -188,6 +188,7 @@ impl Session {
         self.worker.send(Command::Generate(GenerateRequest {
             run,
             prompt: "One day a little girl went to the park with her dog. ".repeat(6),
+            chat: None,
             steering: Some(Steering {
                 vector: vector.to_owned(),
                 block,

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! ui → app → protocol ← worker → measure, steering → engine
-//! runtime, cli: the shells around them        units, stats, text, hub: leaves
+//! runtime, cli: the shells around them        units, stats, text, hub, chat: leaves
 //! ```
 //!
 //! * a key → `app/action`, a colour → `themes/` and `ui/theme`, a panel → `ui/<panel>`
@@ -13,6 +13,7 @@
 //! * a number → [`measure`], [`stats`]; a file format → `steering/dataset`, `steering/format`
 
 pub mod app;
+pub mod chat;
 pub mod cli;
 pub mod engine;
 pub mod hub;

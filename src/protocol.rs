@@ -113,13 +113,38 @@ pub struct Steering {
     pub mask: Mask,
 }
 
+/// A prompt as the user's turn of a conversation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatFormat {
+    /// System text before it.
+    pub system: Option<String>,
+}
+
+/// Id of the failure that is only a remark: the model is loaded, without its chat format.
+pub const CHAT_UNUSABLE: &str = "chat-unusable";
+
+/// Whether a model has a chat format.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChatSupport {
+    /// No template came with it: a base model.
+    #[default]
+    None,
+    /// It has a template.
+    Template,
+    /// Its template cannot be used.
+    Unusable,
+}
+
 /// Generate the two lanes from one prompt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GenerateRequest {
     /// Events of this request carry this id.
     pub run: RunId,
-    /// Verbatim prompt text.
+    /// Prompt text: verbatim, or what the user says in `chat`.
     pub prompt: String,
+    /// Put the prompt into the model's chat format; `None`: plain text.
+    pub chat: Option<ChatFormat>,
     /// `None`: no vector is loaded, both lanes are unsteered.
     pub steering: Option<Steering>,
     /// Sampling settings, shared by both lanes.
@@ -189,6 +214,8 @@ pub struct ModelInfo {
     pub dtype: String,
     /// Where it runs, e.g. `cpu · 2 threads`.
     pub device: String,
+    /// Whether prompts can be given in its chat format.
+    pub chat: ChatSupport,
 }
 
 /// Facts about a loaded vector, for the running model.

@@ -67,6 +67,8 @@ actions! {
     FocusPane = "focus-pane",
     /// Focused pane over the whole screen.
     Zoom = "zoom",
+    /// Chat format of own prompts on or off.
+    ToggleChat = "toggle-chat",
     /// Vector on or off.
     ToggleSteering = "toggle-steering",
     /// Stop generating and measuring.

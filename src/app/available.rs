@@ -6,6 +6,7 @@ use crate::app::action::Action;
 use crate::app::focus::Pane;
 use crate::app::prompts::PromptRef;
 use crate::app::{App, Engine};
+use crate::protocol::ChatSupport;
 
 impl App {
     /// Whether the action would do something; else the reason in plain words.
@@ -24,6 +25,14 @@ impl App {
                     "no prompt is open; press a",
                 )
             }
+            Action::ToggleChat => match self.model.as_ref().map(|m| m.chat) {
+                Some(ChatSupport::Template) => Ok(()),
+                Some(ChatSupport::None) => Err("the model has no chat template"),
+                Some(ChatSupport::Unusable) => {
+                    Err("the model's chat template cannot be used; F2 shows why")
+                }
+                None => Err("no model is loaded; press M"),
+            },
             Action::Undo => need(self.steering.can_undo(), "nothing to take back"),
             Action::Redo => need(self.steering.can_redo(), "nothing to make again"),
             Action::BlockDown | Action::BlockUp => need(

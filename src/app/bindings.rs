@@ -73,6 +73,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::Undo, When::Main, &["u"], "take the last change of the steering back", None),
     row(Action::Redo, When::Main, &["ctrl-r"], "make it again", None),
     // Text.
+    row(Action::ToggleChat, When::Main, &["c"], "chat format of your own prompts", None),
     row(Action::EditPrompt, When::Main, &["i"], "edit the prompt", Some(("edit prompt", 4))),
     row(Action::NewPrompt, When::Main, &["a"], "write a new prompt", None),
     row(Action::NextPrompt, When::Main, &["n"], "open the next prompt of the list", Some(("next prompt", 6))),

@@ -312,11 +312,10 @@ impl Compare {
         else {
             return;
         };
-        if let Some(old) = self
-            .shown
-            .take()
-            .filter(|old| old.request.prompt == next.request.prompt)
-        {
+        if let Some(old) = self.shown.take().filter(|old| {
+            let (old, next) = (&old.request, &next.request);
+            old.prompt == next.prompt && old.chat == next.chat
+        }) {
             next.baseline.previous = old.baseline.text;
             next.steered.previous = old.steered.text;
         }

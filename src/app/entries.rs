@@ -96,6 +96,9 @@ impl App {
         Entry {
             label: b.action.name().to_owned(),
             detail: match available {
+                Ok(()) if b.action == Action::ToggleChat => {
+                    format!("{}: {}", b.about, if self.chat { "on" } else { "off" })
+                }
                 Ok(()) => b.about.to_owned(),
                 Err(reason) => format!("{} ({reason})", b.about),
             },

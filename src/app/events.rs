@@ -4,8 +4,8 @@ use crate::app::messages::Level;
 use crate::app::overlay::Overlay;
 use crate::app::{App, Engine};
 use crate::protocol::{
-    Asset, CatalogEntry, Command, DatasetInfo, Event, Failure, ModelInfo, ModelSource, Stage,
-    VectorInfo,
+    Asset, CHAT_UNUSABLE, CatalogEntry, Command, DatasetInfo, Event, Failure, ModelInfo,
+    ModelSource, Stage, VectorInfo,
 };
 use crate::text::one_line;
 
@@ -231,8 +231,10 @@ impl App {
             Stage::LoadDataset => {
                 self.wanted_dataset = self.dataset.as_ref().map(|d| d.asset.clone());
             }
-            // The hub could not be asked; what the cache holds is loaded all the same.
-            Stage::Fetch if failure.id == "hub-stale" => {
+            // The hub could not be asked, or the chat template is damaged: it is loaded all the same.
+            Stage::Fetch | Stage::LoadModel
+                if ["hub-stale", CHAT_UNUSABLE].contains(&failure.id.as_str()) =>
+            {
                 self.messages.add(
                     Level::Warning,
                     &failure.id,

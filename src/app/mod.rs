@@ -103,6 +103,8 @@ pub struct App {
     steering: Steering,
     scale: Scale,
     sampling: Sampling,
+    /// The user wants own prompts in the chat format, where the model has one.
+    chat: bool,
     compare: Compare,
     experiment: Experiment,
     prompts: Prompts,
@@ -166,6 +168,7 @@ impl App {
             }),
             scale,
             sampling: settings.sampling.clone(),
+            chat: false,
             compare: Compare::default(),
             experiment: Experiment::default(),
             prompts: Prompts::new(settings.history.clone()),

@@ -34,6 +34,7 @@ impl App {
             Action::PreviousPane => self.move_focus(-1),
             Action::Zoom => self.zoomed = !self.zoomed,
             Action::ToggleSteering => self.change(|s| s.enabled = !s.enabled),
+            Action::ToggleChat => self.toggle_chat(),
             Action::Stop => self.stop(),
             Action::RerunNewSeed => {
                 self.sampling.seed = self.sampling.seed.wrapping_add(1);
@@ -139,6 +140,20 @@ impl App {
             Action::FieldMore => self.in_form(|f| f.nudge(1)),
             Action::Apply => self.apply_form(),
         }
+    }
+
+    fn toggle_chat(&mut self) {
+        self.chat = !self.chat;
+        let own = self.prompts.active_input().is_none();
+        let text = match (self.chat, own) {
+            (false, _) => "chat format off: your own prompts are plain text",
+            (true, true) => "chat format on: your own prompts are a user's turn",
+            (true, false) => {
+                "chat format on for your own prompts; those of a data set stay as they are"
+            }
+        };
+        self.say(Level::Info, text);
+        self.wants_generate = true;
     }
 
     fn close_top(&mut self) {

@@ -2,7 +2,7 @@
 
 use crate::app::experiment::MeasureKey;
 use crate::app::{App, Effect, Engine};
-use crate::protocol::{self, Command, GenerateRequest, MeasureRequest};
+use crate::protocol::{self, ChatFormat, ChatSupport, Command, GenerateRequest, MeasureRequest};
 use crate::units::{BlockIndex, RunId};
 
 impl App {
@@ -41,6 +41,7 @@ impl App {
         let request = GenerateRequest {
             run: RunId::default(),
             prompt: self.prompts.active_text().to_owned(),
+            chat: self.chat_format(),
             steering: self.steering_now(),
             sampling: self.sampling.clone(),
         };
@@ -61,6 +62,14 @@ impl App {
         self.compare
             .requested(request.clone(), self.setting_label());
         self.send(Command::Generate(request));
+    }
+
+    /// The chat format for the open prompt: those of a data set are given as they are measured.
+    fn chat_format(&self) -> Option<ChatFormat> {
+        let has = |m: &protocol::ModelInfo| m.chat == ChatSupport::Template;
+        let own = self.prompts.active_input().is_none();
+        let wanted = self.chat && own && self.model.as_ref().is_some_and(has);
+        wanted.then(ChatFormat::default)
     }
 
     fn steering_now(&self) -> Option<protocol::Steering> {

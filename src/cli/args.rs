@@ -129,6 +129,12 @@ pub struct GenerateArgs {
     /// Prompt text; '-' or nothing reads standard input
     #[arg(long, short, value_name = "TEXT")]
     pub prompt: Option<String>,
+    /// Put the prompt into the model's chat format, as a user's turn
+    #[arg(long)]
+    pub chat: bool,
+    /// System text before the user's turn
+    #[arg(long, value_name = "TEXT", requires = "chat")]
+    pub system: Option<String>,
     /// Vector: a file, or the name of a bundled one; without it only the unsteered text is made
     #[arg(long, value_name = "FILE|NAME")]
     pub vector: Option<String>,

@@ -6,10 +6,10 @@ use std::io::{self, IsTerminal, Read, Write};
 use serde_json::json;
 
 use super::args::GenerateArgs;
-use super::open::{self, failed};
+use super::open::{self, Opened, failed, remark};
 use super::output::Ending;
-use crate::engine::Cancel;
-use crate::protocol::{Event, FinishReason, GenerateRequest, Steering, TokenPiece};
+use crate::engine::{Cancel, EngineError};
+use crate::protocol::{ChatFormat, Event, FinishReason, GenerateRequest, Steering, TokenPiece};
 use crate::units::{Lane, RunId};
 use crate::worker::generate_to_end;
 
@@ -43,9 +43,11 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
             mask: args.site.mask,
         }),
     };
+    let (prompt, chat) = asked(args, &opened, prompt)?;
     let request = GenerateRequest {
         run: RunId(1),
         prompt: prompt.clone(),
+        chat: chat.as_ref().map(|(format, _)| format.clone()),
         steering: steering.clone(),
         sampling: args.sampling.to_sampling(),
     };
@@ -82,6 +84,9 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
             "steering": steering,
             "sampling": args.sampling.to_sampling(),
             "prompt": prompt,
+            "chat": chat.as_ref().map(|(format, rendered)| {
+                json!({ "system": format.system, "rendered": rendered })
+            }),
             "baseline": lane(&baseline),
             "steered": steering.is_some().then(|| lane(&steered)),
         });
@@ -92,11 +97,13 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
         writeln!(out, "{}", baseline.text())?;
         return Ok(());
     };
+    // The model does not go on with a user's words, it answers them.
+    let gap = if chat.is_some() { "\n\n" } else { "" };
     let differ = first_difference(&baseline.tokens, &steered.tokens);
-    writeln!(out, "── unsteered ──\n{}{}\n", prompt, baseline.text())?;
+    writeln!(out, "── unsteered ──\n{prompt}{gap}{}\n", baseline.text())?;
     writeln!(
         out,
-        "── steered: block {}, coefficient {:+} ──\n{}{}\n",
+        "── steered: block {}, coefficient {:+} ──\n{}{gap}{}\n",
         steering.block,
         steering.coefficient,
         prompt,
@@ -107,6 +114,33 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
         None => writeln!(out, "Both texts are the same.")?,
     }
     Ok(())
+}
+
+/// The prompt as it is given, and with `--chat` its format and the rendered text. A model without a
+/// template gets the plain text.
+fn asked(
+    args: &GenerateArgs,
+    opened: &Opened,
+    prompt: String,
+) -> Result<(String, Option<(ChatFormat, String)>), Ending> {
+    if !args.chat {
+        return Ok((prompt, None));
+    }
+    let system = args.system.clone();
+    let rendered = match opened.model.chat_prompt(system.as_deref(), &prompt) {
+        Err(EngineError::NoChat) => {
+            remark("the model has no chat template; it gets the prompt as plain text");
+            let plain = system.map_or(prompt.clone(), |s| format!("{s}\n\n{prompt}"));
+            return Ok((plain, None));
+        }
+        done => done.map_err(failed)?,
+    };
+    if rendered.system_in_user {
+        remark(
+            "the model's chat template takes no system text; it stands at the beginning of the user's turn",
+        );
+    }
+    Ok((prompt, Some((ChatFormat { system }, rendered.text))))
 }
 
 fn first_difference(a: &[TokenPiece], b: &[TokenPiece]) -> Option<usize> {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::chat::ChatError;
+
 /// Failure of loading or running a model.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -171,6 +173,12 @@ pub enum EngineError {
     /// The text could not be tokenized or the tokens could not be decoded.
     #[error("the tokenizer failed ({0}); check tokenizer.json")]
     Text(String),
+    /// The chat template cannot be rendered.
+    #[error(transparent)]
+    Chat(#[from] ChatError),
+    /// A conversation for a model without a chat template.
+    #[error("the model has no chat template; give it plain text")]
+    NoChat,
     /// A newer request took over.
     #[error("cancelled")]
     Cancelled,
@@ -201,6 +209,8 @@ impl EngineError {
             Self::TokenId { .. } => "token-id",
             Self::Request(_) => "engine-request",
             Self::Text(_) => "tokenizer-failed",
+            Self::Chat(error) => error.id(),
+            Self::NoChat => "chat-template-missing",
             Self::Cancelled => "cancelled",
             Self::Candle(_) => "tensor-failed",
         }

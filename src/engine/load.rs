@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::bytes::Bytes;
 use super::weights::{Stored, WeightFile, WeightFiles};
 use super::{Config, EngineError, TextTokenizer};
+use crate::chat::{ChatError, ChatTemplate};
 
 /// Everything a model is built from.
 pub(super) struct Files {
@@ -15,6 +16,8 @@ pub(super) struct Files {
     pub(super) tokenizer: TextTokenizer,
     pub(super) stop_ids: Vec<u32>,
     pub(super) weights: Box<dyn Stored>,
+    /// A damaged template does not keep the model from being used without it.
+    pub(super) chat: Result<Option<ChatTemplate>, ChatError>,
 }
 
 pub(super) fn io_error(path: &Path, e: &std::io::Error) -> EngineError {
@@ -53,7 +56,8 @@ impl Files {
             None
         };
         let weights = WeightFiles(weight_files(dir)?);
-        Self::new(config, tokenizer, listed, Box::new(weights))
+        let files = Self::new(config, tokenizer, listed, Box::new(weights))?;
+        Ok(files.with_chat(ChatTemplate::from_dir(dir)))
     }
 
     /// Checks that the parts belong together. `stop_ids` go before those of the configuration.
@@ -70,7 +74,14 @@ impl Files {
             tokenizer,
             stop_ids,
             weights,
+            chat: Ok(None),
         })
+    }
+
+    /// With a chat template, if it has one.
+    pub(super) fn with_chat(mut self, chat: Result<Option<ChatTemplate>, ChatError>) -> Self {
+        self.chat = chat;
+        self
     }
 }
 

@@ -17,6 +17,7 @@ mod bundled;
 mod bytes;
 mod cache;
 mod cancel;
+mod chat;
 mod config;
 mod error;
 mod family;
@@ -51,6 +52,7 @@ mod weights;
 
 pub use cache::KvCache;
 pub use cancel::Cancel;
+pub use chat::ChatPrompt;
 pub use config::Config;
 pub use error::EngineError;
 pub use forward::{Branch, Keep, Part};

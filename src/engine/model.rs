@@ -16,6 +16,7 @@ use super::random::RandomWeights;
 use super::rope::Rope;
 use super::weights::{Stored, Weights, hex};
 use super::{Config, EngineError, TextTokenizer};
+use crate::chat::{ChatError, ChatTemplate};
 
 /// Token embedding: rows of its own, or those of the output head.
 #[derive(Debug)]
@@ -29,6 +30,7 @@ pub struct Model {
     pub(super) config: Config,
     tokenizer: TextTokenizer,
     stop_ids: Vec<u32>,
+    pub(super) chat: Result<Option<ChatTemplate>, ChatError>,
     pub(super) blocks: Vec<Block>,
     pub(super) embedding: Embedding,
     /// Learned positions `(max_positions, d)`.
@@ -84,6 +86,7 @@ impl Model {
             tokenizer,
             stop_ids,
             weights,
+            chat,
         } = files;
         super::memory::check(&weights.label(), weights.memory())?;
         let mut model = Self::build(config, tokenizer, stop_ids, &*weights)?;
@@ -97,6 +100,7 @@ impl Model {
                 cell.get_or_init(|| source.digest());
             });
         model.files = Some(weights);
+        model.chat = chat;
         Ok(model)
     }
 
@@ -162,6 +166,7 @@ impl Model {
             config,
             tokenizer,
             stop_ids,
+            chat: Ok(None),
             blocks,
             embedding,
             positions,

@@ -94,25 +94,46 @@ impl TextTokenizer {
         Ok(self)
     }
 
-    /// Token ids of `text`, with the special tokens (BOS) that the tokenizer adds.
+    /// Token ids of `text`, with the special tokens (BOS) that the tokenizer adds, never a second
+    /// one before a text that begins with it.
     ///
     /// # Errors
     /// [`EngineError::Text`].
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {
-        let encode = |special| match self.inner.encode_fast(text, special) {
-            Ok(encoding) => Ok(encoding.get_ids().to_vec()),
-            Err(e) => Err(EngineError::Text(e.to_string())),
+        let mut ids = match self.inner.encode_fast(text, true) {
+            Ok(encoding) => encoding.get_ids().to_vec(),
+            Err(e) => return Err(EngineError::Text(e.to_string())),
         };
-        let mut ids = encode(true)?;
+        // A text that begins with the token itself, e.g. a rendered chat, does not get it twice.
+        if let [first, second, ..] = ids.as_slice()
+            && first == second
+        {
+            let verbatim = self.encode_verbatim(text)?;
+            if verbatim.len() < ids.len() && verbatim.first() == ids.first() {
+                ids.remove(0);
+            }
+        }
         match self.bos {
             Bos::Always(bos) if ids.first() != Some(&bos) => ids.insert(0, bos),
             // What the text itself spells out stays.
-            Bos::Never(bos) if ids.first() == Some(&bos) && encode(false)? != ids => {
+            Bos::Never(bos) if ids.first() == Some(&bos) && self.encode_verbatim(text)? != ids => {
                 ids.remove(0);
             }
             _ => {}
         }
         Ok(ids)
+    }
+
+    /// Token ids of a text that spells out its special tokens itself, as chat templates do: nothing
+    /// is added.
+    ///
+    /// # Errors
+    /// [`EngineError::Text`].
+    pub fn encode_verbatim(&self, text: &str) -> Result<Vec<u32>, EngineError> {
+        match self.inner.encode_fast(text, false) {
+            Ok(encoding) => Ok(encoding.get_ids().to_vec()),
+            Err(e) => Err(EngineError::Text(e.to_string())),
+        }
     }
 
     /// Text of `ids`, special tokens left out. A part of a character shows as U+FFFD; for a stream

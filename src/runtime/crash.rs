@@ -9,6 +9,7 @@ use std::panic::{self, PanicHookInfo};
 use std::path::{Path, PathBuf};
 
 use super::terminal;
+use crate::chat::CHAT_THREAD;
 use crate::worker::{ENGINE_THREAD, FETCH_THREAD};
 
 /// Installs the policy. `directory` receives the crash files.
@@ -17,7 +18,7 @@ pub(crate) fn install(directory: PathBuf) {
         let thread = std::thread::current();
         let name = thread.name().unwrap_or("unnamed");
         let report = report(info, name);
-        if name == ENGINE_THREAD || name == FETCH_THREAD {
+        if [ENGINE_THREAD, FETCH_THREAD, CHAT_THREAD].contains(&name) {
             // The screen is alive and will say so; the details go where standard error goes.
             write_file(&directory, &report);
             return;

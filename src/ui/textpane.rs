@@ -15,6 +15,9 @@ use crate::ui::Role;
 use crate::ui::canvas::Canvas;
 use crate::units::Lane;
 
+/// Says that the prompt was given in the chat format, from long to short.
+const CHAT: [&str; 2] = ["chat format", "chat"];
+
 /// Draws one lane.
 pub(super) fn draw(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
     let lane = if pane == Pane::Baseline {
@@ -28,6 +31,10 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
     let room = usize::from(area.width).saturating_sub(pane.title().len() + 8);
     let fact = match (lane, stale, shown) {
         (_, true, Some(g)) => (label(g, "was ", room), Role::Stale),
+        (Lane::Baseline, false, Some(g)) if g.request.chat.is_some() => {
+            let fits = CHAT.iter().find(|t| t.len() <= room);
+            (fits.copied().unwrap_or_default().to_owned(), Role::Accent)
+        }
         (Lane::Steered, false, Some(g)) => (label(g, "", room), Role::Steered),
         _ => (String::new(), Role::Text),
     };

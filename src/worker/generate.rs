@@ -10,7 +10,7 @@ use super::job::Emit;
 use crate::engine::{
     Cancel, EngineError, Finish, Generation, Model, NoHook, SamplerSettings, StreamDecoder,
 };
-use crate::protocol::{Event, FinishReason, GenerateRequest, Sampling, TokenPiece};
+use crate::protocol::{ChatFormat, Event, FinishReason, GenerateRequest, Sampling, TokenPiece};
 use crate::steering::{AddHook, LaneSteering, SteeringVector};
 use crate::units::{Lane, RunId};
 
@@ -21,6 +21,7 @@ const BATCH: Duration = Duration::from_millis(16);
 #[derive(Debug, Clone)]
 pub(crate) struct Baseline {
     prompt: String,
+    chat: Option<ChatFormat>,
     sampling: Sampling,
     tokens: Vec<TokenPiece>,
     reason: FinishReason,
@@ -37,7 +38,7 @@ impl Baselines {
     fn find(&self, request: &GenerateRequest) -> Option<&Baseline> {
         self.0
             .iter()
-            .find(|b| b.prompt == request.prompt && b.sampling == request.sampling)
+            .find(|b| (&b.prompt, &b.chat, &b.sampling) == text_of(request))
     }
 
     fn keep(&mut self, baseline: Baseline) {
@@ -46,6 +47,11 @@ impl Baselines {
         }
         self.0.push(baseline);
     }
+}
+
+/// What the unsteered text depends on.
+fn text_of(request: &GenerateRequest) -> (&String, &Option<ChatFormat>, &Sampling) {
+    (&request.prompt, &request.chat, &request.sampling)
 }
 
 /// One engine lane: 0 is unsteered, 1 steered.
@@ -101,9 +107,7 @@ impl Job {
         cancel: Cancel,
         emit: Emit<'_>,
     ) -> Result<Self, EngineError> {
-        let before = before.filter(|j| {
-            j.request.prompt == request.prompt && j.request.sampling == request.sampling
-        });
+        let before = before.filter(|j| text_of(&j.request) == text_of(&request));
         let mut job = match before {
             Some(job) => job,
             None => Self::fresh(model, &request, baselines)?,
@@ -148,14 +152,24 @@ impl Job {
         request: &GenerateRequest,
         baselines: &Baselines,
     ) -> Result<Self, EngineError> {
-        let ids = model.tokenizer().encode(&request.prompt)?;
+        let (ids, stop) = match &request.chat {
+            None => (
+                model.tokenizer().encode(&request.prompt)?,
+                model.stop_ids().to_vec(),
+            ),
+            Some(chat) => (
+                model
+                    .chat_prompt(chat.system.as_deref(), &request.prompt)?
+                    .ids,
+                model.chat_stop_ids(),
+            ),
+        };
         let sampler = SamplerSettings {
             temperature: request.sampling.temperature,
             top_k: request.sampling.top_k,
             top_p: request.sampling.top_p,
             seed: request.sampling.seed,
         };
-        let stop = model.stop_ids().to_vec();
         let hook = Box::new(NoHook);
         let mut generation =
             Generation::start(Arc::clone(model), ids.clone(), 2, &sampler, stop, hook)?
@@ -290,6 +304,7 @@ impl Job {
         if lane.shows.contains(&Lane::Baseline) && reason != FinishReason::Stopped {
             baselines.keep(Baseline {
                 prompt: self.request.prompt.clone(),
+                chat: self.request.chat.clone(),
                 sampling: self.request.sampling.clone(),
                 tokens: lane.all.clone(),
                 reason,

@@ -10,7 +10,8 @@ use super::measure::Bench;
 use crate::engine::{Cancel, EngineError, Model, thread_count};
 use crate::measure::PreparedSet;
 use crate::protocol::{
-    Asset, DatasetInfo, Event, InputItem, ModelInfo, ModelSource, Stage, VectorInfo,
+    Asset, CHAT_UNUSABLE, ChatSupport, DatasetInfo, Event, InputItem, ModelInfo, ModelSource,
+    Stage, VectorInfo,
 };
 use crate::steering::dataset::{Dataset, Example, Part};
 use crate::steering::residual_norms;
@@ -108,6 +109,20 @@ fn model(
     let model = open_model(source)?;
     let config = model.config();
     let threads = thread_count();
+    let chat = match (model.chat(), model.chat_error()) {
+        (Some(_), _) => ChatSupport::Template,
+        (None, None) => ChatSupport::None,
+        (None, Some(error)) => {
+            // The model is of use without it.
+            emit(Event::Failed(failure(
+                Stage::LoadModel,
+                None,
+                CHAT_UNUSABLE,
+                error,
+            )));
+            ChatSupport::Unusable
+        }
+    };
     let info = ModelInfo {
         name,
         hash: model.hash().to_string(),
@@ -122,6 +137,7 @@ fn model(
             "cpu · {threads} thread{}",
             if threads == 1 { "" } else { "s" }
         ),
+        chat,
     };
     desk.replace_model(model, info.name.clone());
     emit(Event::ModelLoaded(info));

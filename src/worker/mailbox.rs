@@ -192,6 +192,7 @@ mod tests {
         Command::Generate(GenerateRequest {
             run: RunId(run),
             prompt: String::new(),
+            chat: None,
             steering: None,
             sampling: Sampling::default(),
         })

@@ -12,8 +12,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("stats", &[]),
     ("text", &[]),
     ("hub", &[]),
+    ("chat", &[]),
     ("protocol", &["units", "hub"]),
-    ("engine", &["units"]),
+    ("engine", &["units", "chat"]),
     ("steering", &["engine", "units", "stats"]),
     ("measure", &["steering", "engine", "units", "stats"]),
     (
@@ -61,6 +62,10 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "std::fs",
             "std::env",
         ],
+    ),
+    (
+        "chat",
+        &["candle_", "ratatui", "tokio", "crossterm", "tokenizers"],
     ),
     ("engine", &["ratatui", "tokio", "crossterm"]),
     ("steering", &["ratatui", "tokio", "crossterm"]),

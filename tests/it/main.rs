@@ -15,6 +15,7 @@
 
 mod app;
 mod architecture;
+mod chat;
 mod cli;
 mod engine;
 mod hub;

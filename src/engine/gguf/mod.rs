@@ -36,10 +36,12 @@ pub(super) fn open(path: &Path) -> Result<Files, EngineError> {
         Err(error) => return Err(error),
     };
     let stop_ids = tokens::stop_ids(metadata)?;
+    let chat = tokens::chat(metadata, &file);
     let value = config::json(&header, bytes.as_slice(), &file)?;
     let tensors = header.tensors;
     let mut config = config::read(&value, &tensors, &file)?;
     config.eos.clone_from(&stop_ids);
     let weights = GgufWeights::new(bytes, tensors, &config, file);
-    Files::new(config, tokenizer, Some(stop_ids), Box::new(weights))
+    let files = Files::new(config, tokenizer, Some(stop_ids), Box::new(weights))?;
+    Ok(files.with_chat(chat))
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value as Json, json};
 
 use super::metadata::{Metadata, Value};
+use crate::chat::{ChatError, ChatTemplate, Specials};
 use crate::engine::EngineError;
 
 /// Kinds of tokens in the format.
@@ -165,6 +166,31 @@ pub(super) fn stop_ids(metadata: &Metadata<'_>) -> Result<Vec<u32>, EngineError>
     ids.sort_unstable();
     ids.dedup();
     Ok(ids)
+}
+
+/// The chat template, if the file has one.
+pub(super) fn chat(metadata: &Metadata<'_>, file: &str) -> Result<Option<ChatTemplate>, ChatError> {
+    let invalid = |e: EngineError| ChatError::Invalid {
+        file: file.to_owned(),
+        reason: e.to_string(),
+    };
+    let source = metadata.text("tokenizer.chat_template").map_err(invalid)?;
+    let Some(source) = source.filter(|s| !s.is_empty()) else {
+        return Ok(None);
+    };
+    let tokens = metadata.texts("tokenizer.ggml.tokens").map_err(invalid)?;
+    let mut specials = Vec::new();
+    for (key, name) in [
+        ("bos", "bos_token"),
+        ("eos", "eos_token"),
+        ("unknown", "unk_token"),
+        ("padding", "pad_token"),
+    ] {
+        let id = metadata.id(&format!("tokenizer.ggml.{key}_token_id"));
+        let token = id.map_err(invalid)?.and_then(|id| tokens.get(id as usize));
+        specials.extend(token.map(|token| (name, *token)));
+    }
+    ChatTemplate::new(source, file, Specials::new(specials)).map(Some)
 }
 
 /// Puts the token `id` before every text.

@@ -12,6 +12,7 @@
 
 mod actions;
 mod bindings;
+mod chat;
 mod editing;
 mod properties;
 mod requests;

@@ -9,8 +9,8 @@ use ratatui::buffer::Buffer;
 use steerscope::app::input::{Key, KeyCode, Mouse, MouseKind};
 use steerscope::app::{App, Effect, Msg, Settings};
 use steerscope::protocol::{
-    Asset, CatalogEntry, Command, DatasetInfo, Event, FinishReason, GenerateRequest, InputItem,
-    InputResult, MeasureRequest, ModelInfo, TokenPiece, VectorInfo,
+    Asset, CatalogEntry, ChatSupport, Command, DatasetInfo, Event, FinishReason, GenerateRequest,
+    InputItem, InputResult, MeasureRequest, ModelInfo, TokenPiece, VectorInfo,
 };
 use steerscope::ui::{Depth, Glyphs, Theme, render};
 use steerscope::units::{BlockIndex, Lane};
@@ -279,6 +279,7 @@ pub fn model() -> ModelInfo {
         max_positions: 512,
         dtype: "f32".to_owned(),
         device: "cpu · 2 threads".to_owned(),
+        chat: ChatSupport::Template,
     }
 }
 

@@ -167,6 +167,7 @@ fn engine_thread_answers_the_screen_on_every_family() {
         worker.send(Command::Generate(GenerateRequest {
             run: RunId(1),
             prompt: "w5 w6 w7".to_owned(),
+            chat: None,
             steering: Some(Steering {
                 vector: vector.clone(),
                 block: BlockIndex(1),

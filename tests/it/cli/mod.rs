@@ -1,5 +1,6 @@
 //! The command-line twins, run as a user runs them.
 
+mod chat;
 mod commands;
 mod families;
 mod refusals;

@@ -334,6 +334,42 @@ fn byte_pairs_specials_and_stop_ids_come_from_the_metadata() {
 }
 
 #[test]
+fn the_chat_template_and_its_special_tokens_come_from_the_metadata() {
+    let tiny = Tiny::default();
+    let mut gguf = convert(&tiny.config, &tiny.tensors());
+    words(&mut gguf, 97);
+    assert!(open(&gguf).chat().is_none());
+    let template =
+        "{{ bos_token }}{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}";
+    gguf.set("tokenizer.chat_template", template);
+    gguf.set("tokenizer.ggml.bos_token_id", Meta::U32(4));
+    gguf.set("tokenizer.ggml.eos_token_id", Meta::U32(5));
+    let Meta::Texts(tokens) = &gguf
+        .metadata
+        .iter()
+        .find(|(k, _)| k == "tokenizer.ggml.tokens")
+        .expect("tokens")
+        .1
+    else {
+        panic!("tokens are texts");
+    };
+    let want = format!("{}Hi{}", tokens[4], tokens[5]);
+    assert_eq!(
+        open(&gguf).chat_prompt(None, "Hi").expect("rendered").text,
+        want
+    );
+    for (value, id) in [
+        (Meta::from("{% if %}"), "chat-template-syntax"),
+        (Meta::U32(1), "chat-file-invalid"),
+    ] {
+        gguf.set("tokenizer.chat_template", value);
+        let model = open(&gguf);
+        assert!(model.chat().is_none());
+        assert_eq!(model.chat_error().expect("refused").id(), id);
+    }
+}
+
+#[test]
 fn pieces_with_scores_are_merged_best_first() {
     let tiny = Tiny::default();
     let mut gguf = convert(&tiny.config, &tiny.tensors());

@@ -21,7 +21,7 @@ mod points;
 mod resume;
 mod support;
 mod text;
-mod tiny;
+pub(crate) mod tiny;
 
 pub(crate) use gguf::write_gguf;
 pub(crate) use oracle::family_directories;

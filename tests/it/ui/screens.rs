@@ -103,6 +103,19 @@ fn a_new_setting_before_its_first_result() {
 }
 
 #[test]
+fn a_prompt_of_ones_own_in_the_chat_format() {
+    snapshot("chat", |s| {
+        let mut world = ready(s);
+        world.keys("c a");
+        world.type_text("Hello there");
+        world.key("enter");
+        world.settle();
+        world.pass(Duration::from_secs(60));
+        world
+    });
+}
+
+#[test]
 fn a_bar_selected_and_its_inputs_listed() {
     snapshot("bar", |s| {
         let mut world = ready(s);
