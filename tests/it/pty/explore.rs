@@ -148,7 +148,7 @@ fn a_model_of_the_hub_is_fetched_while_the_loaded_one_stays() {
     let mut session = Session::start_with(&["--inputs", "16"], WIDE.0, WIDE.1, &env);
     session.wait_for("16/16");
     session.send("M");
-    session.wait_for("open");
+    session.wait_for("type to filter, or a path");
     session.send("org/other\r");
     session.wait_for("the hub has no 'org/other'");
     session.send("\x1b");
@@ -156,7 +156,7 @@ fn a_model_of_the_hub_is_fetched_while_the_loaded_one_stays() {
         (!s.contains("the hub has no")).then_some(())
     });
     session.send("M");
-    session.wait_for("open");
+    session.wait_for("type to filter, or a path");
     session.send("org/name\r");
     session.wait("the name of the fetched model", |s| {
         s.lines()

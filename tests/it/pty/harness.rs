@@ -102,12 +102,15 @@ impl Session {
 
     /// Changes the size of the window.
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        self.shared
-            .parser
-            .lock()
-            .unwrap()
-            .screen_mut()
-            .set_size(rows, columns);
+        let mut parser = self.shared.parser.lock().unwrap();
+        // A new screen instead of the old one cut to size: the emulator's own resizing was seen to
+        // panic, and the program draws everything anew anyway.
+        let mut screen = vt100::Parser::new(rows, columns, 0);
+        if parser.screen().alternate_screen() {
+            screen.process(b"\x1b[?1049h");
+        }
+        *parser = screen;
+        drop(parser);
         self.master.resize(size(columns, rows)).unwrap();
     }
 
