@@ -2,8 +2,8 @@
 //! `config.json` into a `Spec`; one decoder, driven by that, computes them all.
 //!
 //! Everything is packed: sequences of unequal length stand one below the other as rows, there is no
-//! padding. A [`Hook`] reads or rewrites the residual stream at block outputs under absolute
-//! positions; a [`KvCache`] keeps keys and values; [`Model::extend`] is prefill and decode alike and
+//! padding. A [`Hook`] reads or rewrites the residual stream at block outputs, or rows at another
+//! [`HookPoint`], under absolute positions; a [`KvCache`] keeps keys and values; [`Model::extend`] is prefill and decode alike and
 //! [`Model::resume`] runs the upper blocks from a residual checkpoint for many branches at once.
 //!
 //! Every number of a row depends on that row's own past alone, never on the other rows of a call:
