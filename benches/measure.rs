@@ -14,7 +14,7 @@ mod shapes;
 use std::sync::Arc;
 
 use divan::{Bencher, counter::ItemsCount};
-use shapes::{SHAPES, Shape, model, tokens};
+use shapes::{PLAIN, Shape, model, tokens};
 use steerscope::engine::{Cancel, init_threads};
 use steerscope::measure::{
     CacheOptions, PreparedInput, PreparedSet, PromptCache, Site, naive_propensity,
@@ -70,7 +70,7 @@ fn block(shape: Shape, depth: f64) -> BlockIndex {
 }
 
 /// First pass over the prompts, once per model and data set.
-#[divan::bench(args = SHAPES, sample_count = 5, sample_size = 1)]
+#[divan::bench(args = PLAIN, sample_count = 5, sample_size = 1)]
 fn prefill(bencher: Bencher<'_, '_>, shape: Shape) {
     bencher
         .counter(ItemsCount::new(INPUTS * 96))
@@ -132,7 +132,7 @@ fn slider_all_positions_bundled(bencher: Bencher<'_, '_>, depth: f64) {
 }
 
 /// From nothing to all figures at one site: prefill included.
-#[divan::bench(args = SHAPES, sample_count = 3, sample_size = 1)]
+#[divan::bench(args = PLAIN, sample_count = 3, sample_size = 1)]
 fn cached_from_nothing(bencher: Bencher<'_, '_>, shape: Shape) {
     let v = direction(model(shape).hidden_size());
     let site = Site {
@@ -151,7 +151,7 @@ fn cached_from_nothing(bencher: Bencher<'_, '_>, shape: Shape) {
 }
 
 /// From nothing to all figures at every site.
-#[divan::bench(args = SHAPES, sample_count = 2, sample_size = 1)]
+#[divan::bench(args = PLAIN, sample_count = 2, sample_size = 1)]
 fn cached_every_site(bencher: Bencher<'_, '_>, shape: Shape) {
     let v = direction(model(shape).hidden_size());
     let n_blocks = model(shape).n_blocks();
@@ -175,7 +175,7 @@ fn cached_every_site(bencher: Bencher<'_, '_>, shape: Shape) {
 /// Two texts per multiplier, one at a time, output head at every position: four inputs at one
 /// site; multiply by 16 to compare with `cached_from_nothing`, by 16 and the number of blocks to
 /// compare with `cached_every_site`.
-#[divan::bench(args = SHAPES, sample_count = 2, sample_size = 1)]
+#[divan::bench(args = PLAIN, sample_count = 2, sample_size = 1)]
 fn naive_four_inputs(bencher: Bencher<'_, '_>, shape: Shape) {
     let v = direction(model(shape).hidden_size());
     let site = Site {

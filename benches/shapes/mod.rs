@@ -15,7 +15,7 @@ use half::bf16;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
-use steerscope::engine::{Config, Model, Precision, TextTokenizer};
+use steerscope::engine::{Config, Model, Precision, Quant, TextTokenizer};
 
 const TOKENIZER: &[u8] = include_bytes!("../../assets/model/tokenizer.json");
 
@@ -25,15 +25,28 @@ pub enum Shape {
     Smol135,
     /// The same with weights in BF16.
     Smol135Bf16,
+    /// The same with quantised weights: `Q8_0`.
+    Smol135Q8,
+    /// And `Q4_K`: as llama.cpp makes such files, rows of 576 values are `Q5_0`.
+    Smol135Q4,
 }
 
-pub const SHAPES: [Shape; 3] = [Shape::Bundled, Shape::Smol135, Shape::Smol135Bf16];
+/// Those whose weights are not quantised.
+pub const PLAIN: [Shape; 3] = [Shape::Bundled, Shape::Smol135, Shape::Smol135Bf16];
+
+pub const SHAPES: [Shape; 5] = [
+    Shape::Bundled,
+    Shape::Smol135,
+    Shape::Smol135Bf16,
+    Shape::Smol135Q8,
+    Shape::Smol135Q4,
+];
 
 impl Shape {
     fn config(self) -> Value {
         let [d, f, blocks, heads, kv, vocab] = match self {
             Self::Bundled => [160, 432, 7, 5, 5, 2048],
-            Self::Smol135 | Self::Smol135Bf16 => [576, 1536, 30, 9, 3, 49_152],
+            _ => [576, 1536, 30, 9, 3, 49_152],
         };
         json!({
             "model_type": "llama", "hidden_size": d, "intermediate_size": f, "num_hidden_layers": blocks,
@@ -49,10 +62,14 @@ pub fn model(shape: Shape) -> &'static Arc<Model> {
     static BUNDLED: OnceLock<Arc<Model>> = OnceLock::new();
     static SMOL: OnceLock<Arc<Model>> = OnceLock::new();
     static SMOL_BF16: OnceLock<Arc<Model>> = OnceLock::new();
+    static SMOL_Q8: OnceLock<Arc<Model>> = OnceLock::new();
+    static SMOL_Q4: OnceLock<Arc<Model>> = OnceLock::new();
     let (cell, precision) = match shape {
         Shape::Bundled => (&BUNDLED, Precision::F16),
         Shape::Smol135 => (&SMOL, Precision::F32),
         Shape::Smol135Bf16 => (&SMOL_BF16, Precision::Bf16),
+        Shape::Smol135Q8 => (&SMOL_Q8, Precision::Quantised(Quant::Q8_0)),
+        Shape::Smol135Q4 => (&SMOL_Q4, Precision::Quantised(Quant::Q4K)),
     };
     cell.get_or_init(|| {
         let json = shape.config().to_string();

@@ -147,6 +147,15 @@ pub enum EngineError {
         /// Bytes that are free.
         available: u64,
     },
+    /// The system refused memory for weights.
+    #[error(
+        "the system has no {} of memory in one piece for weights; close other programs, or take a smaller model",
+        gib(*bytes as u64)
+    )]
+    Allocation {
+        /// Bytes asked for.
+        bytes: usize,
+    },
     /// More tokens than the model has positions for.
     #[error(
         "the text needs {needed} positions but the model was made for {max}; shorten the prompt or the answer"
@@ -204,7 +213,7 @@ impl EngineError {
             Self::TensorShape { .. } => "tensor-shape",
             Self::TensorType { .. } => "tensor-type",
             Self::WeightsNotFinite { .. } => "weights-not-finite",
-            Self::Memory { .. } => "memory",
+            Self::Memory { .. } | Self::Allocation { .. } => "memory",
             Self::Context { .. } => "context-length",
             Self::TokenId { .. } => "token-id",
             Self::Request(_) => "engine-request",

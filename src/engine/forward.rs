@@ -7,6 +7,7 @@ use super::kernel::{Isa, softcap};
 use super::linear::with_f32;
 use super::ops::times;
 use super::pass::select;
+use super::threads::in_pool;
 use super::{Cancel, EngineError, Hook, KvCache, Model, Rows};
 use crate::units::BlockIndex;
 
@@ -63,7 +64,7 @@ impl Model {
             return Ok(Rows::empty(self.hidden_size()));
         }
         let ids: Vec<u32> = parts.iter().flat_map(|p| p.ids).copied().collect();
-        let rows = in_pool(ids.len() * self.parameters(), || {
+        let rows = in_pool(ids.len(), self.parameters(), || {
             let x = self.embed(&ids, &batch.positions)?;
             self.run(
                 x,
@@ -102,8 +103,8 @@ impl Model {
             return Ok(Rows::empty(self.hidden_size()));
         }
         let first = after.map_or(0, |b| b.0 + 1);
-        let work = x.n() * self.parameters() / self.n_blocks() * (self.n_blocks() - first);
-        in_pool(work, || {
+        let weights = self.parameters() / self.n_blocks() * (self.n_blocks() - first);
+        in_pool(x.n(), weights, || {
             let shape = (x.n(), x.width());
             let x = Tensor::from_vec(x.into_vec(), shape, &Device::Cpu)?;
             if first == self.n_blocks() {
@@ -129,14 +130,12 @@ impl Model {
         let Some(x) = self.normed(rows)? else {
             return Ok(Vec::new());
         };
-        in_pool(
-            rows.n() * self.hidden_size() * self.config.vocab_size,
-            || {
-                let mut logits = with_f32(&self.head.forward(&x)?, <[f32]>::to_vec)?;
-                self.finish(&mut logits);
-                Ok(logits)
-            },
-        )
+        let weights = self.hidden_size() * self.config.vocab_size;
+        in_pool(rows.n(), weights, || {
+            let mut logits = with_f32(&self.head.forward(&x)?, <[f32]>::to_vec)?;
+            self.finish(&mut logits);
+            Ok(logits)
+        })
     }
 
     /// Two logits per row, of its own two token ids `[positive, negative]`: the same numbers as
@@ -163,7 +162,7 @@ impl Model {
         self.check_ids(&wanted)?;
         wanted.sort_unstable();
         wanted.dedup();
-        in_pool(rows.n() * self.hidden_size() * wanted.len(), || {
+        in_pool(rows.n(), self.hidden_size() * wanted.len(), || {
             let logits = self.head.select(&wanted)?.forward(&x)?;
             let mut logits = with_f32(&logits, <[f32]>::to_vec)?;
             self.finish(&mut logits);
@@ -191,20 +190,5 @@ impl Model {
         if let Some(cap) = spec.logit_cap {
             softcap(Isa::best(), logits, 1.0, cap);
         }
-    }
-}
-
-/// Multiply-adds below which a call stays on the calling thread: about a millisecond's work, such as
-/// a few lanes of a small model. There, waiting for a second core that another process holds costs
-/// more than that core would give.
-const ALONE: usize = 1 << 25;
-
-/// Enters the thread pool once per call, so that the many small parallel loops of a pass start from
-/// a pool thread and need not wake one from outside each time.
-fn in_pool<T: Send>(work: usize, f: impl FnOnce() -> T + Send) -> T {
-    if work < ALONE {
-        f()
-    } else {
-        rayon::scope(|_| f())
     }
 }

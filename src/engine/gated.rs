@@ -6,8 +6,8 @@ use std::ops::Range;
 use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor};
 
 use super::EngineError;
-use super::kernel::{self, Element, Isa, PANEL, Panel, Shared, Store};
-use super::linear::{ROWS, left};
+use super::kernel::{self, Isa, PANEL, Right, Shared};
+use super::linear::{ROWS, left, product};
 use super::ops::contiguous;
 use super::packed::{Packed, Product};
 use super::precision::Precision;
@@ -41,15 +41,16 @@ impl Gated {
     ) -> Result<Self, EngineError> {
         let f = gate.rows();
         let precision = Precision::of([gate.precision(), up.precision()]);
-        let packed = Packed::new(f.div_ceil(HALF) * PANEL, k, precision, |r, row| {
+        let pick = |r: usize| {
             let (source, i) = if r % PANEL < HALF {
                 (gate, r % PANEL)
             } else {
                 (up, r % PANEL - HALF)
             };
             let i = r / PANEL * HALF + i;
-            if i < f { source.fill(i, row) } else { Ok(()) }
-        })?;
+            (i < f).then_some((source, i))
+        };
+        let packed = Packed::new(f.div_ceil(HALF) * PANEL, k, precision, &pick)?;
         Ok(Self {
             packed,
             activation,
@@ -78,27 +79,26 @@ struct Run<'a> {
 }
 
 impl Product for Run<'_> {
-    fn tile<T: Element>(&self, rows: Range<usize>, panel: usize, w: Panel<'_, T>) {
+    fn tile(&self, rows: Range<usize>, panels: Range<usize>, w: Right<'_>) {
         let Gated { f, k, .. } = *self.layer;
         let isa = Isa::best();
         let mut tile = [0.0; ROWS * PANEL];
-        let target = kernel::Target {
-            data: &mut tile,
-            stride: PANEL,
-        };
-        kernel::product(isa, left(self.x, k, &rows), w, target, Store::Set);
-        let from = panel * HALF;
-        let width = HALF.min(f - from);
-        for (r, tile) in rows.zip(tile.chunks_exact_mut(PANEL)) {
-            let (gate, up) = tile.split_at_mut(HALF);
-            if let Some([g, u]) = &self.layer.bias {
-                gate.iter_mut().zip(&g[from..]).for_each(|(v, b)| *v += b);
-                up.iter_mut().zip(&u[from..]).for_each(|(v, b)| *v += b);
+        product(isa, left(self.x, k, &rows), w, panels.len(), &mut tile);
+        let mut tiles = tile.chunks_exact_mut(PANEL);
+        for r in rows {
+            for (panel, tile) in panels.clone().zip(&mut tiles) {
+                let from = panel * HALF;
+                let width = HALF.min(f - from);
+                let (gate, up) = tile.split_at_mut(HALF);
+                if let Some([g, u]) = &self.layer.bias {
+                    gate.iter_mut().zip(&g[from..]).for_each(|(v, b)| *v += b);
+                    up.iter_mut().zip(&u[from..]).for_each(|(v, b)| *v += b);
+                }
+                #[expect(unsafe_code, reason = "tasks write disjoint row and column ranges")]
+                // SAFETY: these columns of this row exist in the result and belong to this task alone.
+                let to = unsafe { self.out.slice(r * f + from, width) };
+                kernel::gate(isa, self.layer.activation, gate, up, to);
             }
-            #[expect(unsafe_code, reason = "tasks write disjoint row and column ranges")]
-            // SAFETY: these columns of this row exist in the result and belong to this task alone.
-            let to = unsafe { self.out.slice(r * f + from, width) };
-            kernel::gate(isa, self.layer.activation, gate, up, to);
         }
     }
 }
@@ -114,7 +114,7 @@ impl CustomOp1 for Gated {
         let mut y = vec![0.0; m * self.f];
         let out = Shared::new(&mut y);
         let layer = self;
-        self.packed.sweep(m, &Run { layer, x, out })?;
+        self.packed.sweep(m, &Run { layer, x, out });
         Ok((CpuStorage::F32(y), Shape::from((m, self.f))))
     }
 }

@@ -6,11 +6,11 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::EngineError;
-use super::kernel::{self, Element, Isa, Left, PANEL, Panel, Shared, Store};
+use super::kernel::{self, Isa, Left, MANY, PANEL, PANELS, Right, Shared};
 use super::ops::contiguous;
 use super::packed::{Packed, Product};
 use super::precision::Precision;
-use super::threads::in_pool_thread;
+use super::threads::{STREAM, in_pool_thread};
 use super::weights::RowSource;
 
 /// Most rows of a tile that is worked on at once.
@@ -40,16 +40,7 @@ impl Linear {
         bias: Option<Vec<f32>>,
     ) -> Result<Self, EngineError> {
         let n = parts.iter().map(|p| p.rows()).sum();
-        let precision = Precision::of(parts.iter().map(|p| p.precision()));
-        let packed = Packed::new(n, k, precision, |mut r, row| {
-            for part in parts {
-                if r < part.rows() {
-                    return part.fill(r, row);
-                }
-                r -= part.rows();
-            }
-            Ok(())
-        })?;
+        let packed = Packed::stack(parts, k)?;
         Ok(Self { packed, bias, n, k })
     }
 
@@ -69,18 +60,18 @@ impl Linear {
     }
 
     /// The rows `ids` of W, one below the other.
-    pub(super) fn gather(&self, ids: &[u32]) -> candle_core::Result<Vec<f32>> {
+    pub(super) fn gather(&self, ids: &[u32]) -> Vec<f32> {
         self.packed.gather(ids)
     }
 
     /// A layer of the rows `ids` alone; a product with it equals those columns of the whole product.
     pub(super) fn select(&self, ids: &[u32]) -> Result<Self, EngineError> {
-        let rows = self.gather(ids)?;
         let k = self.k;
-        let packed = Packed::new(ids.len(), k, Precision::F32, |r, row| {
-            row.copy_from_slice(&rows[r * k..(r + 1) * k]);
-            Ok(())
-        })?;
+        let rows = Dense {
+            rows: self.gather(ids),
+            k,
+        };
+        let packed = Packed::new(ids.len(), k, Precision::F32, &|r| Some((&rows, r)))?;
         Ok(Self {
             packed,
             bias: None,
@@ -95,36 +86,50 @@ struct Run<'a> {
     layer: &'a Linear,
     x: &'a [f32],
     out: Shared,
-    store: Store,
+    /// Onto what stands there.
+    add: bool,
+}
+
+/// Rows that were read already.
+struct Dense {
+    rows: Vec<f32>,
+    k: usize,
+}
+
+impl RowSource for Dense {
+    fn rows(&self) -> usize {
+        self.rows.len() / self.k
+    }
+
+    fn fill(&self, i: usize, row: &mut [f32]) -> Result<(), EngineError> {
+        row.copy_from_slice(&self.rows[i * self.k..][..self.k]);
+        Ok(())
+    }
 }
 
 impl Product for Run<'_> {
-    fn tile<T: Element>(&self, rows: Range<usize>, panel: usize, w: Panel<'_, T>) {
+    fn tile(&self, rows: Range<usize>, panels: Range<usize>, w: Right<'_>) {
         let Linear { n, k, ref bias, .. } = *self.layer;
-        let (isa, out, store) = (Isa::best(), self.out, self.store);
+        let (isa, out, add) = (Isa::best(), self.out, self.add);
         let x = left(self.x, k, &rows);
-        let column = panel * PANEL;
-        let width = PANEL.min(n - column);
+        let (column, full) = (panels.start * PANEL, panels.len() * PANEL);
+        let width = full.min(n - column);
         let first = rows.start * n + column;
-        if width == PANEL {
+        if width == full {
             #[expect(unsafe_code, reason = "tasks write disjoint row and column ranges")]
             // SAFETY: these rows and columns exist in the result and belong to this task alone.
             unsafe {
-                kernel::product_at(isa, x, w, out.at(first), n, store);
+                kernel::multiply(isa, x, w, panels.len(), out.at(first), n, add);
             }
         } else {
             let mut tile = [0.0; ROWS * PANEL];
-            let target = kernel::Target {
-                data: &mut tile,
-                stride: PANEL,
-            };
-            kernel::product(isa, x, w, target, Store::Set);
-            for (i, tile) in tile.chunks_exact(PANEL).take(x.m).enumerate() {
+            product(isa, x, w, panels.len(), &mut tile);
+            for (i, tile) in tile.chunks_exact(full).take(x.m).enumerate() {
                 #[expect(unsafe_code, reason = "tasks write disjoint row and column ranges")]
                 // SAFETY: these columns of this row exist in the result and belong to this task alone.
                 let row = unsafe { out.slice(first + i * n, width) };
                 for (to, v) in row.iter_mut().zip(tile) {
-                    *to = if store == Store::Add { *to + v } else { *v };
+                    *to = if add { *to + v } else { *v };
                 }
             }
         }
@@ -141,14 +146,35 @@ impl Product for Run<'_> {
     }
 }
 
-/// Calls `task(rows, panel)` for all `m` rows and all panels, on all threads where that pays. The
+/// A product of a few panels into `tile`, rows one behind the other.
+pub(super) fn product(
+    isa: Isa,
+    x: Left<'_>,
+    w: Right<'_>,
+    panels: usize,
+    tile: &mut [f32; ROWS * PANEL],
+) {
+    let stride = panels * PANEL;
+    assert!(x.m * stride <= tile.len(), "a tile of a product");
+    #[expect(unsafe_code, reason = "the length was checked just above")]
+    // SAFETY: the tile is exclusively borrowed and long enough.
+    unsafe {
+        kernel::multiply(isa, x, w, panels, tile.as_mut_ptr(), stride, false);
+    }
+}
+
+/// Calls `task(rows, panels)` for all `m` rows and all panels, on all threads where that pays. The
 /// rows of one call stay in the second-level cache.
-pub(super) fn grid(m: usize, panels: usize, k: usize, task: impl Fn(Range<usize>, usize) + Sync) {
+pub(super) fn grid(
+    m: usize,
+    panels: usize,
+    k: usize,
+    task: impl Fn(Range<usize>, Range<usize>) + Sync,
+) {
     if m == 0 || panels == 0 {
         return;
     }
-    // Few rows cost what streaming the weights costs, hence at least 4.
-    let alone = m.max(4) * panels * PANEL * k < ALONE || !in_pool_thread();
+    let alone = m.max(STREAM) * panels * PANEL * k < ALONE || !in_pool_thread();
     // Blocks of equal size, in whole tiles.
     let blocks = m.div_ceil((RESIDENT / k).clamp(ROWS, 5 * ROWS));
     let block = m.div_ceil(blocks).next_multiple_of(12);
@@ -159,15 +185,15 @@ pub(super) fn grid(m: usize, panels: usize, k: usize, task: impl Fn(Range<usize>
             .div_ceil(blocks)
             .min(panels)
     };
-    let per_piece = panels.div_ceil(pieces);
+    let together = if m < MANY { PANELS } else { 1 };
+    let per_piece = panels.div_ceil(pieces).next_multiple_of(together);
     let run = |i: usize| {
         let (rows, piece) = (i / pieces * block, i % pieces);
         // Rounding up to whole tiles may leave the last block without rows.
         let end = m.min(rows + block);
-        if rows < end {
-            for panel in piece * per_piece..panels.min((piece + 1) * per_piece) {
-                task(rows..end, panel);
-            }
+        let these = piece * per_piece..panels.min((piece + 1) * per_piece);
+        if rows < end && !these.is_empty() {
+            task(rows..end, these);
         }
     };
     if alone {
@@ -209,21 +235,14 @@ impl MatMul<'_> {
             candle_core::bail!("{} values as rows of {k}", x.len());
         }
         let m = x.len() / k;
-        let (mut y, store) = match residual {
-            Some(r) if r.len() == m * n => (r.to_vec(), Store::Add),
+        let (mut y, add) = match residual {
+            Some(r) if r.len() == m * n => (r.to_vec(), true),
             Some(r) => candle_core::bail!("residual of {} values for {m} rows of {n}", r.len()),
-            None => (vec![0.0; m * n], Store::Set),
+            None => (vec![0.0; m * n], false),
         };
         let out = Shared::new(&mut y);
-        layer.packed.sweep(
-            m,
-            &Run {
-                layer,
-                x,
-                out,
-                store,
-            },
-        )?;
+        let run = Run { layer, x, out, add };
+        layer.packed.sweep(m, &run);
         Ok((CpuStorage::F32(y), Shape::from((m, n))))
     }
 }

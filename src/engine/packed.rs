@@ -1,122 +1,213 @@
-//! Weights in panel layout, kept as exactly as their file has them: BF16 and F16 stay 2 bytes, and
-//! every value enters the arithmetic as the same f32 that widening at load would give.
+//! Weights in panel layout, kept as exactly as their file has them: BF16, F16 and quantised values
+//! stay what they are, and every value enters the arithmetic as the same f32 that widening at load
+//! would give.
 
 use std::cell::RefCell;
 use std::ops::Range;
 
-use candle_core::{CpuStorage, Device, Storage, Tensor};
 use half::{bf16, f16};
 use rayon::prelude::*;
 
 use super::EngineError;
-use super::kernel::{self, Element, Isa, PANEL, Panel};
+use super::buffer::{Buffer, Plain};
+use super::kernel::{Element, Isa, MANY, PANEL, PANELS, Right};
 use super::linear::{ALONE, ROWS, grid};
 use super::precision::Precision;
+use super::quant::{self, Blocks, Quant};
+use super::weights::RowSource;
 
-/// Rows from which a narrow panel is widened once for all of them: below, widening it in registers
-/// costs less than a second pass over it.
-const MANY: usize = 16;
+/// Where row `i` of a matrix comes from: a source and its row there, or nothing for a row of zeros.
+pub(super) type Pick<'a> = dyn Fn(usize) -> Option<(&'a dyn RowSource, usize)> + Sync + 'a;
 
-/// `n` rows of `k` values as `(⌈n/32⌉, k, 32)`; missing columns are 0.
+/// Rows of `k` values as panels of `(k, 32)`; missing columns are 0.
 #[derive(Debug)]
 pub(super) struct Packed {
-    data: Tensor,
+    /// One below the other; all but the last fill whole panels.
+    segments: Vec<Segment>,
     k: usize,
 }
 
-/// What is done with each panel of a product.
+/// Panels whose values are kept in one way.
+#[derive(Debug)]
+struct Segment {
+    panels: Range<usize>,
+    data: Kept,
+}
+
+#[derive(Debug)]
+enum Kept {
+    F32(Buffer<f32>),
+    F16(Buffer<f16>),
+    Bf16(Buffer<bf16>),
+    Blocks(Quant, Buffer<u8>),
+}
+
+/// What is done with panels of a product.
 pub(super) trait Product: Sync {
-    /// Rows `rows` of the left side, at most [`ROWS`], against panel number `panel`.
-    fn tile<T: Element>(&self, rows: Range<usize>, panel: usize, w: Panel<'_, T>);
+    /// Rows `rows` of the left side, at most [`ROWS`], against the panels `panels`, which `w` begins
+    /// with; at most [`PANELS`], and rows times panels at most [`ROWS`].
+    fn tile(&self, rows: Range<usize>, panels: Range<usize>, w: Right<'_>);
 }
 
 impl Packed {
-    /// Packs rows given by `fill` as f32; they must be exact in `precision`.
+    /// Packs `n` rows in one precision.
     pub(super) fn new(
         n: usize,
         k: usize,
         precision: Precision,
-        fill: impl Fn(usize, &mut [f32]) -> Result<(), EngineError> + Sync,
+        pick: &Pick<'_>,
     ) -> Result<Self, EngineError> {
-        let shape = (n.div_ceil(PANEL), k, PANEL);
-        let device = &Device::Cpu;
-        let data = match precision {
-            Precision::F32 => Tensor::from_vec(pack(n, k, |v| v, fill)?, shape, device),
-            Precision::F16 => Tensor::from_vec(pack(n, k, f16::from_f32, fill)?, shape, device),
-            Precision::Bf16 => Tensor::from_vec(pack(n, k, bf16::from_f32, fill)?, shape, device),
-        }?;
-        Ok(Self { data, k })
+        let segment = Segment {
+            panels: 0..n.div_ceil(PANEL),
+            data: Kept::pack(n, k, precision, pick)?,
+        };
+        Ok(Self {
+            segments: vec![segment],
+            k,
+        })
     }
 
-    /// How the values are kept.
+    /// Packs all rows of `parts`, one below the other: each in its own precision if they fill whole
+    /// panels, else all in one that holds them exactly.
+    pub(super) fn stack(parts: &[Box<dyn RowSource + '_>], k: usize) -> Result<Self, EngineError> {
+        let mut runs: Vec<(Precision, &[Box<dyn RowSource + '_>])> = Vec::new();
+        let mut from = 0;
+        for run in parts.chunk_by(|a, b| a.precision() == b.precision()) {
+            runs.push((run[0].precision(), &parts[from..from + run.len()]));
+            from += run.len();
+        }
+        let rows =
+            |parts: &[Box<dyn RowSource + '_>]| parts.iter().map(|p| p.rows()).sum::<usize>();
+        let inner = runs.split_last().map_or(&[][..], |(_, inner)| inner);
+        if !inner.iter().all(|(_, p)| rows(p).is_multiple_of(PANEL)) {
+            runs = vec![(Precision::of(parts.iter().map(|p| p.precision())), parts)];
+        }
+        let (mut segments, mut first) = (Vec::new(), 0);
+        for (precision, parts) in runs {
+            let n = rows(parts);
+            let pick = move |mut r: usize| {
+                parts.iter().find_map(|part| {
+                    let found = (r < part.rows()).then_some((&**part, r));
+                    r = r.wrapping_sub(part.rows());
+                    found
+                })
+            };
+            let panels = first..first + n.div_ceil(PANEL);
+            first = panels.end;
+            let data = Kept::pack(n, k, precision, &pick)?;
+            segments.push(Segment { panels, data });
+        }
+        Ok(Self { segments, k })
+    }
+
+    /// How the values are kept, those of the first rows if they differ.
     pub(super) fn precision(&self) -> Precision {
-        match self.data.dtype() {
-            candle_core::DType::F16 => Precision::F16,
-            candle_core::DType::BF16 => Precision::Bf16,
-            _ => Precision::F32,
+        match self.segments.first().map(|s| &s.data) {
+            Some(Kept::F16(_)) => Precision::F16,
+            Some(Kept::Bf16(_)) => Precision::Bf16,
+            Some(Kept::Blocks(kind, _)) => Precision::Quantised(*kind),
+            Some(Kept::F32(_)) | None => Precision::F32,
         }
     }
 
     /// Memory held.
     pub(super) fn bytes(&self) -> usize {
-        self.data.elem_count() * self.precision().size()
+        let bytes = |s: &Segment| match &s.data {
+            Kept::F32(w) => 4 * w.len(),
+            Kept::F16(w) => 2 * w.len(),
+            Kept::Bf16(w) => 2 * w.len(),
+            Kept::Blocks(_, w) => w.len(),
+        };
+        self.segments.iter().map(bytes).sum()
     }
 
     /// Runs `product` on `m` rows and all panels, on all threads where that pays.
-    pub(super) fn sweep(&self, m: usize, product: &impl Product) -> candle_core::Result<()> {
-        let (storage, _) = self.data.storage_and_layout();
-        match &*storage {
-            Storage::Cpu(CpuStorage::F32(w)) => self.sweep_in(m, w, product),
-            Storage::Cpu(CpuStorage::F16(w)) => self.sweep_in(m, w, product),
-            Storage::Cpu(CpuStorage::BF16(w)) => self.sweep_in(m, w, product),
-            _ => candle_core::bail!("weights on the CPU in F32, F16 or BF16 were expected"),
-        }
-        Ok(())
-    }
-
-    fn sweep_in<T: Element>(&self, m: usize, w: &[T], product: &impl Product) {
-        let (size, k) = (self.k * PANEL, self.k);
-        grid(m, w.len() / size, k, |rows, panel| {
-            let narrow = Panel {
-                data: &w[panel * size..][..size],
-                stride: PANEL,
-            };
-            if T::WIDE || rows.len() < MANY {
-                return pieces(&rows, |part| product.tile(part, panel, narrow));
+    pub(super) fn sweep(&self, m: usize, product: &impl Product) {
+        let all = self.segments.last().map_or(0, |s| s.panels.end);
+        grid(m, all, self.k, |rows, panels| {
+            for segment in &self.segments {
+                let from = panels.start.max(segment.panels.start);
+                let to = panels.end.min(segment.panels.end);
+                self.part(segment, rows.clone(), from..to.max(from), product);
             }
-            WIDENED.with_borrow_mut(|wide| {
-                wide.resize(size, 0.0);
-                kernel::widen(Isa::best(), narrow, k, wide);
-                let wide = Panel {
-                    data: wide.as_slice(),
-                    stride: PANEL,
-                };
-                pieces(&rows, |part| product.tile(part, panel, wide));
-            });
         });
     }
 
-    /// The rows `ids`, one below the other, as f32.
-    pub(super) fn gather(&self, ids: &[u32]) -> candle_core::Result<Vec<f32>> {
-        let (storage, _) = self.data.storage_and_layout();
-        match &*storage {
-            Storage::Cpu(CpuStorage::F32(w)) => Ok(self.gather_in(w, ids)),
-            Storage::Cpu(CpuStorage::F16(w)) => Ok(self.gather_in(w, ids)),
-            Storage::Cpu(CpuStorage::BF16(w)) => Ok(self.gather_in(w, ids)),
-            _ => candle_core::bail!("weights on the CPU in F32, F16 or BF16 were expected"),
+    fn part(
+        &self,
+        segment: &Segment,
+        rows: Range<usize>,
+        mut panels: Range<usize>,
+        product: &impl Product,
+    ) {
+        let widened = rows.len() >= MANY && !matches!(segment.data, Kept::F32(_));
+        while !panels.is_empty() {
+            let w = segment
+                .data
+                .right(panels.start - segment.panels.start, self.k);
+            let take = w.together(rows.len()).min(PANELS).min(panels.len());
+            let these = panels.start..panels.start + take;
+            panels.start += take;
+            if !widened {
+                pieces(&rows, |part| product.tile(part, these.clone(), w));
+                continue;
+            }
+            WIDENED.with_borrow_mut(|wide| {
+                wide.resize(self.k * PANEL, 0.0);
+                w.widen(Isa::best(), self.k, wide);
+                let wide = Right::F32(wide.as_slice());
+                pieces(&rows, |part| product.tile(part, these.clone(), wide));
+            });
         }
     }
 
-    fn gather_in<T: Element>(&self, w: &[T], ids: &[u32]) -> Vec<f32> {
+    /// The rows `ids`, one below the other, as f32.
+    pub(super) fn gather(&self, ids: &[u32]) -> Vec<f32> {
         let mut out = vec![0.0; ids.len() * self.k];
         for (row, id) in out.chunks_exact_mut(self.k).zip(ids) {
             let (panel, column) = (*id as usize / PANEL, *id as usize % PANEL);
-            let from = &w[panel * self.k * PANEL..][..self.k * PANEL];
-            for (v, w) in row.iter_mut().zip(from.iter().skip(column).step_by(PANEL)) {
-                *v = w.widen();
+            let segment = self.segments.iter().find(|s| s.panels.contains(&panel));
+            if let Some(segment) = segment {
+                let w = segment.data.right(panel - segment.panels.start, self.k);
+                column_of(w, column, row);
             }
         }
         out
+    }
+}
+
+impl Kept {
+    fn pack(
+        n: usize,
+        k: usize,
+        precision: Precision,
+        pick: &Pick<'_>,
+    ) -> Result<Self, EngineError> {
+        let size = k * PANEL;
+        Ok(match precision {
+            Precision::F32 => Self::F32(panels(n, size, plain(n, k, |v| v, pick))?),
+            Precision::F16 => Self::F16(panels(n, size, plain(n, k, f16::from_f32, pick))?),
+            Precision::Bf16 => Self::Bf16(panels(n, size, plain(n, k, bf16::from_f32, pick))?),
+            Precision::Quantised(kind) => {
+                let size = Blocks::panel_bytes(kind, k);
+                Self::Blocks(kind, panels(n, size, blocks(n, k, kind, pick))?)
+            }
+        })
+    }
+
+    /// From panel `i` on.
+    fn right(&self, i: usize, k: usize) -> Right<'_> {
+        let from = i * k * PANEL;
+        match self {
+            Self::F32(w) => Right::F32(&w[from..]),
+            Self::F16(w) => Right::F16(&w[from..]),
+            Self::Bf16(w) => Right::Bf16(&w[from..]),
+            Self::Blocks(kind, w) => Right::Blocks(Blocks {
+                kind: *kind,
+                data: &w[i * Blocks::panel_bytes(*kind, k)..],
+                k,
+            }),
+        }
     }
 }
 
@@ -131,31 +222,82 @@ fn pieces(rows: &Range<usize>, task: impl Fn(Range<usize>)) {
     }
 }
 
-fn pack<T: Copy + Default + Send>(
+fn column_of(w: Right<'_>, column: usize, row: &mut [f32]) {
+    fn widen<T: Element>(w: &[T], column: usize, row: &mut [f32]) {
+        for (v, w) in row.iter_mut().zip(w.iter().skip(column).step_by(PANEL)) {
+            *v = w.widen();
+        }
+    }
+    match w {
+        Right::F32(w) => widen(w, column, row),
+        Right::F16(w) => widen(w, column, row),
+        Right::Bf16(w) => widen(w, column, row),
+        Right::Blocks(w) => quant::decode_column(w.panel(0), column, row),
+    }
+}
+
+/// Fills the panels of `n` columns, each of `size` elements, on all threads where that pays.
+fn panels<T: Plain>(
+    n: usize,
+    size: usize,
+    fill: impl Fn(usize, &mut [T]) -> Result<(), EngineError> + Sync,
+) -> Result<Buffer<T>, EngineError> {
+    let mut data = Buffer::zeros(n.div_ceil(PANEL) * size)?;
+    let fill = |(i, panel): (usize, &mut [T])| fill(i, panel);
+    if data.len() < ALONE {
+        data.chunks_mut(size.max(1))
+            .enumerate()
+            .try_for_each(fill)?;
+    } else {
+        data.par_chunks_mut(size).enumerate().try_for_each(fill)?;
+    }
+    Ok(data)
+}
+
+/// Fills a panel with numbers of a plain type.
+fn plain<'a, T: Copy>(
     n: usize,
     k: usize,
     narrow: impl Fn(f32) -> T + Sync,
-    fill: impl Fn(usize, &mut [f32]) -> Result<(), EngineError> + Sync,
-) -> Result<Vec<T>, EngineError> {
-    let mut data = vec![T::default(); n.div_ceil(PANEL) * k * PANEL];
-    let pack = |(i, panel): (usize, &mut [T])| {
+    pick: &Pick<'a>,
+) -> impl Fn(usize, &mut [T]) -> Result<(), EngineError> + Sync {
+    move |i, panel| {
         let mut rows = vec![0.0; PANEL * k];
         for (column, row) in rows.chunks_exact_mut(k).enumerate().take(n - i * PANEL) {
-            fill(i * PANEL + column, row)?;
+            if let Some((source, r)) = pick(i * PANEL + column) {
+                source.fill(r, row)?;
+            }
         }
         for (j, to) in panel.chunks_exact_mut(PANEL).enumerate() {
             for (to, row) in to.iter_mut().zip(rows.chunks_exact(k)) {
                 *to = narrow(row[j]);
             }
         }
-        Ok::<(), EngineError>(())
-    };
-    if n * k < ALONE {
-        data.chunks_mut(k * PANEL).enumerate().try_for_each(pack)?;
-    } else {
-        data.par_chunks_mut(k * PANEL)
-            .enumerate()
-            .try_for_each(pack)?;
+        Ok(())
     }
-    Ok(data)
+}
+
+/// Fills a panel with quantised blocks.
+fn blocks<'a>(
+    n: usize,
+    k: usize,
+    kind: Quant,
+    pick: &Pick<'a>,
+) -> impl Fn(usize, &mut [u8]) -> Result<(), EngineError> + Sync {
+    move |i, panel| {
+        let picked: Vec<_> = (i * PANEL..n.min((i + 1) * PANEL)).map(pick).collect();
+        let rows: Vec<_> = picked
+            .iter()
+            .map(|p| p.and_then(|(source, r)| source.blocks(r)))
+            .collect();
+        let slices: Vec<_> = rows.iter().map(|r| r.as_deref()).collect();
+        if !quant::pack(kind, &slices, panel) {
+            // The sources name the tensor in their errors.
+            let mut row = vec![0.0; k];
+            for (source, r) in picked.into_iter().flatten() {
+                source.fill(r, &mut row)?;
+            }
+        }
+        Ok(())
+    }
 }

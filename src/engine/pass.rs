@@ -18,8 +18,8 @@ impl Model {
     pub(super) fn embed(&self, ids: &[u32], positions: &[usize]) -> candle_core::Result<Tensor> {
         let d = self.hidden_size();
         let mut rows = match &self.embedding {
-            Embedding::Tied => self.head.gather(ids)?,
-            Embedding::Table(table) => table.gather(ids)?,
+            Embedding::Tied => self.head.gather(ids),
+            Embedding::Table(table) => table.gather(ids),
         };
         times(&mut rows, self.config.spec.embedding_scale);
         if let Some(table) = &self.positions {

@@ -2,6 +2,8 @@
 
 use half::{bf16, f16};
 
+use super::quant::Quant;
+
 /// How weights are kept in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
@@ -11,6 +13,8 @@ pub enum Precision {
     F16,
     /// The upper half of an f32, 2 bytes.
     Bf16,
+    /// Blocks of small integers with scales.
+    Quantised(Quant),
 }
 
 impl Precision {
@@ -25,11 +29,12 @@ impl Precision {
         }
     }
 
-    /// Bytes of a value.
-    pub fn size(self) -> usize {
+    /// Bytes of `values` values of a file.
+    pub fn bytes(self, values: usize) -> usize {
         match self {
-            Self::F32 => 4,
-            Self::F16 | Self::Bf16 => 2,
+            Self::F32 => 4 * values,
+            Self::F16 | Self::Bf16 => 2 * values,
+            Self::Quantised(kind) => values / kind.steps() * kind.bytes(),
         }
     }
 
@@ -39,13 +44,14 @@ impl Precision {
             Self::F32 => "f32",
             Self::F16 => "f16",
             Self::Bf16 => "bf16",
+            Self::Quantised(kind) => kind.name(),
         }
     }
 
-    /// The nearest value it has.
+    /// The nearest value it has; quantised values have no rounding of their own.
     pub(super) fn round(self, value: f32) -> f32 {
         match self {
-            Self::F32 => value,
+            Self::F32 | Self::Quantised(_) => value,
             Self::F16 => f16::from_f32(value).to_f32(),
             Self::Bf16 => bf16::from_f32(value).to_f32(),
         }

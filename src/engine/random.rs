@@ -1,12 +1,16 @@
 //! Seeded random weights, for benchmarks and tests.
 
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 
 use super::EngineError;
 use super::precision::Precision;
+use super::quant::dequantise;
 use super::weights::{RowSource, Weights};
 
-/// Seeded random weights of the usual scale: normal, standard deviation 0.02 (norms 1, biases 0).
+/// Seeded random weights of the usual scale: normal, standard deviation 0.02 (norms 1, biases 0);
+/// quantised ones have random integers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RandomWeights {
     pub(super) seed: u64,
@@ -35,11 +39,18 @@ impl Weights for RandomWeights {
         } else {
             None
         };
+        let k = shape.last().copied().unwrap_or(1);
+        let precision = match self.precision {
+            _ if fixed.is_some() => Precision::F32,
+            Precision::Quantised(kind) => Precision::Quantised(kind.fitting(k)),
+            plain => plain,
+        };
         Ok(Box::new(RandomRows {
             state,
             rows: shape.iter().rev().skip(1).product(),
+            k,
             fixed,
-            precision: self.precision,
+            precision,
         }))
     }
 }
@@ -47,6 +58,7 @@ impl Weights for RandomWeights {
 struct RandomRows {
     state: u64,
     rows: usize,
+    k: usize,
     fixed: Option<f32>,
     precision: Precision,
 }
@@ -61,7 +73,11 @@ impl RowSource for RandomRows {
             row.fill(value);
             return Ok(());
         }
-        let mut state = self.state ^ (i as u64).wrapping_mul(0xD134_2543_DE82_EF95);
+        if let (Precision::Quantised(kind), Some(blocks)) = (self.precision, self.blocks(i)) {
+            dequantise(kind, &blocks, row);
+            return Ok(());
+        }
+        let mut state = self.row(i);
         for v in row {
             // Sum of four uniform numbers (Irwin-Hall): close enough to normal, variance 1/3.
             let bits = split_mix(&mut state);
@@ -75,6 +91,28 @@ impl RowSource for RandomRows {
 
     fn precision(&self) -> Precision {
         self.precision
+    }
+
+    fn blocks(&self, i: usize) -> Option<Cow<'_, [u8]>> {
+        let Precision::Quantised(kind) = self.precision else {
+            return None;
+        };
+        let mut state = self.row(i);
+        let mut bytes = vec![0; self.k / kind.steps() * kind.bytes()];
+        for b in &mut bytes {
+            *b = (split_mix(&mut state) >> 56) as u8;
+        }
+        for block in bytes.chunks_exact_mut(kind.bytes()) {
+            kind.rescale(block, 0.02);
+        }
+        Some(Cow::Owned(bytes))
+    }
+}
+
+impl RandomRows {
+    /// The generator's state before row `i`.
+    fn row(&self, i: usize) -> u64 {
+        self.state ^ (i as u64).wrapping_mul(0xD134_2543_DE82_EF95)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Views of weight matrices as they come from the files: picked rows, the transpose, a factor.
 
+use std::borrow::Cow;
+
 use super::EngineError;
 use super::ops::times;
 use super::precision::Precision;
@@ -27,6 +29,10 @@ impl<F: Fn(usize) -> usize + Sync> RowSource for Picked<'_, F> {
     fn precision(&self) -> Precision {
         self.source.precision()
     }
+
+    fn blocks(&self, i: usize) -> Option<Cow<'_, [u8]>> {
+        self.source.blocks((self.row)(i))
+    }
 }
 
 /// The transpose of a matrix, read whole: its columns are wanted a few dozen at a time.
@@ -43,7 +49,11 @@ impl Transposed {
         for (i, row) in values.chunks_exact_mut(n).enumerate() {
             source.fill(i, row)?;
         }
-        let precision = source.precision();
+        let precision = match source.precision() {
+            // Its blocks run along the other side.
+            Precision::Quantised(_) => Precision::F32,
+            plain => plain,
+        };
         Ok(Self {
             values,
             n,

@@ -1,6 +1,15 @@
 //! How many cores the engine uses.
 
+use std::hint::spin_loop;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Multiply-adds below which a call stays on the calling thread: about a millisecond's work, such as
+/// a few lanes of a small model. There, waiting for a second core that another process holds costs
+/// more than that core would give.
+const ALONE: usize = 1 << 25;
+/// Pauses between two looks for work: a look costs the thread that has some.
+const PAUSES: usize = 16;
 
 static COUNT: OnceLock<usize> = OnceLock::new();
 
@@ -29,6 +38,40 @@ pub fn init_threads() -> usize {
 /// from outside, each would wake the pool and wait for it, which costs more than a small matrix.
 pub(super) fn in_pool_thread() -> bool {
     rayon::current_thread_index().is_some()
+}
+
+/// Rows of a product that cost what streaming the weights costs.
+pub(super) const STREAM: usize = 4;
+
+/// Runs a pass of `rows` rows through `weights` weights. A large one enters the thread pool once, so that its many
+/// small parallel loops need not wake the pool from outside; and while it lasts, the other threads
+/// look for work without falling asleep: waking one takes longer than most of these loops.
+pub(super) fn in_pool<T: Send>(rows: usize, weights: usize, f: impl FnOnce() -> T + Send) -> T {
+    if rows.max(STREAM) * weights < ALONE {
+        return f();
+    }
+    let over = AtomicBool::new(false);
+    rayon::scope(|scope| {
+        let (me, over) = (rayon::current_thread_index(), &over);
+        scope.spawn_broadcast(move |_, context| {
+            while Some(context.index()) != me && !over.load(Ordering::Acquire) {
+                if rayon::yield_now() != Some(rayon::Yield::Executed) {
+                    (0..PAUSES).for_each(|_| spin_loop());
+                }
+            }
+        });
+        let _end = End(over);
+        f()
+    })
+}
+
+/// Lets the other threads go, also where the pass ends by unwinding.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 /// Threads that the engine computes with.

@@ -3,6 +3,7 @@
 //! The header is read here rather than by a library: every offset and size is checked against the
 //! configuration and the file before a byte of data is touched.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::Range;
@@ -77,7 +78,7 @@ impl WeightFile {
                 let size = header
                     .shape
                     .iter()
-                    .try_fold(number.size(), |a, n| a.checked_mul(*n));
+                    .try_fold(number.bytes(1), |a, n| a.checked_mul(*n));
                 if size.map(|s| s as u64) != Some(to - from) {
                     return Err(bad(format!(
                         "entry {tensor}: {} bytes for shape {:?}",
@@ -112,6 +113,11 @@ pub(super) trait RowSource: Sync {
     /// A number type that holds every value of [`fill`](Self::fill) exactly.
     fn precision(&self) -> Precision {
         Precision::F32
+    }
+    /// Row `i` as the blocks of a quantised [`precision`](Self::precision); scales that are not finite
+    /// are only refused by [`fill`](Self::fill).
+    fn blocks(&self, _i: usize) -> Option<Cow<'_, [u8]>> {
+        None
     }
 }
 
@@ -234,13 +240,12 @@ impl RowSource for FileRows<'_> {
     }
 
     fn fill(&self, i: usize, row: &mut [f32]) -> Result<(), EngineError> {
-        let size = self.number.size();
-        let bytes =
-            &self.file.bytes.as_slice()[self.range.clone()][i * self.k * size..][..self.k * size];
+        let size = self.number.bytes(self.k);
+        let bytes = &self.file.bytes.as_slice()[self.range.clone()][i * size..][..size];
         match self.number {
-            Precision::F32 => widen_f32(bytes, row),
             Precision::F16 => widen_f16(bytes, row),
             Precision::Bf16 => widen_bf16(bytes, row),
+            _ => widen_f32(bytes, row),
         }
         check_finite(row, &self.file.name, &self.name)
     }

@@ -1,5 +1,5 @@
-//! GGUF files (llama.cpp): header, weights, configuration and tokenizer. Quantised weights become
-//! f32 while they are loaded; nothing stays quantised in memory.
+//! GGUF files (llama.cpp): header, weights, configuration and tokenizer. The usual quantised types
+//! stay as they are in memory; the others become f32 while they are loaded.
 
 mod config;
 mod header;

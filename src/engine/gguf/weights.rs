@@ -1,5 +1,6 @@
-//! Weights of a GGUF file, widened or dequantised to f32 row by row while a model is built.
+//! Weights of a GGUF file, row by row: as they are, widened or dequantised to f32.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use candle_core::Device;
@@ -11,6 +12,7 @@ use super::kind::Kind;
 use crate::engine::bytes::Bytes;
 use crate::engine::linear::with_f32;
 use crate::engine::precision::Precision;
+use crate::engine::quant::dequantise;
 use crate::engine::source::Picked;
 use crate::engine::weights::{
     RowSource, Stored, Weights, check_finite, hex, widen_bf16, widen_f16, widen_f32,
@@ -93,16 +95,15 @@ impl Stored for GgufWeights {
         hex(&hasher.finalize())
     }
 
-    /// Halves are kept, everything else becomes f32.
+    /// The types that are kept as they are, everything else as f32.
     fn memory(&self) -> u64 {
         let bytes = |t: &Tensor| {
             // From the bytes in the file: a shape may say anything.
             let (values, size) = t.kind.block().unwrap_or((0, 1));
-            let kept = match t.kind {
-                Kind::F16 | Kind::Bf16 => 2,
-                _ => 4,
-            };
-            (t.bytes.len() / size * values) as u64 * kept
+            match t.kind.precision() {
+                Precision::F32 => (t.bytes.len() / size * values * 4) as u64,
+                _ => t.bytes.len() as u64,
+            }
         };
         self.tensors.values().map(bytes).sum()
     }
@@ -188,13 +189,12 @@ impl RowSource for Rows<'_> {
     }
 
     fn fill(&self, i: usize, row: &mut [f32]) -> Result<(), EngineError> {
-        let (values, size) = self.kind.block().unwrap_or((1, 0));
-        let width = self.k / values * size;
-        let bytes = &self.bytes[i * width..][..width];
+        let bytes = self.row(i);
         match self.kind {
             Kind::F32 => widen_f32(bytes, row),
             Kind::F16 => widen_f16(bytes, row),
             Kind::Bf16 => widen_bf16(bytes, row),
+            Kind::Kept(kind) => dequantise(kind, bytes, row),
             Kind::Quantised(kind) => {
                 let quantised = qtensor_from_ggml(kind, bytes, vec![self.k], &Device::Cpu)?;
                 let dense = quantised.dequantize(&Device::Cpu)?;
@@ -206,10 +206,19 @@ impl RowSource for Rows<'_> {
     }
 
     fn precision(&self) -> Precision {
-        match self.kind {
-            Kind::F16 => Precision::F16,
-            Kind::Bf16 => Precision::Bf16,
-            _ => Precision::F32,
-        }
+        self.kind.precision()
+    }
+
+    fn blocks(&self, i: usize) -> Option<Cow<'_, [u8]>> {
+        matches!(self.kind, Kind::Kept(_)).then(|| Cow::Borrowed(self.row(i)))
+    }
+}
+
+impl Rows<'_> {
+    /// The bytes of row `i`.
+    fn row(&self, i: usize) -> &[u8] {
+        let (values, size) = self.kind.block().unwrap_or((1, 0));
+        let width = self.k / values * size;
+        &self.bytes[i * width..][..width]
     }
 }

@@ -6,16 +6,20 @@
 //! the tile height or the number of rows: results do not depend on the batch.
 
 mod activation;
+mod few;
 mod layer_norm;
 mod panel;
 mod portable;
+mod right;
 pub(super) mod row;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 use std::sync::OnceLock;
 
+pub(super) use few::PANELS;
 pub(super) use panel::{Element, Panel};
+pub(super) use right::{MANY, Right, multiply};
 
 pub(super) use activation::{activate, gate, softcap};
 pub(super) use layer_norm::layer_norm;

@@ -19,9 +19,6 @@ use super::PANEL;
 
 /// A number type of panels.
 pub(in crate::engine) trait Element: Copy + Send + Sync + 'static {
-    /// Whether it is f32 already.
-    const WIDE: bool;
-
     /// Exact.
     fn widen(self) -> f32;
 
@@ -39,8 +36,6 @@ pub(in crate::engine) trait Element: Copy + Send + Sync + 'static {
 }
 
 impl Element for f32 {
-    const WIDE: bool = true;
-
     fn widen(self) -> f32 {
         self
     }
@@ -63,8 +58,6 @@ impl Element for f32 {
 }
 
 impl Element for f16 {
-    const WIDE: bool = false;
-
     fn widen(self) -> f32 {
         self.to_f32()
     }
@@ -87,8 +80,6 @@ impl Element for f16 {
 }
 
 impl Element for bf16 {
-    const WIDE: bool = false;
-
     fn widen(self) -> f32 {
         self.to_f32()
     }
@@ -123,7 +114,13 @@ pub(in crate::engine) struct Panel<'a, T = f32> {
     pub(in crate::engine) stride: usize,
 }
 
-impl<T: Element> Panel<'_, T> {
+impl<'a, T: Element> Panel<'a, T> {
+    /// Rows one behind the other.
+    pub(in crate::engine) fn packed(data: &'a [T]) -> Self {
+        let stride = PANEL;
+        Self { data, stride }
+    }
+
     /// The first `k` rows as f32, one behind the other, into `out`.
     pub(in crate::engine) fn widen(self, k: usize, out: &mut [f32]) {
         let rows = self.data.chunks(self.stride).take(k);

@@ -217,3 +217,62 @@ fn half_precision_panels_give_what_their_widened_values_give() {
     narrow_equals_wide(f16::from_f32);
     narrow_equals_wide(bf16::from_f32);
 }
+
+#[test]
+fn several_panels_at_once_give_the_bits_of_one_at_a_time() {
+    use super::{Right, multiply};
+    const K: usize = 70;
+    let x = values(20 * K, 5);
+    let w = values(4 * K * PANEL, 6);
+    let (half, brain): (Vec<f16>, Vec<bf16>) = w
+        .iter()
+        .map(|v| (f16::from_f32(*v), bf16::from_f32(*v)))
+        .unzip();
+    for isa in isas() {
+        for (name, right) in [("f32", 0), ("f16", 1), ("bf16", 2)].map(|(name, kind)| {
+            let (w, half, brain) = (&w, &half, &brain);
+            let from = move |panel: usize| match kind {
+                0 => Right::F32(&w[panel * K * PANEL..]),
+                1 => Right::F16(&half[panel * K * PANEL..]),
+                _ => Right::Bf16(&brain[panel * K * PANEL..]),
+            };
+            (name, from)
+        }) {
+            for m in [1, 2, 3, 4, 6, 7] {
+                let run = |rows: usize, from: usize, right: Right<'_>, panels: usize, add: bool| {
+                    let mut y = vec![0.25; rows * panels * PANEL];
+                    let left = Left {
+                        data: &x[from * K..],
+                        stride: K,
+                        m: rows,
+                        k: K,
+                    };
+                    #[expect(unsafe_code, reason = "the target is as long as it should be")]
+                    // SAFETY: `y` has `rows` rows of the panels' width.
+                    unsafe {
+                        multiply(
+                            isa,
+                            left,
+                            right,
+                            panels,
+                            y.as_mut_ptr(),
+                            panels * PANEL,
+                            add,
+                        );
+                    }
+                    y
+                };
+                for add in [false, true] {
+                    let panels = right(0).together(m);
+                    let together = run(m, 0, right(0), panels, add);
+                    for (i, got) in together.chunks_exact(PANEL).enumerate() {
+                        // One panel and one row: the plain kernel.
+                        let (row, panel) = (i / panels, i % panels);
+                        let alone = run(1, row, right(panel), 1, add);
+                        assert_eq!(got, alone, "{name} {isa:?} row {row} of {m}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -203,15 +203,24 @@ fn half_and_quantised_tensors_give_the_model_of_their_widened_values() {
     let tiny = sizes
         .iter()
         .fold(Tiny::default(), |t, (key, value)| t.with(key, json!(value)));
-    for (number, kind) in [
-        (1, GgmlDType::F16),
-        (30, GgmlDType::BF16),
-        (2, GgmlDType::Q4_0),
-        (8, GgmlDType::Q8_0),
-        (12, GgmlDType::Q4K),
-        (13, GgmlDType::Q5K),
-        (14, GgmlDType::Q6K),
+    // Values of one type, all else of the other: a projection may be stacked from both.
+    for (all, of_v) in [
+        ((1, GgmlDType::F16), (1, GgmlDType::F16)),
+        ((30, GgmlDType::BF16), (30, GgmlDType::BF16)),
+        ((2, GgmlDType::Q4_0), (2, GgmlDType::Q4_0)),
+        ((3, GgmlDType::Q4_1), (3, GgmlDType::Q4_1)),
+        ((6, GgmlDType::Q5_0), (6, GgmlDType::Q5_0)),
+        ((7, GgmlDType::Q5_1), (7, GgmlDType::Q5_1)),
+        ((8, GgmlDType::Q8_0), (8, GgmlDType::Q8_0)),
+        ((10, GgmlDType::Q2K), (11, GgmlDType::Q3K)),
+        ((12, GgmlDType::Q4K), (14, GgmlDType::Q6K)),
+        ((13, GgmlDType::Q5K), (1, GgmlDType::F16)),
+        ((14, GgmlDType::Q6K), (14, GgmlDType::Q6K)),
     ] {
+        let of = |name: &str| {
+            let v = name.contains("attn_v") || name.contains("v_proj");
+            if v { of_v } else { all }
+        };
         let mut tensors = tiny.tensors();
         let mut bytes = BTreeMap::new();
         let plain = convert(&tiny.config, &tensors);
@@ -225,22 +234,22 @@ fn half_and_quantised_tensors_give_the_model_of_their_widened_values() {
                 .collect();
             let dense =
                 Tensor::from_vec(values, t.shape.as_slice(), &Device::Cpu).expect("a tensor");
-            let packed = QTensor::quantize(&dense, kind).expect("quantises");
+            let packed = QTensor::quantize(&dense, of(&t.name).1).expect("quantises");
             bytes.insert(t.name.clone(), packed.data().expect("bytes").into_owned());
         }
         let mut gguf = plain.clone();
         words(&mut gguf, 97);
         for t in &mut gguf.tensors {
             if let Some(bytes) = bytes.remove(&t.name) {
-                (t.kind, t.bytes) = (number, bytes);
+                (t.kind, t.bytes) = (of(&t.name).0, bytes);
             }
         }
         // The same values through a directory. Queries and keys are quantised row by row, so that
         // their order does not matter.
-        for (_, (shape, values)) in tensors.iter_mut().filter(|(_, t)| t.0.len() == 2) {
+        for (name, (shape, values)) in tensors.iter_mut().filter(|(_, t)| t.0.len() == 2) {
             let dense =
                 Tensor::from_vec(values.clone(), shape.as_slice(), &Device::Cpu).expect("a tensor");
-            let packed = QTensor::quantize(&dense, kind).expect("quantises");
+            let packed = QTensor::quantize(&dense, of(name).1).expect("quantises");
             let wide = packed.dequantize(&Device::Cpu).expect("dequantises");
             *values = wide
                 .flatten_all()
@@ -249,9 +258,19 @@ fn half_and_quantised_tensors_give_the_model_of_their_widened_values() {
         }
         let dir = tiny.write();
         super::tiny::rewrite(dir.path(), &tensors);
-        let ids = prompt(12, 1);
-        let want = logits(&Model::from_dir(dir.path()).expect("loads"), &ids);
-        assert_eq!(logits(&open(&gguf), &ids), want, "{kind:?}");
+        let (twin, model) = (Model::from_dir(dir.path()).expect("loads"), open(&gguf));
+        // One row, few rows, and enough to widen whole panels.
+        for n in [1, 3, 12, 40] {
+            let ids = prompt(n, 1);
+            assert_eq!(
+                logits(&model, &ids),
+                logits(&twin, &ids),
+                "{all:?} {n} rows"
+            );
+        }
+        if all.0 == 12 {
+            assert!(model.weight_bytes() * 5 < twin.weight_bytes());
+        }
     }
 }
 
