@@ -309,12 +309,7 @@ impl MapMask for [&'static str; 3] {
 
 #[expect(clippy::unnecessary_wraps, reason = "the signature is clap's")]
 fn parse_model(s: &str) -> Result<ModelSource, String> {
-    let path = PathBuf::from(s);
-    Ok(if s != "bundled" && path.exists() {
-        ModelSource::Directory(path)
-    } else {
-        ModelSource::parse(s)
-    })
+    Ok(ModelSource::parse(s))
 }
 
 fn parse_block(s: &str) -> Result<BlockIndex, String> {

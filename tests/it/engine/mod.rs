@@ -9,15 +9,18 @@
 
 mod config;
 mod consistency;
+mod edits;
 mod families;
 mod generation;
 mod gguf;
 mod gguf_file;
 mod gguf_malformed;
+mod gguf_tokens;
 mod malformed;
 mod oracle;
 mod parity;
 mod points;
+mod restart;
 mod resume;
 mod support;
 mod text;
