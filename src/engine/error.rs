@@ -80,6 +80,16 @@ pub enum EngineError {
         /// What is wrong.
         reason: String,
     },
+    /// A part of a split model does not go with the others, or they are not there.
+    #[error(
+        "{file}: {reason}; put all parts of the model into one folder under the names they were published with"
+    )]
+    Split {
+        /// The part.
+        file: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The file ends before its tensors do.
     #[error("{file}: truncated, {got} bytes instead of {expected}; fetch the file again")]
     WeightsTruncated {
@@ -199,6 +209,7 @@ impl EngineError {
             Self::Tokenizer { .. } => "tokenizer-invalid",
             Self::TokenizerMismatch { .. } => "tokenizer-mismatch",
             Self::WeightsHeader { .. } => "weights-invalid",
+            Self::Split { .. } => "gguf-split",
             Self::WeightsTruncated { .. } => "weights-truncated",
             Self::TensorMissing { .. } => "tensor-missing",
             Self::TensorShape { .. } => "tensor-shape",

@@ -12,7 +12,7 @@ use super::support::{forward, shared};
 use super::tiny::{Tensors, Tiny, prompt, prompt_below};
 
 /// Logits of a text at every position.
-fn logits(model: &Model, ids: &[u32]) -> Vec<f32> {
+pub(super) fn logits(model: &Model, ids: &[u32]) -> Vec<f32> {
     let rows: Rows = forward(model, ids, &mut NoHook);
     model.logits(&rows).expect("logits")
 }
