@@ -10,6 +10,7 @@
 //! all sums run in one fixed order whatever the batch. So a lane decoded beside another is
 //! bit-identical to the lane decoded alone, and a cached pass to an uncached one.
 
+mod anew;
 mod attention;
 mod batch;
 mod block;
