@@ -157,6 +157,14 @@ pub enum EngineError {
         /// Bytes that are free.
         available: u64,
     },
+    /// `STEERSCOPE_ISA` names no instruction set of this machine.
+    #[error("STEERSCOPE_ISA is '{name}'; this machine has {known}: name one of them, or unset it")]
+    Isa {
+        /// What was asked for.
+        name: String,
+        /// Those of this machine.
+        known: String,
+    },
     /// More tokens than the model has positions for.
     #[error(
         "the text needs {needed} positions but the model was made for {max}; shorten the prompt or the answer"
@@ -216,6 +224,7 @@ impl EngineError {
             Self::TensorType { .. } => "tensor-type",
             Self::WeightsNotFinite { .. } => "weights-not-finite",
             Self::Memory { .. } => "memory",
+            Self::Isa { .. } => "isa-unknown",
             Self::Context { .. } => "context-length",
             Self::TokenId { .. } => "token-id",
             Self::Request(_) => "engine-request",

@@ -40,6 +40,8 @@ mod ops;
 mod packed;
 mod pass;
 mod precision;
+#[doc(hidden)]
+pub mod probe;
 mod random;
 mod rope;
 mod rows;

@@ -11,10 +11,11 @@ mod weights;
 
 use std::path::Path;
 
+use super::bytes::Bytes;
 use super::load::Files;
 use super::weights::Stored;
 use super::{EngineError, TextTokenizer};
-use split::{Parts, SplitWeights};
+use split::{File, Parts, SplitWeights};
 use weights::GgufWeights;
 
 /// Whether `path` is to be read as a GGUF file: by its ending.
@@ -27,14 +28,32 @@ pub(super) fn is_gguf(path: &Path) -> bool {
 /// The tokenizer is built from the file, or, where that does not hold one of a known kind, read from
 /// a `tokenizer.json` beside it.
 pub(super) fn open(path: &Path) -> Result<Files, EngineError> {
-    let files = split::files(path)?;
+    read(
+        split::files(path)?,
+        Some(&path.with_file_name("tokenizer.json")),
+    )
+}
+
+/// Reads a GGUF file from memory; `name` stands in messages.
+pub(super) fn from_bytes(bytes: Vec<u8>, name: &str) -> Result<Files, EngineError> {
+    let file = File {
+        name: name.to_owned(),
+        bytes: Bytes::Owned(bytes),
+    };
+    read(vec![file], None)
+}
+
+/// `beside` is where another tokenizer may be.
+fn read(files: Vec<File>, beside: Option<&Path>) -> Result<Files, EngineError> {
     let parts = Parts::read(&files)?;
     let (metadata, file) = (parts.metadata(), parts.file());
-    let beside = path.with_file_name("tokenizer.json");
+    let beside = beside.filter(|path| path.exists());
     let tokenizer = match tokens::tokenizer_json(metadata, file) {
         Ok(json) => TextTokenizer::from_bytes(json.to_string().as_bytes(), file)?,
-        Err(_) if beside.exists() => TextTokenizer::from_file(&beside)?,
-        Err(error) => return Err(error),
+        Err(error) => match beside {
+            Some(path) => TextTokenizer::from_file(path)?,
+            None => return Err(error),
+        },
     };
     let stop_ids = tokens::stop_ids(metadata)?;
     let chat = tokens::chat(metadata, file);

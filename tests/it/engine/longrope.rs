@@ -89,7 +89,13 @@ fn a_sequence_is_the_same_however_it_grew_or_shrank() {
     assert_ne!(want[0], want[1][..want[0].len()], "the frequencies differ");
     let vocab = model.config().vocab_size;
     let mut cache = KvCache::new(&model, 1);
-    for step in [&ids[..60], &ids[60..127], &ids[127..128], &ids[128..129], &ids[129..140]] {
+    for step in [
+        &ids[..60],
+        &ids[60..127],
+        &ids[127..128],
+        &ids[128..129],
+        &ids[129..140],
+    ] {
         let n = cache.len(0) + step.len();
         let rows = extend(&model, &mut cache, step, Keep::All);
         assert_eq!(rows.n(), step.len());
@@ -139,7 +145,9 @@ fn branches_take_the_frequencies_of_their_sequence() {
         .extend(&mut cache, &part, Keep::Last, &mut record, &Cancel::never())
         .expect("runs");
     let d = model.hidden_size();
-    let x: Vec<f32> = (135..140).flat_map(|p| record.row(0, 0, p, d).to_vec()).collect();
+    let x: Vec<f32> = (135..140)
+        .flat_map(|p| record.row(0, 0, p, d).to_vec())
+        .collect();
     let branch = |start, len| {
         [Branch {
             sequence: 0,
@@ -154,7 +162,12 @@ fn branches_take_the_frequencies_of_their_sequence() {
     };
     let rows = resume(&cache, &branch(135, 5), x).expect("runs");
     let got = model.logits(&rows).expect("logits");
-    assert_close(&got, &logits(&model, &ids[..140])[139 * vocab..], 1e-6, "logits");
+    assert_close(
+        &got,
+        &logits(&model, &ids[..140])[139 * vocab..],
+        1e-6,
+        "logits",
+    );
     // A branch cannot make its sequence's keys those of a longer text.
     let mut cache = KvCache::new(&model, 1);
     extend(&model, &mut cache, &ids[..126], Keep::Nothing);

@@ -7,6 +7,7 @@
     reason = "helper functions of tests fail by panicking, as the tests themselves do"
 )]
 
+mod bodies;
 mod config;
 mod consistency;
 mod edits;
@@ -27,6 +28,7 @@ mod resume;
 mod support;
 mod text;
 pub(crate) mod tiny;
+mod untrusted;
 
 pub(crate) use gguf::write_gguf;
 pub(crate) use oracle::family_directories;
