@@ -12,7 +12,7 @@ use steerscope::app::input::Key;
 use steerscope::app::{App, Effect, GlyphSet, Msg, Settings};
 use steerscope::protocol::{
     Asset, CatalogEntry, ChatSupport, Command, DatasetInfo, Event, FinishReason, InputItem,
-    InputResult, ModelInfo, TokenPiece, VectorInfo,
+    InputResult, ModelInfo, ModelSource, TokenPiece, VectorInfo,
 };
 use steerscope::ui::{Depth, Glyphs, Theme, render};
 use steerscope::units::{BlockIndex, Lane};
@@ -78,7 +78,10 @@ fn app() -> App {
             vectors: vec![entry.clone()],
             datasets: vec![entry],
         },
-        Event::ModelLoaded(model),
+        Event::ModelLoaded {
+            source: ModelSource::Bundled,
+            info: Box::new(model),
+        },
         Event::VectorLoaded(vector),
         Event::DatasetLoaded(dataset),
     ] {

@@ -135,7 +135,7 @@ impl Session {
             runs: 0,
         };
         session.model = session.wait(|e| match e {
-            Event::ModelLoaded(info) => Some(info),
+            Event::ModelLoaded { info, .. } => Some(*info),
             _ => None,
         });
         session.worker.send(Command::LoadDataset(dataset));

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! ui → app → protocol ← worker → measure, steering → engine
-//! runtime, cli: the shells around them        units, stats, text, hub, chat: leaves
+//! runtime, cli: the shells around them        units, stats, text, shards, hub, chat: leaves
 //! ```
 //!
 //! * a key → `app/action`, a colour → `themes/` and `ui/theme`, a panel → `ui/<panel>`
@@ -20,6 +20,7 @@ pub mod hub;
 pub mod measure;
 pub mod protocol;
 pub mod runtime;
+pub mod shards;
 pub mod stats;
 pub mod steering;
 pub mod text;

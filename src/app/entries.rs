@@ -169,7 +169,7 @@ impl App {
             detail: match kind {
                 PickerKind::Vector => "a .safetensors file",
                 PickerKind::Dataset => "a .jsonl, .json or .toml file",
-                _ => "a Hugging Face directory or a .gguf file; org/name is fetched from the hub",
+                _ => "a Hugging Face directory or a .gguf file; else name, org/name or org/name:Q4_K_M of the hub",
             }
             .to_owned(),
             note: "path".to_owned(),

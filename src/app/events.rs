@@ -24,8 +24,8 @@ impl App {
                 }
                 true
             }
-            Event::ModelLoaded(info) => {
-                self.model_loaded(info);
+            Event::ModelLoaded { source, info } => {
+                self.model_loaded(source, *info);
                 true
             }
             Event::VectorLoaded(info) => self.vector_loaded(info),
@@ -73,10 +73,12 @@ impl App {
         self.progress.len() != before
     }
 
-    fn model_loaded(&mut self, info: ModelInfo) {
+    fn model_loaded(&mut self, source: ModelSource, info: ModelInfo) {
         self.ended(Stage::LoadModel);
         self.engine = Engine::Ready;
-        self.loaded_model = Some(self.wanted_model.clone());
+        // A newer wish may be under way: then this is the model until that one comes.
+        let newest = source == self.wanted_model;
+        self.loaded_model = Some(source);
         self.vector = None;
         self.dataset = None;
         self.experiment.clear();
@@ -93,6 +95,9 @@ impl App {
             self.now,
         );
         self.model = Some(info);
+        if !newest {
+            return;
+        }
         self.wants_generate = true;
         if self.has_catalog || self.wanted_vector.is_some() {
             self.load_missing();
@@ -243,6 +248,12 @@ impl App {
                 );
                 return true;
             }
+            // What was wanted before what is wanted now.
+            Stage::Fetch | Stage::LoadModel
+                if failure
+                    .model
+                    .as_ref()
+                    .is_some_and(|m| **m != self.wanted_model) => {}
             Stage::Fetch | Stage::LoadModel => match &self.loaded_model {
                 Some(loaded) => self.wanted_model = loaded.clone(),
                 None => self.engine = Engine::Empty,

@@ -11,7 +11,9 @@ use crate::runtime::Paths;
 use crate::steering::SteeringVector;
 use crate::steering::dataset::Dataset;
 use crate::units::BlockIndex;
-use crate::worker::{Library, default_block, model_name, open_model};
+use crate::worker::{
+    Library, LocalModel, Whereabouts, default_block, model_name, neither, open_model,
+};
 
 /// A model with its display name.
 pub(super) struct Opened {
@@ -20,11 +22,11 @@ pub(super) struct Opened {
 }
 
 pub(super) fn model(source: &ModelSource) -> Result<Opened, Ending> {
-    let model = match source {
-        ModelSource::Hub(id) => open_model(&ModelSource::Directory(fetched(id)?)),
-        here => open_model(here),
-    }
-    .map_err(failed)?;
+    let local = match Whereabouts::find(source) {
+        Whereabouts::Here(local) => local,
+        Whereabouts::Hub(id) => LocalModel::Path(fetched(&id)?),
+    };
+    let model = open_model(&local).map_err(failed)?;
     Ok(Opened {
         model: Arc::new(model),
         name: model_name(source),
@@ -43,7 +45,8 @@ fn fetched(id: &HubId) -> Result<PathBuf, Ending> {
             line.update((step.done >> 20) as usize, (step.size >> 20) as usize);
         }
     };
-    let fetched = hub::fetch(id, &settings, &mut progress, &|| false).map_err(failed)?;
+    let fetched = hub::fetch(id, &settings, &mut progress, &|| false)
+        .map_err(|e| Ending::Failed(neither(id, &e)))?;
     drop(line);
     if let Some(stale) = fetched.stale {
         remark(&format!(

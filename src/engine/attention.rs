@@ -47,6 +47,8 @@ pub(super) struct Attention<'a> {
     pub(super) rope: &'a Rope,
     /// Absolute position of every row.
     pub(super) positions: &'a [usize],
+    /// Rows that take the frequencies of long texts; empty where none does.
+    pub(super) long: &'a [bool],
     pub(super) queries: &'a [Query],
     pub(super) jobs: &'a [Job<'a>],
     /// Factor of the scores.
@@ -115,6 +117,11 @@ impl Attention<'_> {
         }
     }
 
+    /// The rotation of a row.
+    fn rope_of(&self, row: usize) -> &Rope {
+        self.rope.side(self.long.get(row) == Some(&true))
+    }
+
     /// Rotated own keys of the job as panels of 32 rows.
     fn own_keys(&self, job: &Job<'_>, h: usize, qkv: &[f32]) -> Vec<f32> {
         let g = self.geometry;
@@ -122,7 +129,7 @@ impl Attention<'_> {
         let mut panels = vec![0.0; job.own.len().div_ceil(PANEL) * d * PANEL];
         let mut key = vec![0.0; d];
         for (i, r) in job.own.clone().enumerate() {
-            self.rope.rotate(
+            self.rope_of(r).rotate(
                 self.positions[r],
                 &qkv[r * g.qkv() + (g.heads + h) * d..][..d],
                 &mut key,
@@ -156,7 +163,7 @@ impl Attention<'_> {
         for (i, r) in rows.clone().enumerate() {
             let q = query(r);
             let src = &qkv[q.row * g.qkv() + (h * group + r % group) * d..][..d];
-            self.rope.rotate(
+            self.rope_of(q.row).rotate(
                 self.positions[q.row],
                 src,
                 &mut scratch.queries[i * d..][..d],

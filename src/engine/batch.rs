@@ -8,6 +8,8 @@ use crate::units::BlockIndex;
 pub(super) struct Batch {
     pub(super) places: Vec<Place>,
     pub(super) positions: Vec<usize>,
+    /// Rows that take the frequencies of long texts; empty where none does.
+    pub(super) long: Vec<bool>,
     /// Rows returned.
     pub(super) kept: Vec<usize>,
 }
@@ -41,6 +43,7 @@ impl Model {
                 start,
                 len: part.ids.len(),
                 row: places.len(),
+                long: self.is_long(start + part.ids.len()),
             });
             places.extend((start..start + part.ids.len()).map(|position| Place {
                 sequence: part.sequence,
@@ -53,11 +56,13 @@ impl Model {
             Keep::Nothing => Vec::new(),
         };
         let positions = places.iter().map(|p| p.position).collect();
+        let long = long_rows(spans.iter().map(|s| (s.long, s.len)));
         Ok((
             spans,
             Batch {
                 places,
                 positions,
+                long,
                 kept,
             },
         ))
@@ -88,6 +93,7 @@ impl Model {
                 )));
             }
             self.check_length(b.start + b.len)?;
+            self.check_branch(cache, b)?;
             places.extend((b.start..b.start + b.len).map(|position| Place {
                 sequence: i,
                 position,
@@ -102,9 +108,11 @@ impl Model {
             )));
         }
         let positions = places.iter().map(|p| p.position).collect();
+        let long = branches.iter().map(|b| (cache.is_long(b.sequence), b.len));
         Ok(Batch {
             places,
             positions,
+            long: long_rows(long),
             kept,
         })
     }
@@ -137,4 +145,14 @@ impl Model {
             )))
         }
     }
+}
+
+/// Whether each row takes the frequencies of long texts; empty where none does.
+fn long_rows(parts: impl Iterator<Item = (bool, usize)> + Clone) -> Vec<bool> {
+    if !parts.clone().any(|(long, _)| long) {
+        return Vec::new();
+    }
+    parts
+        .flat_map(|(long, n)| std::iter::repeat_n(long, n))
+        .collect()
 }

@@ -14,6 +14,8 @@ pub(super) enum Bytes {
     Mapped(memmap2::Mmap, std::fs::File),
     /// Inside the binary.
     Static(&'static [u8]),
+    /// In memory.
+    Owned(Vec<u8>),
 }
 
 impl Bytes {
@@ -21,6 +23,7 @@ impl Bytes {
         match self {
             Self::Mapped(map, _) => map,
             Self::Static(bytes) => bytes,
+            Self::Owned(bytes) => bytes,
         }
     }
 
@@ -29,6 +32,7 @@ impl Bytes {
     pub(super) fn hash_into(&self, hasher: &mut Sha256) {
         match self {
             Self::Static(bytes) => hasher.update(bytes),
+            Self::Owned(bytes) => hasher.update(bytes),
             Self::Mapped(map, file) => {
                 let mut file = file;
                 let mut left = if file.rewind().is_ok() { map.len() } else { 0 };

@@ -61,6 +61,10 @@ pub(super) type Page = Arc<[f32]>;
 #[derive(Debug, Clone, Default)]
 struct Sequence {
     len: usize,
+    /// The tokens, for computing them anew.
+    ids: Vec<u32>,
+    /// Its keys are rotated by the frequencies of long texts.
+    long: bool,
     /// Pages per block.
     blocks: Vec<Vec<Page>>,
 }
@@ -74,6 +78,8 @@ pub(super) struct Span {
     pub(super) len: usize,
     /// Its row in the batch.
     pub(super) row: usize,
+    /// The frequencies of long texts apply.
+    pub(super) long: bool,
 }
 
 /// Keys and values per sequence and block. Sequences may share pages: a copy costs nothing until
@@ -90,8 +96,8 @@ impl KvCache {
     pub fn new(model: &Model, n_sequences: usize) -> Self {
         let n_blocks = model.n_blocks();
         let empty = Sequence {
-            len: 0,
             blocks: vec![Vec::new(); n_blocks],
+            ..Sequence::default()
         };
         Self {
             geometry: Geometry::new(model.config()),
@@ -110,6 +116,16 @@ impl KvCache {
         self.sequences.get(sequence).map_or(0, |s| s.len)
     }
 
+    /// The cached tokens of `sequence`.
+    pub(super) fn ids(&self, sequence: usize) -> &[u32] {
+        self.sequences.get(sequence).map_or(&[], |s| &s.ids)
+    }
+
+    /// Whether the keys of `sequence` are rotated by the frequencies of long texts.
+    pub(super) fn is_long(&self, sequence: usize) -> bool {
+        self.sequences.get(sequence).is_some_and(|s| s.long)
+    }
+
     /// Whether no sequence holds a token.
     pub fn is_empty(&self) -> bool {
         self.sequences.iter().all(|s| s.len == 0)
@@ -119,6 +135,7 @@ impl KvCache {
     pub fn truncate(&mut self, sequence: usize, len: usize) {
         if let Some(s) = self.sequences.get_mut(sequence) {
             s.len = s.len.min(len);
+            s.ids.truncate(s.len);
             for pages in &mut s.blocks {
                 pages.truncate(s.len.div_ceil(PANEL));
             }
@@ -145,8 +162,8 @@ impl KvCache {
     /// Appends an empty sequence; returns its number.
     pub fn push_sequence(&mut self) -> usize {
         self.sequences.push(Sequence {
-            len: 0,
             blocks: vec![Vec::new(); self.n_blocks],
+            ..Sequence::default()
         });
         self.sequences.len() - 1
     }
@@ -228,15 +245,19 @@ impl KvCache {
         })
     }
 
-    pub(super) fn commit(&mut self, spans: &[Span]) {
+    /// Counts the rows of a finished pass in; `ids` are the batch's tokens.
+    pub(super) fn commit(&mut self, spans: &[Span], ids: &[u32]) {
         for span in spans {
-            self.sequences[span.sequence].len = span.start + span.len;
+            let s = &mut self.sequences[span.sequence];
+            s.len = span.start + span.len;
+            s.ids.extend_from_slice(&ids[span.row..][..span.len]);
+            s.long = span.long;
         }
     }
 }
 
 fn write_span(g: Geometry, pages: &mut Vec<Page>, span: Span, rows: &[f32], rope: &Rope) {
-    let d = g.head_dim;
+    let (d, rope) = (g.head_dim, rope.side(span.long));
     let mut key = vec![0.0; d];
     while pages.len() < (span.start + span.len).div_ceil(PANEL) {
         pages.push(std::iter::repeat_n(0.0, g.page()).collect());

@@ -157,8 +157,7 @@ impl Config {
                     rope.dims, self.head_dim
                 )));
             }
-            // Beyond, a longrope model would need other frequencies for all rows, those computed
-            // before included; no row may change after the fact.
+            // Where only the frequencies of short texts are known.
             self.max_positions = self.max_positions.min(rope.longest);
         }
         Ok(())

@@ -80,6 +80,16 @@ pub enum EngineError {
         /// What is wrong.
         reason: String,
     },
+    /// A part of a split model does not go with the others, or they are not there.
+    #[error(
+        "{file}: {reason}; put all parts of the model into one folder under the names they were published with"
+    )]
+    Split {
+        /// The part.
+        file: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The file ends before its tensors do.
     #[error("{file}: truncated, {got} bytes instead of {expected}; fetch the file again")]
     WeightsTruncated {
@@ -156,6 +166,14 @@ pub enum EngineError {
         /// Bytes asked for.
         bytes: usize,
     },
+    /// `STEERSCOPE_ISA` names no instruction set of this machine.
+    #[error("STEERSCOPE_ISA is '{name}'; this machine has {known}: name one of them, or unset it")]
+    Isa {
+        /// What was asked for.
+        name: String,
+        /// Those of this machine.
+        known: String,
+    },
     /// More tokens than the model has positions for.
     #[error(
         "the text needs {needed} positions but the model was made for {max}; shorten the prompt or the answer"
@@ -208,12 +226,14 @@ impl EngineError {
             Self::Tokenizer { .. } => "tokenizer-invalid",
             Self::TokenizerMismatch { .. } => "tokenizer-mismatch",
             Self::WeightsHeader { .. } => "weights-invalid",
+            Self::Split { .. } => "gguf-split",
             Self::WeightsTruncated { .. } => "weights-truncated",
             Self::TensorMissing { .. } => "tensor-missing",
             Self::TensorShape { .. } => "tensor-shape",
             Self::TensorType { .. } => "tensor-type",
             Self::WeightsNotFinite { .. } => "weights-not-finite",
             Self::Memory { .. } | Self::Allocation { .. } => "memory",
+            Self::Isa { .. } => "isa-unknown",
             Self::Context { .. } => "context-length",
             Self::TokenId { .. } => "token-id",
             Self::Request(_) => "engine-request",

@@ -59,6 +59,9 @@ impl Model {
         hook: &mut dyn Hook,
         cancel: &Cancel,
     ) -> Result<Rows, EngineError> {
+        if parts.iter().any(|part| self.is_outgrown(cache, part)) {
+            return self.extend_anew(cache, parts, keep, hook, cancel);
+        }
         let (spans, batch) = self.pack(cache, parts, keep)?;
         if parts.is_empty() {
             return Ok(Rows::empty(self.hidden_size()));
@@ -75,7 +78,7 @@ impl Model {
                 cancel,
             )
         })?;
-        cache.commit(&spans);
+        cache.commit(&spans, &ids);
         Ok(rows)
     }
 

@@ -238,7 +238,9 @@ impl Generation {
         let fresh: Vec<usize> = open.iter().copied().filter(fresh).collect();
         let edited = fresh.iter().map(|lane| self.hook.first_edit(*lane)).min();
         let shared = edited.unwrap_or(0).min(self.prompt.len() - 1);
-        let (Some((&first, others)), true) = (fresh.split_first(), shared > 0) else {
+        // What a longer text would make anew is not worth computing.
+        let serves = self.model.is_long(shared) == self.model.is_long(self.prompt.len());
+        let (Some((&first, others)), true) = (fresh.split_first(), shared > 0 && serves) else {
             return Ok(());
         };
         if others.is_empty() {

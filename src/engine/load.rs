@@ -1,14 +1,12 @@
 //! Finding and reading the files of a model directory.
 
-use std::collections::BTreeSet;
 use std::path::Path;
-
-use serde_json::Value;
 
 use super::bytes::Bytes;
 use super::weights::{Stored, WeightFile, WeightFiles};
 use super::{Config, EngineError, TextTokenizer};
 use crate::chat::{ChatError, ChatTemplate};
+use crate::shards;
 
 /// Everything a model is built from.
 pub(super) struct Files {
@@ -98,25 +96,6 @@ fn weight_files(dir: &Path) -> Result<Vec<WeightFile>, EngineError> {
         file: index.display().to_string(),
         reason,
     };
-    let value: Value =
-        serde_json::from_slice(&read(&index)?).map_err(|e| bad(format!("not valid JSON ({e})")))?;
-    let map = value.get("weight_map").and_then(Value::as_object);
-    let map = map.ok_or_else(|| bad("weight_map is missing".to_owned()))?;
-    let mut shards = BTreeSet::new();
-    for (tensor, shard) in map {
-        let shard = shard
-            .as_str()
-            .ok_or_else(|| bad(format!("the shard of {tensor} is no file name")))?;
-        // The index must not lead out of its directory.
-        if Path::new(shard).file_name() != Some(shard.as_ref()) {
-            return Err(bad(format!(
-                "the shard \"{shard}\" of {tensor} is no plain file name"
-            )));
-        }
-        shards.insert(shard);
-    }
-    if shards.is_empty() {
-        return Err(bad("weight_map is empty".to_owned()));
-    }
-    shards.into_iter().map(open).collect()
+    let shards = shards::of_index(&read(&index)?).map_err(|what| bad(format!("it {what}")))?;
+    shards.iter().map(|name| open(name)).collect()
 }

@@ -10,6 +10,7 @@
 //! all sums run in one fixed order whatever the batch. So a lane decoded beside another is
 //! bit-identical to the lane decoded alone, and a cached pass to an uncached one.
 
+mod anew;
 mod attention;
 mod batch;
 mod block;
@@ -40,6 +41,8 @@ mod ops;
 mod packed;
 mod pass;
 mod precision;
+#[doc(hidden)]
+pub mod probe;
 mod quant;
 mod random;
 mod rope;

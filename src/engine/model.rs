@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::block::{Block, Loader};
 use super::cache::Geometry;
+use super::kernel::Isa;
 use super::linear::Linear;
 use super::load::Files;
 use super::norm::Norm;
@@ -135,12 +136,13 @@ impl Model {
         Ok(model)
     }
 
-    fn build(
+    pub(super) fn build(
         config: Config,
         tokenizer: TextTokenizer,
         stop_ids: Vec<u32>,
         weights: &dyn Weights,
     ) -> Result<Self, EngineError> {
+        Isa::chosen()?;
         let d = config.hidden_size;
         let loader = Loader::new(&config, weights);
         let blocks = (0..config.n_blocks)

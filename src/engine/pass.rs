@@ -136,6 +136,7 @@ impl Model {
             geometry: self.geometry,
             rope: &self.ropes[kind.rope],
             positions: &batch.positions,
+            long: &batch.long,
             queries: &queries,
             jobs: &jobs,
             scale: self.config.spec.attention_scale,

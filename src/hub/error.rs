@@ -23,7 +23,7 @@ pub enum HubError {
     },
     /// The hub refused: a private or gated model.
     #[error(
-        "the hub refuses '{id}': it is private or gated{}", if *had_token { " and your token does not open it; accept the model's terms on its page, or use a token that may read it" } else { "; set HF_TOKEN to a token that may read it" }
+        "the hub refuses '{id}': it is private, gated or not there{}", if *had_token { " and your token does not open it; accept the model's terms on its page, or use a token that may read it" } else { "; set HF_TOKEN to a token that may read it" }
     )]
     Refused {
         /// Model.

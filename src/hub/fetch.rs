@@ -1,7 +1,7 @@
 //! A whole model: from the cache where it is complete, else from the hub.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hf_hub::api::sync::{Api, ApiBuilder};
 use hf_hub::{Cache, Repo, RepoType};
@@ -9,6 +9,7 @@ use hf_hub::{Cache, Repo, RepoType};
 use super::files::{self, INDEX, Weights};
 use super::transfer::{Transfer, agent, cache, refused};
 use super::{HubError, HubId, HubSettings};
+use crate::shards;
 
 /// How far a download is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub struct Step<'a> {
 /// A model in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
-    /// Directory with all its files.
+    /// Directory with all its files; of a GGUF model the file, or the first part of a split one.
     pub path: PathBuf,
     /// Commit it stands at.
     pub commit: String,
@@ -75,7 +76,7 @@ pub fn fetch(
         what,
     };
     let names: Vec<String> = info.siblings.into_iter().map(|s| s.rfilename).collect();
-    let plan = files::plan(&names).map_err(no_weights)?;
+    let plan = files::plan(&names, id.file.as_deref()).map_err(no_weights)?;
     let transfer = Transfer {
         api: &api,
         agent: &agent(8),
@@ -86,14 +87,19 @@ pub fn fetch(
         stop,
     };
     let mut all = plan.small;
+    let mut open = None;
     match plan.weights {
         Weights::Single(name) => all.push(name),
         Weights::Sharded => {
             let path = transfer.file(INDEX, &mut |_, _| {})?;
             let index = fs::read(&path).map_err(|e| cache(&path, &e))?;
-            let shards = files::shards(&index)
-                .map_err(|what| no_weights(format!("has an index of shards with {what}")))?;
+            let shards = shards::of_index(&index)
+                .map_err(|what| no_weights(format!("has an index of shards that {what}")))?;
             all.extend(shards);
+        }
+        Weights::Gguf(parts) => {
+            open = parts.first().cloned();
+            all.extend(parts);
         }
     }
     let of = all.len();
@@ -117,7 +123,7 @@ pub fn fetch(
         .create_ref(&info.sha)
         .map_err(|e| cache(&settings.cache, &e))?;
     Ok(Fetched {
-        path: transfer.snapshot(),
+        path: within(transfer.snapshot(), open),
         commit: info.sha,
         stale: None,
     })
@@ -141,25 +147,50 @@ fn cached(id: &HubId, settings: &HubSettings) -> Result<Fetched, String> {
     let commit = fs::read_to_string(folder.join("refs").join(&id.revision))
         .map_or_else(|_| id.revision.clone(), |commit| commit.trim().to_owned());
     let path = folder.join("snapshots").join(&commit);
-    let names: Vec<String> = match fs::read_dir(&path) {
-        Ok(entries) => entries
-            .flatten()
-            // A link whose blob is gone is not there.
-            .filter(|e| e.path().exists())
-            .map(|e| e.file_name().to_string_lossy().into_owned())
-            .collect(),
-        Err(_) => return Err(format!("nothing of revision '{}'", id.revision)),
-    };
-    if let Weights::Sharded = files::plan(&names)?.weights {
-        let index = fs::read(path.join(INDEX)).map_err(|e| e.to_string())?;
-        let lacking = |name: &&String| !path.join(name).exists();
-        if let Some(missing) = files::shards(&index)?.iter().find(lacking) {
-            return Err(format!("no '{missing}'"));
+    if !path.is_dir() {
+        return Err(format!("nothing of revision '{}'", id.revision));
+    }
+    let mut names = Vec::new();
+    list(&path, "", &mut names);
+    let mut open = None;
+    match files::plan(&names, id.file.as_deref())?.weights {
+        Weights::Single(_) => {}
+        Weights::Sharded => {
+            let index = fs::read(path.join(INDEX)).map_err(|e| e.to_string())?;
+            let lacking = |name: &&String| !path.join(name).exists();
+            if let Some(missing) = shards::of_index(&index)?.iter().find(lacking) {
+                return Err(format!("no '{missing}'"));
+            }
         }
+        Weights::Gguf(parts) => open = parts.into_iter().next(),
     }
     Ok(Fetched {
-        path,
+        path: within(path, open),
         commit,
         stale: None,
     })
+}
+
+/// A file of a snapshot, or the snapshot itself.
+fn within(snapshot: PathBuf, file: Option<String>) -> PathBuf {
+    match file {
+        Some(file) => snapshot.join(file),
+        None => snapshot,
+    }
+}
+
+/// Files of a snapshot that are there, as the hub names them: folders of files, but no deeper.
+fn list(folder: &Path, before: &str, names: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = format!("{before}{}", entry.file_name().to_string_lossy());
+        if path.is_dir() {
+            if before.is_empty() {
+                list(&path, &format!("{name}/"), names);
+            }
+        } else if path.exists() {
+            // A link whose blob is gone is not there.
+            names.push(name);
+        }
+    }
 }

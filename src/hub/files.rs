@@ -1,19 +1,18 @@
 //! Which files of a repository a model needs.
 
-use std::collections::BTreeSet;
-
-use serde_json::Value;
+use super::gguf;
 
 /// Small files, fetched where they exist.
 const SMALL: [&str; 7] = [
     "config.json",
     "generation_config.json",
-    "tokenizer.json",
+    TOKENIZER,
     "tokenizer_config.json",
     "special_tokens_map.json",
     "chat_template.jinja",
     "chat_template.json",
 ];
+const TOKENIZER: &str = "tokenizer.json";
 const SINGLE: &str = "model.safetensors";
 /// Names the shards of a large model.
 pub(super) const INDEX: &str = "model.safetensors.index.json";
@@ -30,30 +29,43 @@ pub(super) enum Weights {
     Single(String),
     /// The index has to be read first.
     Sharded,
+    /// One GGUF file, or all parts of a split one in order.
+    Gguf(Vec<String>),
 }
 
-/// Chooses from the files of a repository.
+/// Chooses from the files of a repository; `wanted` names a GGUF file. Without it, safetensors go
+/// before GGUF.
 ///
 /// # Errors
 /// Says what is there instead of readable weights.
-pub(super) fn plan(files: &[String]) -> Result<Plan, String> {
+pub(super) fn plan(files: &[String], wanted: Option<&str>) -> Result<Plan, String> {
     let has = |name: &str| files.iter().any(|f| f == name);
+    let weights = if wanted.is_none() && has(SINGLE) {
+        Weights::Single(SINGLE.to_owned())
+    } else if wanted.is_none() && has(INDEX) {
+        Weights::Sharded
+    } else {
+        let is_gguf = |f: &String| f.to_ascii_lowercase().ends_with(".gguf");
+        if wanted.is_none() && !files.iter().any(is_gguf) {
+            return Err(instead(files));
+        }
+        let parts = gguf::choose(files, wanted)?;
+        // Some files hold no tokenizer of a known kind; one beside them serves.
+        let beside = has(TOKENIZER) && parts.iter().all(|p| !p.contains('/'));
+        return Ok(Plan {
+            small: beside.then(|| TOKENIZER.to_owned()).into_iter().collect(),
+            weights: Weights::Gguf(parts),
+        });
+    };
     let small = SMALL
         .iter()
         .filter(|name| has(name))
         .map(ToString::to_string)
         .collect();
-    let weights = if has(SINGLE) {
-        Weights::Single(SINGLE.to_owned())
-    } else if has(INDEX) {
-        Weights::Sharded
-    } else {
-        return Err(instead(files));
-    };
     if !has("config.json") {
         return Err("has no config.json".to_owned());
     }
-    if !has("tokenizer.json") {
+    if !has(TOKENIZER) {
         return Err(
             "has no tokenizer.json; save one with AutoTokenizer.from_pretrained(…).save_pretrained(…) and open the folder"
                 .to_owned(),
@@ -63,47 +75,11 @@ pub(super) fn plan(files: &[String]) -> Result<Plan, String> {
 }
 
 fn instead(files: &[String]) -> String {
-    let ending = |e: &str| files.iter().filter(|f| f.ends_with(e)).collect::<Vec<_>>();
-    let gguf = ending(".gguf");
-    if let Some(first) = gguf.first() {
-        let more = if gguf.len() > 1 { " and others" } else { "" };
-        return format!(
-            "has no safetensors weights but '{first}'{more}; download that file and open it by its path"
-        );
-    }
-    if !ending(".bin").is_empty() || !ending(".pth").is_empty() {
+    let ending = |e: &str| files.iter().any(|f| f.ends_with(e));
+    if ending(".bin") || ending(".pth") {
         return "has only pickled weights, which may run code when read; look for a revision with safetensors (often @refs/pr/1)".to_owned();
     }
-    "has no model.safetensors".to_owned()
-}
-
-/// Shards that an index names.
-///
-/// # Errors
-/// What is wrong with it.
-pub(super) fn shards(index: &[u8]) -> Result<Vec<String>, String> {
-    let index: Value = serde_json::from_slice(index).map_err(|e| e.to_string())?;
-    let map = index
-        .get("weight_map")
-        .and_then(Value::as_object)
-        .ok_or("no weight_map")?;
-    let mut names = BTreeSet::new();
-    for file in map.values() {
-        let name = file.as_str().ok_or("a file name that is no text")?;
-        // A name is used as a path below the snapshot.
-        if name.is_empty()
-            || name.starts_with(['/', '\\'])
-            || name.contains("..")
-            || name.contains(':')
-        {
-            return Err(format!("the file name '{name}'"));
-        }
-        names.insert(name.to_owned());
-    }
-    if names.is_empty() {
-        return Err("an empty weight_map".to_owned());
-    }
-    Ok(names.into_iter().collect())
+    "has no model.safetensors and no GGUF file".to_owned()
 }
 
 #[cfg(test)]
@@ -117,7 +93,7 @@ mod tests {
     #[test]
     fn one_file_is_preferred_to_shards_and_pickles_are_refused() {
         let common = ["config.json", "tokenizer.json", "README.md"];
-        let with = |more: &[&str]| plan(&names(&[&common[..], more].concat()));
+        let with = |more: &[&str]| plan(&names(&[&common[..], more].concat()), None);
         assert_eq!(
             with(&["model.safetensors", INDEX]).map(|p| p.weights),
             Ok(Weights::Single("model.safetensors".to_owned()))
@@ -128,25 +104,27 @@ mod tests {
                 .expect_err("refused")
                 .contains("pickled")
         );
-        assert!(
-            with(&["m-Q4_K_M.gguf"])
-                .expect_err("refused")
-                .contains("m-Q4_K_M.gguf")
-        );
-        let bare = plan(&names(&["config.json", "model.safetensors"]));
+        let bare = plan(&names(&["config.json", "model.safetensors"]), None);
         assert!(bare.expect_err("refused").contains("tokenizer.json"));
     }
 
     #[test]
-    fn shard_names_cannot_leave_the_snapshot() {
-        let index = |name: &str| format!(r#"{{"weight_map":{{"a":"{name}","b":"{name}"}}}}"#);
+    fn a_gguf_file_is_taken_where_it_is_asked_for_or_all_there_is() {
+        let gguf = |name: &str| Weights::Gguf(vec![name.to_owned()]);
+        let both = names(&[
+            "config.json",
+            "tokenizer.json",
+            "model.safetensors",
+            "m-Q8_0.gguf",
+        ]);
         assert_eq!(
-            shards(index("model-1.safetensors").as_bytes()),
-            Ok(vec!["model-1.safetensors".to_owned()])
+            plan(&both, None).map(|p| p.weights),
+            Ok(Weights::Single("model.safetensors".to_owned()))
         );
-        for bad in ["../x", "/etc/passwd", "C:x", ""] {
-            assert!(shards(index(bad).as_bytes()).is_err(), "{bad}");
-        }
-        assert!(shards(b"{}").is_err());
+        let asked = plan(&both, Some("Q8_0")).expect("a plan");
+        assert_eq!(asked.weights, gguf("m-Q8_0.gguf"));
+        assert_eq!(asked.small, ["tokenizer.json"]);
+        let alone = plan(&names(&["m.gguf"]), None).expect("a plan");
+        assert_eq!((alone.weights, alone.small.len()), (gguf("m.gguf"), 0));
     }
 }

@@ -9,7 +9,7 @@ use crate::app::hits::Target;
 use crate::app::keymap::holds_in;
 use crate::app::overlay::Overlay;
 use crate::app::{Engine, signed};
-use crate::protocol::{ModelSource, Stage};
+use crate::protocol::Stage;
 use crate::text;
 use crate::ui::Role;
 use crate::ui::canvas::Canvas;
@@ -33,9 +33,7 @@ pub(super) fn title(c: &mut Canvas<'_>, area: Rect) {
         (Some(m), _) => {
             format!("{} {}", text::one_line(&m.name), parameters(m.parameters))
         }
-        (None, ModelSource::Directory(path)) => text::one_line(&path.display().to_string()),
-        (None, ModelSource::Hub(id)) => id.to_string(),
-        (None, ModelSource::Bundled) => "bundled".to_owned(),
+        (None, wanted) => text::one_line(&wanted.to_string()),
     };
     let device = app
         .model()

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::mailbox::Mailbox;
+use super::source::neither;
 use crate::hub::{self, HubError, HubId, HubSettings};
 
 /// Name of the thread; its panics are reported like the engine's.
@@ -73,14 +74,11 @@ fn run(
             total: mib(step.size).max(1),
         });
     };
-    let settings = HubSettings::from_env().ok_or_else(|| refusal(&HubError::NoCache))?;
+    let settings = HubSettings::from_env()
+        .ok_or_else(|| (HubError::NoCache.id(), HubError::NoCache.to_string()))?;
     let fetched = hub::fetch(id, &settings, &mut progress, &|| {
         stop.load(Ordering::Relaxed)
     })
-    .map_err(|e| refusal(&e))?;
+    .map_err(|e| (e.id(), neither(id, &e)))?;
     Ok((fetched.path, fetched.stale))
-}
-
-fn refusal(error: &HubError) -> (&'static str, String) {
-    (error.id(), error.to_string())
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::catalog::Library;
 use super::fetch::{Fetch, News};
 use super::generate::{self, Baselines};
-use super::mailbox::{Load, Mail, Mailbox, Wish};
+use super::mailbox::{Load, Mail, Mailbox};
 use super::measure::{self, Bench};
+use super::source::{LocalModel, Whereabouts};
 use super::{Options, load};
 use crate::engine::Model;
 use crate::hub::HubId;
-use crate::protocol::{Event, Failure, GenerateRequest, Stage};
+use crate::protocol::{Event, Failure, GenerateRequest, ModelSource, Stage};
 use crate::steering::SteeringVector;
 use crate::units::RunId;
 
@@ -71,7 +72,7 @@ pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
             mut loads,
             generate,
             measure,
-            fetch: wanted,
+            model: wanted,
             news,
             shutdown,
         } = mailbox.take(generating.is_some() || measuring.is_some());
@@ -83,16 +84,20 @@ pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
             if fetching.take().is_some() {
                 emit(Event::Idle(Stage::Fetch));
             }
-            if let Wish::Fetch(id) = wanted {
-                fetching = start_fetch(id, mailbox, emit);
+            match Whereabouts::find(&wanted) {
+                Whereabouts::Here(found) => loads.push_front(Load::Model(wanted, found)),
+                Whereabouts::Hub(id) => fetching = start_fetch(id, mailbox, emit),
             }
         }
         if let Some((id, path)) = news.and_then(|news| hear(news, &mut fetching, emit)) {
-            mailbox.fetched();
-            loads.push_back(Load::Fetched(id, path));
+            let found = LocalModel::Path(path);
+            loads.push_back(Load::Model(ModelSource::Hub(id), found));
         }
         for load in loads {
-            if matches!(load, Load::Model(_) | Load::Fetched(..)) {
+            if let Load::Model(source, _) = &load {
+                if matches!(source, ModelSource::Hub(_)) {
+                    mailbox.replaced();
+                }
                 stop_generation(&mut generating, &mut desk, emit);
                 measuring = None;
             }
@@ -167,10 +172,10 @@ fn start_fetch(id: HubId, mailbox: &Arc<Mailbox>, emit: Emit<'_>) -> Option<Fetc
         done: 0,
         total: 0,
     });
-    match Fetch::start(id, mailbox) {
+    match Fetch::start(id.clone(), mailbox) {
         Ok(fetch) => Some(fetch),
         Err(error) => {
-            report(Some(failure(Stage::Fetch, None, "thread", &error)), emit);
+            report(Some(about(id, "thread", &error)), emit);
             emit(Event::Idle(Stage::Fetch));
             None
         }
@@ -186,7 +191,7 @@ fn hear(news: News, fetching: &mut Option<Fetch>, emit: Emit<'_>) -> Option<(Hub
         News::Done(done) => {
             let id = fetching.take()?.id.clone();
             emit(Event::Idle(Stage::Fetch));
-            let told = |kind, words: String| failure(Stage::Fetch, None, kind, &words);
+            let told = |kind, words: String| about(id.clone(), kind, &words);
             return match done {
                 Ok((path, remark)) => {
                     if let Some(remark) = remark {
@@ -258,6 +263,14 @@ fn report(failure: Option<Failure>, emit: Emit<'_>) {
     }
 }
 
+/// A failure of fetching a model.
+fn about(id: HubId, kind: &str, error: &dyn std::fmt::Display) -> Failure {
+    Failure {
+        model: Some(Box::new(ModelSource::Hub(id))),
+        ..failure(Stage::Fetch, None, kind, error)
+    }
+}
+
 /// A failure in the words of the error itself.
 pub(crate) fn failure(
     stage: Stage,
@@ -268,6 +281,7 @@ pub(crate) fn failure(
     Failure {
         stage,
         run,
+        model: None,
         id: id.to_string(),
         message: error.to_string(),
     }

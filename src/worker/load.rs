@@ -1,17 +1,17 @@
 //! Loads: a model, a vector, a data set. A failed one changes nothing.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::catalog::{Library, LibraryError};
 use super::job::{Desk, Emit, failure};
 use super::mailbox::{Load, Mailbox};
 use super::measure::Bench;
+use super::source::{LocalModel, model_name, open_model};
 use crate::engine::{Cancel, EngineError, Model, thread_count};
 use crate::measure::PreparedSet;
 use crate::protocol::{
-    Asset, CHAT_UNUSABLE, ChatSupport, DatasetInfo, Event, InputItem, ModelInfo, ModelSource,
-    Stage, VectorInfo,
+    Asset, CHAT_UNUSABLE, ChatSupport, DatasetInfo, Event, Failure, InputItem, ModelInfo,
+    ModelSource, Stage, VectorInfo,
 };
 use crate::steering::dataset::{Dataset, Example, Part};
 use crate::steering::residual_norms;
@@ -19,37 +19,6 @@ use crate::units::BlockIndex;
 
 /// Prompts whose residual norms are looked at for `H_b`; the median settles long before.
 const NORM_PROMPTS: usize = 32;
-
-/// Opens a model.
-///
-/// # Errors
-/// Whatever makes the directory unusable, by file and remedy.
-pub fn open_model(source: &ModelSource) -> Result<Model, EngineError> {
-    match source {
-        ModelSource::Bundled => Model::bundled(),
-        ModelSource::Directory(path) => Model::open(path),
-        // The callers fetch it first; where one does not, the name is looked for on the disk.
-        ModelSource::Hub(id) => Model::open(Path::new(&id.to_string())),
-    }
-}
-
-/// Display name of a model.
-pub fn model_name(source: &ModelSource) -> String {
-    match source {
-        ModelSource::Bundled => "bundled".to_string(),
-        ModelSource::Hub(id) => id.to_string(),
-        ModelSource::Directory(path) => path
-            .canonicalize()
-            .ok()
-            .as_deref()
-            .unwrap_or(path)
-            .file_name()
-            .map_or_else(
-                || path.display().to_string(),
-                |n| n.to_string_lossy().into_owned(),
-            ),
-    }
-}
 
 /// Where to begin when a vector recommends nothing: 0.42 of the depth (Tan et al. steer Llama-2's
 /// block 13 of 32).
@@ -66,20 +35,9 @@ pub(super) fn perform(
 ) {
     let cancel = mailbox.closing_cancel();
     let (stage, done) = match load {
-        Load::Model(source) => (
+        Load::Model(source, found) => (
             Stage::LoadModel,
-            self::model(source, model_name(source), desk, emit)
-                .map_err(|e| (e.id(), e.to_string())),
-        ),
-        Load::Fetched(id, path) => (
-            Stage::LoadModel,
-            self::model(
-                &ModelSource::Directory(path.clone()),
-                id.to_string(),
-                desk,
-                emit,
-            )
-            .map_err(|e| (e.id(), e.to_string())),
+            self::model(source, found, desk, emit).map_err(|e| (e.id(), e.to_string())),
         ),
         Load::Vector(asset) => (Stage::LoadVector, vector(asset, library, desk, emit)),
         Load::Dataset(asset) => (
@@ -90,14 +48,21 @@ pub(super) fn perform(
     if let Err((id, message)) = done
         && !cancel.is_cancelled()
     {
-        emit(Event::Failed(failure(stage, None, id, &message)));
+        let about = match load {
+            Load::Model(source, _) => Some(Box::new(source.clone())),
+            _ => None,
+        };
+        emit(Event::Failed(Failure {
+            model: about,
+            ..failure(stage, None, id, &message)
+        }));
     }
     emit(Event::Idle(stage));
 }
 
 fn model(
     source: &ModelSource,
-    name: String,
+    found: &LocalModel,
     desk: &mut Desk,
     emit: Emit<'_>,
 ) -> Result<(), EngineError> {
@@ -106,7 +71,7 @@ fn model(
         done: 0,
         total: 0,
     });
-    let model = open_model(source)?;
+    let model = open_model(found)?;
     let config = model.config();
     let threads = thread_count();
     let chat = match (model.chat(), model.chat_error()) {
@@ -114,17 +79,15 @@ fn model(
         (None, None) => ChatSupport::None,
         (None, Some(error)) => {
             // The model is of use without it.
-            emit(Event::Failed(failure(
-                Stage::LoadModel,
-                None,
-                CHAT_UNUSABLE,
-                error,
-            )));
+            emit(Event::Failed(Failure {
+                model: Some(Box::new(source.clone())),
+                ..failure(Stage::LoadModel, None, CHAT_UNUSABLE, error)
+            }));
             ChatSupport::Unusable
         }
     };
     let info = ModelInfo {
-        name,
+        name: model_name(source),
         hash: model.hash().to_string(),
         architecture: config.architecture.clone(),
         n_blocks: model.n_blocks(),
@@ -140,7 +103,10 @@ fn model(
         chat,
     };
     desk.replace_model(model, info.name.clone());
-    emit(Event::ModelLoaded(info));
+    emit(Event::ModelLoaded {
+        source: source.clone(),
+        info: Box::new(info),
+    });
     Ok(())
 }
 

@@ -5,14 +5,13 @@
 //! so that stale work stops within one block's computation.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::fetch::News;
+use super::source::LocalModel;
 use crate::engine::Cancel;
-use crate::hub::HubId;
 use crate::protocol::{Asset, Command, GenerateRequest, MeasureRequest, ModelSource};
 use crate::units::RunId;
 
@@ -22,20 +21,10 @@ const NONE: u64 = u64::MAX;
 /// A load; these are never dropped, only overtaken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Load {
-    Model(ModelSource),
-    /// Read the model of this name from where it was fetched to.
-    Fetched(HubId, PathBuf),
+    /// What was asked for, and where it is.
+    Model(ModelSource, LocalModel),
     Vector(Asset),
     Dataset(Asset),
-}
-
-/// What is wanted from the hub.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Wish {
-    /// This model, and no other any more.
-    Fetch(HubId),
-    /// Nothing: another model was chosen.
-    Nothing,
 }
 
 /// What the engine thread finds when it looks.
@@ -45,8 +34,8 @@ pub(crate) struct Mail {
     pub(crate) generate: Option<GenerateRequest>,
     /// With the moment it arrived, for the recompute time shown to the user.
     pub(crate) measure: Option<(MeasureRequest, Instant)>,
-    /// Another wish about fetching.
-    pub(crate) fetch: Option<Wish>,
+    /// Another model, and no other any more.
+    pub(crate) model: Option<ModelSource>,
     /// Newest word of the running fetch.
     pub(crate) news: Option<News>,
     pub(crate) shutdown: bool,
@@ -57,7 +46,7 @@ impl Mail {
         self.loads.is_empty()
             && self.generate.is_none()
             && self.measure.is_none()
-            && self.fetch.is_none()
+            && self.model.is_none()
             && self.news.is_none()
             && !self.shutdown
     }
@@ -93,16 +82,15 @@ impl Mailbox {
     pub(crate) fn put(&self, command: Command) {
         let mut mail = self.lock();
         match command {
-            // The loaded model is used until the other one has arrived.
-            Command::LoadModel(ModelSource::Hub(id)) => mail.fetch = Some(Wish::Fetch(id)),
+            // One of the hub may have to be fetched: the loaded model is used until it is there.
+            Command::LoadModel(source @ ModelSource::Hub(_)) => mail.model = Some(source),
             Command::LoadModel(source) => {
-                mail.fetch = Some(Wish::Nothing);
                 // Running work belongs to the old model.
                 self.newest_generate.store(NONE, Ordering::Release);
                 self.newest_measure.store(NONE, Ordering::Release);
                 mail.generate = None;
                 mail.measure = None;
-                mail.loads.push_back(Load::Model(source));
+                mail.model = Some(source);
             }
             Command::LoadVector(asset) => {
                 // Only the last choice of a picker matters.
@@ -149,8 +137,8 @@ impl Mailbox {
         self.arrived.notify_one();
     }
 
-    /// A fetched model is to be read: what runs belongs to the old one.
-    pub(crate) fn fetched(&self) {
+    /// Another model is to be read: what runs belongs to the old one.
+    pub(crate) fn replaced(&self) {
         self.newest_generate.store(NONE, Ordering::Release);
         self.newest_measure.store(NONE, Ordering::Release);
     }

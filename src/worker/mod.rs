@@ -13,6 +13,7 @@ mod load;
 mod mailbox;
 mod measure;
 mod shipped;
+mod source;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -23,8 +24,9 @@ use std::time::{Duration, Instant};
 pub use catalog::{Library, LibraryError};
 pub use fetch::FETCH_THREAD;
 pub use generate::generate_to_end;
-pub use load::{default_block, model_name, open_model};
+pub use load::default_block;
 use mailbox::Mailbox;
+pub use source::{LocalModel, Whereabouts, model_name, neither, open_model};
 
 use crate::protocol::{Command, Event};
 

@@ -5,7 +5,8 @@
 
 Writes for every model OUT/NAME/{config.json, model.safetensors, ref.safetensors}; OUT is
 tests/data/families beside this script unless given. ref.safetensors holds `ids` (texts, tokens),
-`res.{block}` (the residual stream after every block) at the last KEPT positions and `logits` there.
+`res.{block}` (the residual stream after every block) at the last KEPT positions and `logits` there;
+of models in GROWS also the tokens and logits of a greedy continuation, `grown.ids` and `grown.logits`.
 Norms and biases are random too, so that nothing passes because a weight happens to be 1 or 0.
 The files in the repository were made with transformers 5.23.0 and torch 2.15.0.
 """
@@ -106,6 +107,9 @@ MODELS = {
         128,
     ),
 }
+# The same model with texts beyond its original length, and one that grows across it.
+MODELS["rope_longrope_beyond"] = (*MODELS["rope_longrope"][:3], 150)
+GROWS = {"rope_longrope_beyond": (118, 24)}
 
 
 def randomise(model, plus_one):
@@ -121,7 +125,7 @@ def make(name, out):
     config_class, model_class, values, length = MODELS[name]
     torch.manual_seed(1)
     config = config_class(**values)
-    if name == "rope_longrope":
+    if name.startswith("rope_longrope"):
         config.original_max_position_embeddings = 128
     model = model_class(config).eval().float()
     randomise(model, plus_one="gemma" in name)
@@ -143,10 +147,24 @@ def make(name, out):
         logits = model(ids, use_cache=False).logits[:, -KEPT:].contiguous()
     tensors = {"ids": ids.to(torch.int32), "logits": logits}
     tensors.update({f"res.{i}": r for i, r in enumerate(residuals)})
+    if name in GROWS:
+        prompt, new = GROWS[name]
+        # Greedy tokens after the beginning of the text, and the logits that chose them.
+        grown = model.generate(
+            ids[:, :prompt],
+            attention_mask=torch.ones(1, prompt, dtype=torch.long),
+            max_new_tokens=new,
+            do_sample=False,
+            eos_token_id=None,
+            output_logits=True,
+            return_dict_in_generate=True,
+        )
+        tensors["grown.ids"] = grown.sequences[:, prompt:].to(torch.int32).contiguous()
+        tensors["grown.logits"] = torch.stack(grown.logits, 1).contiguous()
     save_file(tensors, folder / "ref.safetensors")
     size = sum(f.stat().st_size for f in folder.iterdir())
     kind = json.loads((folder / "config.json").read_text())["model_type"]
-    print(f"{name}: {kind}, {len(residuals)} blocks, logits ±{logits.std():.2f}, {size // 1024} KiB")
+    print(f"{name}: {kind}, {config.num_hidden_layers} blocks, logits ±{logits.std():.2f}, {size // 1024} KiB")
 
 
 def main():

@@ -11,10 +11,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("stats", &[]),
     ("text", &[]),
-    ("hub", &[]),
+    ("shards", &[]),
+    ("hub", &["shards"]),
     ("chat", &[]),
     ("protocol", &["units", "hub"]),
-    ("engine", &["units", "chat"]),
+    ("engine", &["units", "chat", "shards"]),
     ("steering", &["engine", "units", "stats"]),
     ("measure", &["steering", "engine", "units", "stats"]),
     (
@@ -51,6 +52,10 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "std::fs",
             "std::env",
         ],
+    ),
+    (
+        "shards",
+        &["candle_", "tokio", "crossterm", "std::fs", "std::env"],
     ),
     (
         "protocol",

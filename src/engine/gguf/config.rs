@@ -1,11 +1,8 @@
 //! Metadata of a GGUF file as the `config.json` that it came from, and the tensor names of the format.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
-use super::header::{Header, Tensor};
-use super::weights::vector;
+use super::split::Parts;
 use crate::engine::names::{MlpIn, Names, Qkv};
 use crate::engine::spec::{Biases, NormKind};
 use crate::engine::{Config, EngineError};
@@ -64,8 +61,8 @@ fn supported() -> String {
 }
 
 /// The configuration as JSON in the words of `config.json`.
-pub(super) fn json(header: &Header<'_>, bytes: &[u8], file: &str) -> Result<Value, EngineError> {
-    let (metadata, tensors) = (&header.metadata, &header.tensors);
+pub(super) fn json(parts: &Parts<'_>) -> Result<Value, EngineError> {
+    let (metadata, file) = (parts.metadata(), parts.file());
     let key = "general.architecture";
     let name = metadata
         .text(key)?
@@ -78,13 +75,6 @@ pub(super) fn json(header: &Header<'_>, bytes: &[u8], file: &str) -> Result<Valu
     let Some((_, model_type)) = ARCHITECTURES.iter().find(|(arch, _)| *arch == name) else {
         return Err(unsupported(format!("architecture \"{name}\"")));
     };
-    let parts = "split.count";
-    if metadata.number(parts)?.is_some_and(|n| n > 1.0) {
-        return Err(metadata.bad(
-            parts,
-            "above 1: the model is split, merge its files with llama-gguf-split",
-        ));
-    }
     let number = |part: &str| metadata.number(&format!("{name}.{part}"));
     if number("expert_count")?.is_some_and(|n| n > 0.0) {
         return Err(unsupported("a mixture of experts".to_owned()));
@@ -100,11 +90,11 @@ pub(super) fn json(header: &Header<'_>, bytes: &[u8], file: &str) -> Result<Valu
             c.insert((*to).to_owned(), whole(v));
         }
     }
-    let embedding = tensors.get("token_embd.weight");
+    let embedding = parts.tensor("token_embd.weight");
     if let Some(vocab) = embedding.and_then(|t| t.shape.first()) {
         c.insert("vocab_size".to_owned(), json!(vocab));
     }
-    let tied = !tensors.contains_key("output.weight");
+    let tied = parts.tensor("output.weight").is_none();
     c.insert("tie_word_embeddings".to_owned(), json!(tied));
     let (heads, hidden) = (number("attention.head_count")?, number("embedding_length")?);
     let (heads, hidden) = (heads.unwrap_or(1.0).max(1.0), hidden.unwrap_or(1.0));
@@ -123,7 +113,7 @@ pub(super) fn json(header: &Header<'_>, bytes: &[u8], file: &str) -> Result<Valu
             json!(rotated / head_dim),
         );
     }
-    if let Some(scaling) = scaling(header, bytes, name, file)? {
+    if let Some(scaling) = scaling(parts, name)? {
         c.insert("rope_scaling".to_owned(), scaling);
     }
     if c.contains_key("sliding_window") && name.starts_with("qwen") {
@@ -133,26 +123,22 @@ pub(super) fn json(header: &Header<'_>, bytes: &[u8], file: &str) -> Result<Valu
 }
 
 /// The change of the rotary frequencies in the words of `rope_scaling`.
-fn scaling(
-    header: &Header<'_>,
-    bytes: &[u8],
-    name: &str,
-    file: &str,
-) -> Result<Option<Value>, EngineError> {
-    let metadata = &header.metadata;
+fn scaling(parts: &Parts<'_>, name: &str) -> Result<Option<Value>, EngineError> {
+    let metadata = parts.metadata();
     let number = |part: &str| metadata.number(&format!("{name}.rope.scaling.{part}"));
     let original = number("original_context_length")?;
     let attention = number("attn_factor")?;
     // Llama 3.1 and later come with one divisor per frequency instead of the formula's numbers.
-    if let Some(divisors) = vector(bytes, &header.tensors, "rope_freqs.weight", file)? {
+    if let Some(divisors) = parts.vector("rope_freqs.weight")? {
         return Ok(Some(json!({
             "rope_type": "longrope", "short_factor": divisors, "attention_factor": 1.0,
             "original_max_position_embeddings": metadata.number(&format!("{name}.context_length"))?,
         })));
     }
-    if let Some(divisors) = vector(bytes, &header.tensors, "rope_factors_short.weight", file)? {
+    if let Some(divisors) = parts.vector("rope_factors_short.weight")? {
         return Ok(Some(json!({
             "rope_type": "longrope", "short_factor": divisors, "attention_factor": attention,
+            "long_factor": parts.vector("rope_factors_long.weight")?,
             "original_max_position_embeddings": original,
         })));
     }
@@ -185,19 +171,15 @@ fn whole(v: f64) -> Value {
 }
 
 /// The shape of the model, with the format's names.
-pub(super) fn read(
-    value: &Value,
-    tensors: &BTreeMap<String, Tensor>,
-    file: &str,
-) -> Result<Config, EngineError> {
-    let mut config = Config::from_value(value, file)?;
+pub(super) fn read(value: &Value, parts: &Parts<'_>) -> Result<Config, EngineError> {
+    let mut config = Config::from_value(value, parts.file())?;
     let packed = matches!(config.names.qkv, Qkv::Packed(_));
     config.names = NAMES;
     if packed {
         config.names.qkv = Qkv::Packed("attn_qkv");
         config.names.mlp_in = MlpIn::Packed("ffn_up");
     }
-    let has = |part: &str| tensors.contains_key(&format!("blk.0.{part}.bias"));
+    let has = |part: &str| parts.tensor(&format!("blk.0.{part}.bias")).is_some();
     config.spec.biases = Biases {
         qkv: has("attn_q") || has("attn_qkv"),
         output: has("attn_output"),

@@ -5,6 +5,7 @@ mod config;
 mod header;
 mod kind;
 mod metadata;
+mod split;
 mod tokens;
 mod weights;
 
@@ -12,8 +13,9 @@ use std::path::Path;
 
 use super::bytes::Bytes;
 use super::load::Files;
+use super::weights::Stored;
 use super::{EngineError, TextTokenizer};
-use header::Header;
+use split::{File, Parts, SplitWeights};
 use weights::GgufWeights;
 
 /// Whether `path` is to be read as a GGUF file: by its ending.
@@ -22,26 +24,55 @@ pub(super) fn is_gguf(path: &Path) -> bool {
     ending.is_some_and(|e| e.eq_ignore_ascii_case("gguf"))
 }
 
-/// Reads a GGUF file; no weights are converted yet. The tokenizer is built from the file, or, where
-/// that does not hold one of a known kind, read from a `tokenizer.json` beside it.
+/// Reads a GGUF file, or all parts of the one that `path` is a part of; no weights are converted yet.
+/// The tokenizer is built from the file, or, where that does not hold one of a known kind, read from
+/// a `tokenizer.json` beside it.
 pub(super) fn open(path: &Path) -> Result<Files, EngineError> {
-    let file = path.display().to_string();
-    let bytes = Bytes::map(path)?;
-    let header = Header::read(bytes.as_slice(), &file)?;
-    let metadata = &header.metadata;
-    let beside = path.with_file_name("tokenizer.json");
-    let tokenizer = match tokens::tokenizer_json(metadata, &file) {
-        Ok(json) => TextTokenizer::from_bytes(json.to_string().as_bytes(), &file)?,
-        Err(_) if beside.exists() => TextTokenizer::from_file(&beside)?,
-        Err(error) => return Err(error),
+    read(
+        split::files(path)?,
+        Some(&path.with_file_name("tokenizer.json")),
+    )
+}
+
+/// Reads a GGUF file from memory; `name` stands in messages.
+pub(super) fn from_bytes(bytes: Vec<u8>, name: &str) -> Result<Files, EngineError> {
+    let file = File {
+        name: name.to_owned(),
+        bytes: Bytes::Owned(bytes),
+    };
+    read(vec![file], None)
+}
+
+/// `beside` is where another tokenizer may be.
+fn read(files: Vec<File>, beside: Option<&Path>) -> Result<Files, EngineError> {
+    let parts = Parts::read(&files)?;
+    let (metadata, file) = (parts.metadata(), parts.file());
+    let beside = beside.filter(|path| path.exists());
+    let tokenizer = match tokens::tokenizer_json(metadata, file) {
+        Ok(json) => TextTokenizer::from_bytes(json.to_string().as_bytes(), file)?,
+        Err(error) => match beside {
+            Some(path) => TextTokenizer::from_file(path)?,
+            None => return Err(error),
+        },
     };
     let stop_ids = tokens::stop_ids(metadata)?;
-    let chat = tokens::chat(metadata, &file);
-    let value = config::json(&header, bytes.as_slice(), &file)?;
-    let tensors = header.tensors;
-    let mut config = config::read(&value, &tensors, &file)?;
+    let chat = tokens::chat(metadata, file);
+    let value = config::json(&parts)?;
+    let mut config = config::read(&value, &parts)?;
     config.eos.clone_from(&stop_ids);
-    let weights = GgufWeights::new(bytes, tensors, &config, file);
-    let files = Files::new(config, tokenizer, Some(stop_ids), Box::new(weights))?;
+    let tensors = parts.into_tensors();
+    let mut weights: Vec<GgufWeights> = files
+        .into_iter()
+        .zip(tensors)
+        .map(|(file, tensors)| GgufWeights::new(file.bytes, tensors, &config, file.name))
+        .collect();
+    let weights: Box<dyn Stored> = match weights.pop() {
+        Some(only) if weights.is_empty() => Box::new(only),
+        last => {
+            weights.extend(last);
+            Box::new(SplitWeights(weights))
+        }
+    };
+    let files = Files::new(config, tokenizer, Some(stop_ids), weights)?;
     Ok(files.with_chat(chat))
 }

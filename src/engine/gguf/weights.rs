@@ -45,6 +45,11 @@ impl GgufWeights {
             interleaved,
         }
     }
+
+    /// Feeds the bytes of the file to `hasher`.
+    pub(super) fn hash_into(&self, hasher: &mut Sha256) {
+        self.bytes.hash_into(hasher);
+    }
 }
 
 /// The values of a vector; `None` when there is none of this name.

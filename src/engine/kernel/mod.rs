@@ -7,6 +7,7 @@
 
 mod activation;
 mod few;
+mod isa;
 mod layer_norm;
 mod panel;
 mod portable;
@@ -14,8 +15,6 @@ mod right;
 pub(super) mod row;
 #[cfg(target_arch = "x86_64")]
 mod x86;
-
-use std::sync::OnceLock;
 
 pub(super) use few::PANELS;
 pub(super) use panel::{Element, Panel};
@@ -49,7 +48,7 @@ pub(super) fn widen<T: Element>(isa: Isa, p: Panel<'_, T>, k: usize, out: &mut [
     }
 }
 
-/// Instruction set, detected at run time.
+/// Instruction set, chosen at run time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Isa {
     /// 16 lanes, 32 registers.
@@ -60,28 +59,6 @@ pub(super) enum Isa {
     Avx2,
     /// Whatever the compiler makes of plain loops.
     Portable,
-}
-
-impl Isa {
-    /// The best of this machine.
-    pub(super) fn best() -> Self {
-        static BEST: OnceLock<Isa> = OnceLock::new();
-        *BEST.get_or_init(|| {
-            #[cfg(target_arch = "x86_64")]
-            {
-                let avx2 = is_x86_feature_detected!("avx2")
-                    && is_x86_feature_detected!("fma")
-                    && is_x86_feature_detected!("f16c");
-                if avx2 && is_x86_feature_detected!("avx512f") {
-                    return Self::Avx512;
-                }
-                if avx2 {
-                    return Self::Avx2;
-                }
-            }
-            Self::Portable
-        })
-    }
 }
 
 /// What becomes of the product.

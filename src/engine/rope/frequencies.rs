@@ -19,8 +19,17 @@ pub(in crate::engine) struct RopeSpec {
     pub(in crate::engine) inverse: Vec<f32>,
     /// Factor of cosines and sines.
     pub(in crate::engine) attention: f32,
+    /// Other frequencies for all positions of longer texts.
+    pub(in crate::engine) long: Option<Long>,
     /// Most positions that these frequencies hold for.
     pub(in crate::engine) longest: usize,
+}
+
+/// The frequencies of texts beyond a length.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::engine) struct Long {
+    pub(in crate::engine) beyond: usize,
+    pub(in crate::engine) inverse: Vec<f32>,
 }
 
 impl RopeSpec {
@@ -30,6 +39,7 @@ impl RopeSpec {
             dims: 0,
             inverse: Vec::new(),
             attention: 1.0,
+            long: None,
             longest: usize::MAX,
         }
     }
@@ -48,6 +58,7 @@ impl RopeSpec {
             dims,
             inverse,
             attention: 1.0,
+            long: None,
             longest: usize::MAX,
         }
     }
@@ -249,22 +260,29 @@ impl Table<'_> {
         Ok(())
     }
 
-    /// Ding et al. 2402.13753: one divisor per frequency. Of the two lists that a file holds, the one
-    /// for texts up to the original length is used, and texts end there.
+    /// Ding et al. 2402.13753: one divisor per frequency, of two lists: one for texts up to the
+    /// original length, one for all positions of longer texts. Where the second is missing, texts
+    /// end at that length.
     fn longrope(&self, spec: &mut RopeSpec, max_positions: usize) -> Result<(), EngineError> {
-        let list = self.get("short_factor").and_then(Value::as_array);
-        let divisors: Option<Vec<f64>> = list.and_then(|list| {
-            let positive = |v| number(v).filter(|v| *v > 0.0);
-            list.iter().map(positive).collect()
-        });
-        let divisors = divisors
-            .filter(|d| d.len() == spec.inverse.len())
-            .ok_or_else(|| {
-                let n = spec.inverse.len();
-                self.c.bad(format!(
-                    "the longrope needs {n} positive numbers as short_factor"
-                ))
-            })?;
+        let divisors = |name: &str| {
+            let list = self.get(name).and_then(Value::as_array);
+            let divisors: Option<Vec<f64>> = list.and_then(|list| {
+                let positive = |v| number(v).filter(|v| *v > 0.0);
+                list.iter().map(positive).collect()
+            });
+            divisors
+                .filter(|d| d.len() == spec.inverse.len())
+                .ok_or_else(|| {
+                    let n = spec.inverse.len();
+                    self.c
+                        .bad(format!("the longrope needs {n} positive numbers as {name}"))
+                })
+        };
+        let short = divisors("short_factor")?;
+        let long = match self.get("long_factor") {
+            Some(_) => Some(divisors("long_factor")?),
+            None => None,
+        };
         let original = self.original(max_positions)?;
         let factor = self
             .number("factor")?
@@ -274,9 +292,20 @@ impl Table<'_> {
         } else {
             (1.0 + factor.ln() / original.ln()).sqrt()
         };
-        scale(spec, |i, v| v / divisors[i]);
+        let beyond = (original as usize).max(1);
+        let mut plain = spec.clone();
+        spec.long = long.map(|divisors| {
+            scale(&mut plain, |i, v| v / divisors[i]);
+            Long {
+                beyond,
+                inverse: plain.inverse,
+            }
+        });
+        scale(spec, |i, v| v / short[i]);
         spec.attention = self.number("attention_factor")?.unwrap_or(usual) as f32;
-        spec.longest = (original as usize).max(1);
+        if spec.long.is_none() {
+            spec.longest = beyond;
+        }
         Ok(())
     }
 }

@@ -16,16 +16,27 @@ pub(super) struct Rope {
     /// Factor of cosines and sines.
     attention: f32,
     chunks: Vec<OnceLock<Vec<f32>>>,
+    /// For texts beyond the original length.
+    long: Option<Box<Rope>>,
 }
 
 impl Rope {
     pub(super) fn new(spec: &RopeSpec, max_positions: usize) -> Self {
         let n = max_positions.div_ceil(CHUNK);
-        Self {
-            inverse: spec.inverse.clone(),
+        let with = |inverse: &[f32], long| Self {
+            inverse: inverse.to_vec(),
             attention: spec.attention,
             chunks: (0..n).map(|_| OnceLock::new()).collect(),
-        }
+            long,
+        };
+        let long = spec.long.as_ref();
+        let long = long.map(|long| Box::new(with(&long.inverse, None)));
+        with(&spec.inverse, long)
+    }
+
+    /// The rotation of texts up to the original length, or of longer ones.
+    pub(super) fn side(&self, long: bool) -> &Self {
+        self.long.as_deref().filter(|_| long).unwrap_or(self)
     }
 
     /// Cosines, then sines, of one position; one value each per rotated pair.

@@ -4,17 +4,14 @@ use std::time::Duration;
 
 use steerscope::app::action::Action;
 use steerscope::app::focus::Pane;
-use steerscope::app::hits::Target;
-use steerscope::app::input::MouseKind;
-use steerscope::app::messages::Level;
 use steerscope::app::overlay::{Overlay, PickerKind};
 use steerscope::app::{Effect, GlyphSet, Msg};
 use steerscope::protocol::{Command, Event};
 use steerscope::units::Mask;
 
-use super::world::{World, items};
+use super::world::World;
 
-fn coefficient(world: &World) -> f32 {
+pub fn coefficient(world: &World) -> f32 {
     world.app.setting().coefficient
 }
 
@@ -125,80 +122,6 @@ fn undo_and_redo_walk_through_the_setting() {
 }
 
 #[test]
-fn a_drag_is_one_entry_of_the_history() {
-    let mut world = World::ready();
-    world.draw(120, 40);
-    let start = world.app.setting();
-    let (x, y) = track(&mut world, Target::CoefficientTrack);
-    world.mouse(MouseKind::Down, x, y);
-    for step in 1..8 {
-        world.mouse(MouseKind::Drag, x + step, y);
-    }
-    world.mouse(MouseKind::Up, x + 8, y);
-    assert_ne!(world.app.setting(), start);
-    world.key("u");
-    assert_eq!(world.app.setting(), start);
-}
-
-/// Left end of a slider's track in the frame drawn last.
-fn track(world: &mut World, target: Target) -> (u16, u16) {
-    let mut found = None;
-    for y in 0..40 {
-        for x in 0..120 {
-            if found.is_none() && world.app.target_at(x, y) == Some(target) {
-                found = Some((x, y));
-            }
-        }
-    }
-    found.expect("the track is on screen")
-}
-
-#[test]
-fn a_click_on_the_track_sets_the_value_under_it_and_dragging_beyond_clamps() {
-    let mut world = World::ready();
-    world.draw(120, 40);
-    let (x, y) = track(&mut world, Target::CoefficientTrack);
-    world.mouse(MouseKind::Down, x, y);
-    assert_eq!(coefficient(&world), -3.0);
-    world.mouse(MouseKind::Drag, 119, y);
-    assert_eq!(coefficient(&world), 3.0);
-    world.mouse(MouseKind::Up, 119, y);
-    let (x, y) = track(&mut world, Target::LayerTrack);
-    world.mouse(MouseKind::Down, x, y);
-    assert_eq!(
-        (world.app.setting().block, world.app.focus()),
-        (0, Pane::Layer)
-    );
-}
-
-#[test]
-fn the_wheel_steps_sliders_and_scrolls_lists() {
-    let mut world = World::ready();
-    world.draw(120, 40);
-    let (x, y) = track(&mut world, Target::CoefficientTrack);
-    world.mouse(MouseKind::ScrollUp, x, y);
-    assert!((coefficient(&world) - 1.1).abs() < 1e-6);
-    world.mouse(MouseKind::ScrollDown, 5, 5);
-    assert_eq!(world.app.prompts().selected, 1);
-}
-
-#[test]
-fn a_click_on_a_prompt_opens_it_and_on_a_hint_runs_it() {
-    let mut world = World::ready();
-    world.draw(120, 40);
-    world.mouse(MouseKind::Down, 5, 4);
-    assert_eq!(world.app.prompts().active_input(), Some(2));
-    assert_eq!(world.generation().unwrap().prompt, items()[2].prompt);
-    let screen = world.screen(120, 40);
-    let footer = screen.lines().last().unwrap();
-    let column = footer.find("? help").unwrap() as u16;
-    world.mouse(MouseKind::Down, column, 39);
-    assert!(matches!(world.app.overlay(), Some(Overlay::Help(_))));
-    world.mouse(MouseKind::Down, 0, 0);
-    assert!(world.app.overlay().is_none(), "a click outside closes");
-}
-
-#[test]
 fn bars_are_walked_listed_and_opened() {
     let mut world = focused(Pane::Histogram);
     world.key("l");
@@ -227,19 +150,6 @@ fn bars_are_walked_listed_and_opened() {
     world.key("esc");
     assert_eq!(world.app.selected_range(), None);
     assert_eq!(world.app.prompts().visible().len(), 64);
-}
-
-#[test]
-fn a_click_on_a_bar_lists_its_inputs() {
-    let mut world = World::ready();
-    world.draw(120, 40);
-    let bar = (0..40)
-        .flat_map(|y| (0..120).map(move |x| (x, y)))
-        .find(|(x, y)| matches!(world.app.target_at(*x, *y), Some(Target::Bar(_))))
-        .expect("bars are on screen");
-    world.mouse(MouseKind::Down, bar.0, bar.1);
-    assert!(world.app.selected_range().is_some());
-    assert_eq!(world.app.focus(), Pane::Histogram);
 }
 
 #[test]
@@ -469,22 +379,6 @@ fn texts_scroll_and_stay_within_their_length() {
 }
 
 #[test]
-fn toasts_go_after_four_seconds_and_the_app_asks_for_that_tick() {
-    let mut world = World::ready();
-    world.key("x");
-    let due = world.app.next_tick().unwrap();
-    world.draw(80, 24);
-    world.send(Msg::Tick(due));
-    assert!(world.app.dirty());
-    assert!(world.app.messages().toasts().is_empty());
-    assert_eq!(
-        world.app.next_tick(),
-        None,
-        "an idle app asks for no wake-ups"
-    );
-}
-
-#[test]
 fn nothing_is_drawn_when_nothing_changed() {
     let mut world = World::ready();
     world.draw(120, 40);
@@ -498,28 +392,13 @@ fn nothing_is_drawn_when_nothing_changed() {
 }
 
 #[test]
-fn warnings_of_files_are_shown_and_kept() {
-    let mut world = World::ready();
-    let mut info = super::world::vector(&super::world::bundled("she_he"));
-    info.warnings = vec!["made for another model of the same width".to_owned()];
-    world.send(Msg::Worker(Event::VectorLoaded(info)));
-    assert!(
-        world
-            .app
-            .messages()
-            .all()
-            .any(|m| m.level == Level::Warning)
-    );
-}
-
-#[test]
 fn another_model_with_fewer_blocks_keeps_the_setting_valid() {
     let mut world = World::ready();
     world.keys("] ]");
     world.settle();
     let mut small = super::world::model();
     small.n_blocks = 2;
-    world.send(Msg::Worker(Event::ModelLoaded(small)));
+    world.model_loaded(small);
     assert!(world.app.setting().block < 2);
     assert_eq!(world.app.setting().mask, Mask::FromLastPrompt);
     world.screen(120, 40);

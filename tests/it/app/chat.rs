@@ -26,7 +26,7 @@ fn loaded(world: &mut World, chat: ChatSupport) {
         chat,
         ..world::model()
     };
-    world.send(Msg::Worker(Event::ModelLoaded(info)));
+    world.model_loaded(info);
 }
 
 #[test]
@@ -96,6 +96,7 @@ fn a_damaged_template_is_a_remark_and_the_new_model_stays_wanted() {
     world.send(Msg::Worker(Event::Failed(Failure {
         stage: Stage::LoadModel,
         run: None,
+        model: None,
         id: CHAT_UNUSABLE.to_owned(),
         message: "chat_template.jinja, line 1".to_owned(),
     })));

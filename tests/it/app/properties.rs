@@ -9,7 +9,9 @@ use steerscope::app::input::{Key, KeyCode, Mods, Mouse, MouseKind};
 use steerscope::app::slider::{LIMIT, Scale};
 use steerscope::app::steering::{Setting, Steering};
 use steerscope::app::{Effect, Msg};
-use steerscope::protocol::{Command, Event, Failure, FinishReason, InputResult, Stage, TokenPiece};
+use steerscope::protocol::{
+    Command, Event, Failure, FinishReason, InputResult, ModelSource, Stage, TokenPiece,
+};
 use steerscope::units::{Lane, Mask, RunId};
 
 use super::world::{self, World, settings};
@@ -114,13 +116,19 @@ fn event() -> impl Strategy<Value = Event> {
             Event::Failed(Failure {
                 stage,
                 run,
+                model: None,
                 id: "some-id".to_owned(),
                 message,
             })
         }),
         hostile().prop_map(Event::EngineDied),
         Just(world::catalog()),
-        Just(Event::ModelLoaded(world::model())),
+        proptest::sample::select(vec!["bundled", "org/name", "/models/m"]).prop_map(|source| {
+            Event::ModelLoaded {
+                source: ModelSource::parse(source),
+                info: Box::new(world::model()),
+            }
+        }),
         proptest::sample::select(vec!["she_he", "mood"])
             .prop_map(|n| Event::VectorLoaded(world::vector(&world::bundled(n)))),
         proptest::sample::select(vec!["she_he", "mood"])

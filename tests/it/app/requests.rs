@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use steerscope::app::{Effect, Engine, Msg};
-use steerscope::protocol::{
-    Command, Event, Failure, FinishReason, InputResult, ModelSource, Stage, TokenPiece,
-};
+use steerscope::app::Msg;
+use steerscope::protocol::{Command, Event, FinishReason, InputResult, TokenPiece};
 use steerscope::units::{Lane, Mask, RunId};
 
-use super::world::{self, World, bundled, settings};
+use super::world::World;
 
 fn measures(world: &World) -> usize {
     world
@@ -24,76 +22,6 @@ fn generates(world: &World) -> usize {
         .iter()
         .filter(|c| matches!(c, Command::Generate(_)))
         .count()
-}
-
-#[test]
-fn the_first_batch_asks_for_the_model_once() {
-    let mut world = World::new(settings());
-    world.batch([]);
-    world.batch([]);
-    assert!(matches!(world.waiting.as_slice(), [Command::LoadModel(_)]));
-}
-
-#[test]
-fn after_the_model_comes_the_companion_pair_she_he_and_the_first_prompt_generates() {
-    let mut world = World::new(settings());
-    world.send(Msg::Worker(world::catalog()));
-    world.waiting.clear();
-    world.send(Msg::Worker(Event::ModelLoaded(world::model())));
-    let pair = [
-        Command::LoadVector(bundled("she_he")),
-        Command::LoadDataset(bundled("she_he")),
-    ];
-    assert_eq!(world.waiting, pair);
-    world.load();
-    let request = world.generation().unwrap();
-    assert_eq!(request.prompt, world::items()[0].prompt);
-    assert_eq!(request.steering.unwrap().block.0, 3);
-    assert!(world.measurement().is_some());
-}
-
-#[test]
-fn the_order_of_catalog_and_model_does_not_matter() {
-    let mut world = World::new(settings());
-    world.batch([]);
-    world.waiting.clear();
-    world.send(Msg::Worker(Event::ModelLoaded(world::model())));
-    assert!(world.waiting.is_empty());
-    world.send(Msg::Worker(world::catalog()));
-    let pair = [
-        Command::LoadVector(bundled("she_he")),
-        Command::LoadDataset(bundled("she_he")),
-    ];
-    assert_eq!(world.waiting, pair);
-}
-
-#[test]
-fn another_model_is_not_given_a_vector_of_the_bundled_one_unasked() {
-    let elsewhere = steerscope::app::Settings {
-        model: ModelSource::Directory("model".into()),
-        ..settings()
-    };
-    let mut world = World::new(elsewhere.clone());
-    world.send(Msg::Worker(world::catalog()));
-    world.waiting.clear();
-    world.send(Msg::Worker(Event::ModelLoaded(world::model())));
-    assert!(matches!(
-        world.waiting.as_slice(),
-        [Command::LoadDataset(_)]
-    ));
-    // Named on the command line it is tried; the worker's refusal is the answer.
-    let mut world = World::new(steerscope::app::Settings {
-        vector: Some(bundled("she_he")),
-        ..elsewhere
-    });
-    world.send(Msg::Worker(world::catalog()));
-    world.waiting.clear();
-    world.send(Msg::Worker(Event::ModelLoaded(world::model())));
-    assert!(
-        world
-            .waiting
-            .contains(&Command::LoadVector(bundled("she_he")))
-    );
 }
 
 #[test]
@@ -311,93 +239,6 @@ fn a_mask_change_measures_anew() {
     world.keys("m down enter");
     assert_eq!(world.app.setting().mask, Mask::FromAnswer);
     assert_eq!(world.measurement().unwrap().mask, Mask::FromAnswer);
-}
-
-#[test]
-fn choosing_a_vector_brings_its_data_set_along_unless_one_was_chosen() {
-    let mut world = World::ready();
-    world.keys("v up enter");
-    let both = [
-        Command::LoadVector(bundled("mood")),
-        Command::LoadDataset(bundled("mood")),
-    ];
-    assert_eq!(world.waiting, both);
-    world.settle();
-    world.keys("d down enter");
-    assert_eq!(world.waiting, [Command::LoadDataset(bundled("she_he"))]);
-    world.settle();
-    world.key("v");
-    world.type_text("she");
-    world.key("enter");
-    assert_eq!(world.waiting, [Command::LoadVector(bundled("she_he"))]);
-}
-
-#[test]
-fn a_typed_path_is_loaded_as_a_file() {
-    let mut world = World::ready();
-    world.key("v");
-    world.type_text("/tmp/v.safetensors");
-    world.key("enter");
-    let file = steerscope::protocol::Asset::File("/tmp/v.safetensors".into());
-    assert_eq!(world.waiting, [Command::LoadVector(file)]);
-}
-
-#[test]
-fn a_failed_load_leaves_everything_in_use_and_says_so_until_closed() {
-    let mut world = World::ready();
-    world.keys("v up enter");
-    world.waiting.clear();
-    world.send(Msg::Worker(Event::Failed(Failure {
-        stage: Stage::LoadVector,
-        run: None,
-        id: "hidden-size".to_owned(),
-        message: "the vector is for another model".to_owned(),
-    })));
-    assert_eq!(world.app.vector().unwrap().name, "she_he");
-    world.pass(Duration::from_secs(61));
-    assert!(world.app.messages().has_error());
-    world.key("esc");
-    assert!(!world.app.messages().has_error());
-    assert_eq!(world.app.messages().all().last().unwrap().id, "hidden-size");
-    world.key("l");
-    assert!(world.generation().is_some());
-}
-
-#[test]
-fn a_dead_engine_is_restarted_with_everything_loaded_again() {
-    let mut world = World::ready();
-    world.send(Msg::Worker(Event::EngineDied(
-        "index out of bounds".to_owned(),
-    )));
-    assert_eq!(world.app.engine(), Engine::Dead);
-    world.key("l");
-    assert!(world.waiting.is_empty(), "nothing is sent to a dead engine");
-    world.key("enter");
-    assert_eq!(world.effects, [Effect::RestartEngine]);
-    assert!(matches!(world.waiting.as_slice(), [Command::LoadModel(_)]));
-    world.load();
-    assert_eq!(world.app.engine(), Engine::Ready);
-    assert!(world.generation().is_some() && world.measurement().is_some());
-}
-
-#[test]
-fn a_model_that_cannot_be_read_leaves_a_screen_that_says_so() {
-    let mut world = World::new(settings());
-    world.batch([]);
-    world.send(Msg::Worker(Event::Failed(Failure {
-        stage: Stage::LoadModel,
-        run: None,
-        id: "missing-file".to_owned(),
-        message: "no config.json in '/x'".to_owned(),
-    })));
-    assert_eq!(world.app.engine(), Engine::Empty);
-    assert!(!world.app.is_busy());
-    world.key("esc");
-    assert!(world.screen(80, 24).contains("press M"));
-    world.waiting.clear();
-    world.keys("M enter");
-    assert!(matches!(world.waiting.as_slice(), [Command::LoadModel(_)]));
-    assert_eq!(world.app.engine(), Engine::Starting);
 }
 
 #[test]

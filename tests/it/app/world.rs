@@ -10,7 +10,7 @@ use steerscope::app::input::{Key, KeyCode, Mouse, MouseKind};
 use steerscope::app::{App, Effect, Msg, Settings};
 use steerscope::protocol::{
     Asset, CatalogEntry, ChatSupport, Command, DatasetInfo, Event, FinishReason, GenerateRequest,
-    InputItem, InputResult, MeasureRequest, ModelInfo, TokenPiece, VectorInfo,
+    InputItem, InputResult, MeasureRequest, ModelInfo, ModelSource, TokenPiece, VectorInfo,
 };
 use steerscope::ui::{Depth, Glyphs, Theme, render};
 use steerscope::units::{BlockIndex, Lane};
@@ -44,6 +44,19 @@ impl World {
         world
     }
 
+    /// The model that was asked for last arrives.
+    pub fn model_loaded(&mut self, info: ModelInfo) {
+        self.loaded(self.app.wanted_model().clone(), info);
+    }
+
+    /// The model of an older or the newest wish arrives.
+    pub fn loaded(&mut self, source: ModelSource, info: ModelInfo) {
+        self.send(Msg::Worker(Event::ModelLoaded {
+            source,
+            info: Box::new(info),
+        }));
+    }
+
     /// Catalog, model, vector and data set arrive; nothing is computed yet.
     pub fn load(&mut self) {
         self.send(Msg::Worker(catalog()));
@@ -51,7 +64,7 @@ impl World {
             let commands = std::mem::take(&mut self.waiting);
             for command in commands {
                 match command {
-                    Command::LoadModel(_) => self.send(Msg::Worker(Event::ModelLoaded(model()))),
+                    Command::LoadModel(source) => self.loaded(source, model()),
                     Command::LoadVector(asset) => {
                         self.send(Msg::Worker(Event::VectorLoaded(vector(&asset))));
                     }

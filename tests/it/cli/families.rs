@@ -151,7 +151,7 @@ fn engine_thread_answers_the_screen_on_every_family() {
         };
         worker.send(Command::LoadModel(ModelSource::Directory(model.clone())));
         wait(&|e| match e {
-            Event::ModelLoaded(info) => Some(info.architecture.clone()),
+            Event::ModelLoaded { info, .. } => Some(info.architecture.clone()),
             _ => None,
         });
         worker.send(Command::LoadVector(Asset::File(vector.clone())));

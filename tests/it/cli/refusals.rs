@@ -111,3 +111,23 @@ fn an_existing_file_is_not_replaced_unless_asked() {
     assert!(said.contains("--force"), "{said}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
 }
+
+#[test]
+fn an_instruction_set_of_another_machine_is_refused_with_those_of_this_one() {
+    let home = home();
+    let generate = |isa: &str| {
+        let mut command = steerscope(&home);
+        command.env("STEERSCOPE_ISA", isa).args([
+            "generate",
+            "--prompt",
+            "Once",
+            "--max-tokens",
+            "4",
+        ]);
+        command
+    };
+    let (code, said) = refusal(&mut generate("sse9"));
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("sse9") && said.contains("portable"), "{said}");
+    assert!(!crate::cli::output(&mut generate("portable")).is_empty());
+}

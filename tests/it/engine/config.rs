@@ -127,10 +127,15 @@ fn null_keeps_the_default_of_the_family_away() {
 }
 
 #[test]
-fn longrope_models_end_where_their_frequencies_would_change() {
-    let read = config("rope_longrope").to_string();
-    let read = Config::from_json(read.as_bytes(), "config.json").expect("reads");
-    assert_eq!(read.max_positions, 128);
+fn longrope_models_without_factors_for_longer_texts_end_at_the_original_length() {
+    let mut whole = config("rope_longrope");
+    let longest = |config: &Value| {
+        let read = Config::from_json(config.to_string().as_bytes(), "config.json");
+        read.expect("reads").max_positions
+    };
+    assert_eq!(longest(&whole), 160);
+    whole["rope_parameters"]["long_factor"] = Value::Null;
+    assert_eq!(longest(&whole), 128);
 }
 
 #[test]

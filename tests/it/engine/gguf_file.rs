@@ -9,6 +9,8 @@ use super::tiny::Tensors;
 /// A metadata value.
 #[derive(Clone)]
 pub(super) enum Meta {
+    U16(u16),
+    I32(i32),
     U32(u32),
     F32(f32),
     Bool(bool),
@@ -102,6 +104,14 @@ fn meta(out: &mut Vec<u8>, value: &Meta) {
         out.extend((n as u64).to_le_bytes());
     };
     match value {
+        Meta::U16(v) => {
+            kind(out, 2);
+            out.extend(v.to_le_bytes());
+        }
+        Meta::I32(v) => {
+            kind(out, 5);
+            out.extend(v.to_le_bytes());
+        }
         Meta::U32(v) => {
             kind(out, 4);
             out.extend(v.to_le_bytes());

@@ -187,7 +187,7 @@ fn values_of_another_type_and_contradictions_are_refused() {
             Meta::U32(8),
             "gguf-unsupported",
         ),
-        ("split.count", Meta::U32(3), "config-invalid"),
+        ("split.count", Meta::U32(3), "gguf-split"),
         ("tokenizer.ggml.pre", "default".into(), "tokenizer-invalid"),
         ("tokenizer.ggml.tokens", Meta::U32(1), "config-invalid"),
         ("tokenizer.ggml.model", "rwkv".into(), "tokenizer-invalid"),

@@ -1,5 +1,6 @@
 //! Models from the hub, against a server on this machine.
 
+mod choice;
 pub(crate) mod server;
 
 use std::fs;
@@ -25,7 +26,7 @@ fn server() -> Server {
     ])
 }
 
-fn settings(server: &Server, cache: &Path) -> HubSettings {
+pub(super) fn settings(server: &Server, cache: &Path) -> HubSettings {
     HubSettings {
         endpoint: server.endpoint(),
         cache: cache.join("hub"),
@@ -250,12 +251,19 @@ fn ids_are_told_from_other_text() {
         "HuggingFaceTB/SmolLM2-135M",
         "a/b@v1.0",
         "a/b@refs/pr/1",
+        "gpt2",
+        "gpt2@v1",
+        "a/b:Q4_K_M",
+        "a/b@v1:sub/m-Q8_0.gguf",
     ] {
         let id: HubId = good.parse().expect(good);
         assert_eq!(id.to_string(), good);
     }
     for bad in [
-        "name",
+        "a/b:",
+        "a/b:../x",
+        "a/b:c:d",
+        "C:\\models",
         "/org/name",
         "org/name/more",
         "../name",
@@ -266,6 +274,21 @@ fn ids_are_told_from_other_text() {
     ] {
         assert!(bad.parse::<HubId>().is_err(), "{bad}");
     }
+}
+
+#[test]
+fn a_model_with_a_name_alone_is_fetched_from_where_it_is_now() {
+    let (server, home) = (server(), tempfile::tempdir().expect("a folder"));
+    let settings = settings(&server, home.path());
+    let id: HubId = "gpt2".parse().expect("an id");
+    let fetched = fetch(&id, &settings, &mut |_| {}, &|| false).expect("fetched");
+    // Where the Python library puts it.
+    let snapshots = settings.cache.join("models--gpt2/snapshots");
+    assert_eq!(fetched.path, snapshots.join(COMMIT));
+    assert_eq!(
+        fs::read(fetched.path.join("model.safetensors")).expect("there"),
+        weights()
+    );
 }
 
 #[test]
@@ -297,4 +320,34 @@ fn the_command_line_runs_a_model_of_the_hub() {
         said.contains("org/other") && said.contains("HF_HUB_OFFLINE"),
         "{said}"
     );
+}
+
+#[test]
+fn words_that_could_be_a_path_are_one_where_there_is_one_and_else_a_hub_id() {
+    let (server, home) = (Server::with_model(), crate::cli::home());
+    let generate = |model: &str| {
+        let mut command = crate::cli::steerscope(&home);
+        command
+            .current_dir(home.path())
+            .env("HF_ENDPOINT", server.endpoint())
+            .env("HF_HOME", home.path().join("hf"))
+            .args(["generate", "--prompt", "Once", "--max-tokens", "4"])
+            .args(["--model", model]);
+        command
+    };
+    let fetched = crate::cli::output(&mut generate("gpt2"));
+    assert!(!fetched.trim().is_empty());
+    // Neither a path nor a model: both readings are named.
+    let (code, said) = crate::cli::refusal(&mut generate("gtp2"));
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("no file or folder 'gtp2'") && said.contains("hub has no 'gtp2'"),
+        "{said}"
+    );
+    // A folder of the name goes first, and nothing is asked of the hub.
+    let asked = server.log().len();
+    fs::create_dir(home.path().join("gpt2")).expect("a folder");
+    let (_, said) = crate::cli::refusal(&mut generate("gpt2"));
+    assert!(said.contains("config.json"), "{said}");
+    assert_eq!(server.log().len(), asked);
 }

@@ -138,6 +138,19 @@ impl Server {
         if cdn.is_none() && manners.token.is_some() && manners.token != token {
             return status(out, "401 Unauthorized");
         }
+        // The oldest models have a name alone; it leads to where they are now.
+        for (old, new) in [
+            ("/api/models/gpt2/", "/api/models/org/name/"),
+            ("/gpt2/", "/org/name/"),
+        ] {
+            if let Some(rest) = path.strip_prefix(old) {
+                write!(
+                    out,
+                    "HTTP/1.1 307 Temporary Redirect\r\nlocation: {new}{rest}\r\ncontent-length: 0\r\n\r\n"
+                )?;
+                return Ok(true);
+            }
+        }
         if let Some(revision) = path.strip_prefix("/api/models/org/name/revision/") {
             if revision != "main" && revision != COMMIT {
                 return status(out, "404 Not Found");

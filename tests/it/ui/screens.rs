@@ -70,7 +70,7 @@ fn with_a_model_and_nothing_else() {
             vectors: Vec::new(),
             datasets: Vec::new(),
         }));
-        world.send(Msg::Worker(Event::ModelLoaded(model())));
+        world.model_loaded(model());
         world
     });
 }
@@ -131,6 +131,7 @@ fn an_error_on_screen() {
         world.send(Msg::Worker(Event::Failed(Failure {
             stage: Stage::LoadVector,
             run: None,
+            model: None,
             id: "hidden-size".to_owned(),
             message: "'mood.safetensors' holds vectors of width 2048, the model has 192: choose a \
                       vector that was extracted from this model"

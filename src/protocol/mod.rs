@@ -3,41 +3,17 @@
 //! `app` produces [`Command`]s and consumes [`Event`]s; `worker` does the opposite. Neither sees
 //! the other's types, so either side can be replaced (the tests run the app on a scripted worker).
 
-use std::path::{Path, PathBuf};
+mod source;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::hub::HubId;
+pub use source::ModelSource;
+
 use crate::units::{BlockIndex, Lane, Mask, RunId};
-
-/// Where a model comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ModelSource {
-    /// The model inside the binary.
-    Bundled,
-    /// A Hugging Face directory or a `.gguf` file.
-    Directory(PathBuf),
-    /// A model of the Hugging Face hub, `org/name` or `org/name@revision`.
-    Hub(HubId),
-}
-
-impl ModelSource {
-    /// What a user's words mean where no file system can be asked: text that looks like a hub id is
-    /// one, unless it begins like a path or ends like a file.
-    pub fn parse(text: &str) -> Self {
-        if text == "bundled" {
-            return Self::Bundled;
-        }
-        if Path::new(text).extension().is_some_and(|e| e == "gguf") {
-            return Self::Directory(PathBuf::from(text));
-        }
-        text.parse()
-            .map_or_else(|_| Self::Directory(PathBuf::from(text)), Self::Hub)
-    }
-}
 
 /// Where a steering vector or a data set comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -332,6 +308,8 @@ pub struct Failure {
     pub stage: Stage,
     /// Run it belongs to, for generation and measurement.
     pub run: Option<RunId>,
+    /// Model it is about, for fetching and reading one.
+    pub model: Option<Box<ModelSource>>,
     /// Stable kebab-case id, e.g. `hidden-size`.
     pub id: String,
     /// Plain sentence naming the file and the fix.
@@ -349,7 +327,12 @@ pub enum Event {
         datasets: Vec<CatalogEntry>,
     },
     /// A model is ready; vectors and data sets must be loaded again for it.
-    ModelLoaded(ModelInfo),
+    ModelLoaded {
+        /// The wish that this answers; there may be a newer one.
+        source: ModelSource,
+        /// Its facts.
+        info: Box<ModelInfo>,
+    },
     /// A vector is ready for the running model.
     VectorLoaded(VectorInfo),
     /// A data set is ready for the running model.
