@@ -41,7 +41,7 @@ pub enum Command {
 /// Flags of the interactive screen.
 #[derive(Debug, Clone, Args)]
 pub struct ScreenArgs {
-    /// Model to open: a Hugging Face directory, a .gguf file, a hub id (gpt2, org/name, org/name@revision, org/name:Q4_K_M), or 'bundled'
+    /// Model to open: a Hugging Face directory, a .gguf file, a hub id (gpt2, org/name, org/name@revision, `org/name:Q4_K_M`), or 'bundled'
     #[arg(long, value_name = "PATH|ID|bundled", default_value = "bundled", value_parser = parse_model)]
     pub model: ModelSource,
     /// Vector to load at start: a file, or the name of a bundled one
@@ -104,7 +104,7 @@ pub enum CrashPoint {
 /// The model of a command.
 #[derive(Debug, Clone, Args)]
 pub struct ModelArgs {
-    /// Model: a Hugging Face directory, a .gguf file, a hub id (gpt2, org/name, org/name@revision, org/name:Q4_K_M), or 'bundled'
+    /// Model: a Hugging Face directory, a .gguf file, a hub id (gpt2, org/name, org/name@revision, `org/name:Q4_K_M`), or 'bundled'
     #[arg(long, value_name = "PATH|ID|bundled", default_value = "bundled", value_parser = parse_model)]
     pub model: ModelSource,
 }

@@ -88,17 +88,16 @@ fn models(files: &[String]) -> Vec<Model> {
             .rsplit_once('.')
             .is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("gguf"));
         let helps = |word: &&str| name.to_ascii_lowercase().contains(*word);
-        if !is_gguf || HELPERS.iter().any(|word| helps(&word)) {
+        if !is_gguf || HELPERS.iter().any(helps) {
             continue;
         }
-        let (stem, of) = match GgufPart::parse(file) {
-            Some(part) => (part.stem, part.of as usize),
-            None => {
-                let stem = file
-                    .rsplit_once('.')
-                    .map_or(file.as_str(), |(stem, _)| stem);
-                (stem.to_owned(), 1)
-            }
+        let (stem, of) = if let Some(part) = GgufPart::parse(file) {
+            (part.stem, part.of as usize)
+        } else {
+            let stem = file
+                .rsplit_once('.')
+                .map_or(file.as_str(), |(stem, _)| stem);
+            (stem.to_owned(), 1)
         };
         let model = models.entry(format!("{stem} {of}")).or_insert(Model {
             stem,

@@ -53,7 +53,7 @@ pub(super) fn files(path: &Path) -> Result<Vec<File>, EngineError> {
             "it is one of {count} parts but is not called like one (name-00001-of-{count:05}.gguf)"
         )));
     };
-    if f64::from(part.of) != count {
+    if !is(count, part.of as usize) {
         return Err(bad(format!(
             "its name speaks of {} parts, its header of {count}",
             part.of
@@ -108,7 +108,7 @@ impl<'a> Parts<'a> {
                 return Err(bad(format!("it is {said} by its header, not one of {n}")));
             }
             let number = header.metadata.number(NUMBER)?;
-            if number != Some(i as f64) {
+            if !number.is_some_and(|n| is(n, i)) {
                 let said = number.map_or("none".to_owned(), |v| format!("{}", v + 1.0));
                 return Err(bad(format!(
                     "its number is {said} by its header and {} by its name",
@@ -125,7 +125,7 @@ impl<'a> Parts<'a> {
         }
         let held: usize = self.0.iter().map(|(h, _)| h.tensors.len()).sum();
         match self.metadata().number(TENSORS)? {
-            Some(announced) if announced != held as f64 => Err(EngineError::Split {
+            Some(announced) if !is(announced, held) => Err(EngineError::Split {
                 file: self.file().to_owned(),
                 reason: format!(
                     "it announces {announced} tensors and the parts hold {held}: the parts are of different models"
@@ -212,4 +212,9 @@ impl Weights for SplitWeights {
             }),
         }
     }
+}
+
+/// Whether a number of the metadata is this count.
+fn is(number: f64, count: usize) -> bool {
+    (number - count as f64).abs() < 0.5
 }

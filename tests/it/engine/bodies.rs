@@ -7,7 +7,7 @@
 use steerscope::chat::{ChatTemplate, Specials};
 use steerscope::engine::{Config, probe};
 
-fn refusal(id: &'static str, message: &str) -> Option<&'static str> {
+fn refusal(id: &'static str, message: &str) -> &'static str {
     assert!(
         !id.is_empty() && id.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'),
         "an id: {id}"
@@ -18,25 +18,25 @@ fn refusal(id: &'static str, message: &str) -> Option<&'static str> {
         "{id}: {message}"
     );
     assert!(message.len() > 10, "{id}: {message}");
-    Some(id)
+    id
 }
 
 /// A GGUF file: header, metadata, tokenizer, tensors.
 pub fn gguf(data: &[u8]) -> Option<&'static str> {
     let error = probe::gguf(data.to_vec()).err()?;
-    refusal(error.id(), &error.to_string())
+    Some(refusal(error.id(), &error.to_string()))
 }
 
 /// A `config.json` of any family.
 pub fn config(data: &[u8]) -> Option<&'static str> {
     let error = Config::from_json(data, "config.json").err()?;
-    refusal(error.id(), &error.to_string())
+    Some(refusal(error.id(), &error.to_string()))
 }
 
 /// The weights of a small Llama.
 pub fn safetensors(data: &[u8]) -> Option<&'static str> {
     let error = probe::safetensors(SMALL, TOKENIZER, data.to_vec()).err()?;
-    refusal(error.id(), &error.to_string())
+    Some(refusal(error.id(), &error.to_string()))
 }
 
 /// A chat template and one turn in it, under the limits that every rendering has.
@@ -46,7 +46,7 @@ pub fn chat_template(data: &[u8]) -> Option<&'static str> {
     let turn = ChatTemplate::new(&source, "fuzzed.jinja", specials)
         .and_then(|template| template.turn(Some("Be brief."), "Hello"));
     let error = turn.err()?;
-    refusal(error.id(), &error.to_string())
+    Some(refusal(error.id(), &error.to_string()))
 }
 
 /// The index of a model in shards: names that pass are safe to open.

@@ -1,4 +1,4 @@
-//! Texts that grow beyond the original context of a LongRoPE model: as one pass over the whole text.
+//! Texts that grow beyond the original context of a `LongRoPE` model: as one pass over the whole text.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
