@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::args::ModelArgs;
 use super::output::{Ending, Progress};
 use crate::engine::Model;
 use crate::hub::{self, HubError, HubId, HubSettings, Step};
@@ -10,7 +11,7 @@ use crate::protocol::ModelSource;
 use crate::runtime::Paths;
 use crate::steering::SteeringVector;
 use crate::steering::dataset::Dataset;
-use crate::units::BlockIndex;
+use crate::units::{BlockIndex, DeviceChoice};
 use crate::worker::{Library, default_block, model_name, open_model};
 
 /// A model with its display name.
@@ -19,12 +20,21 @@ pub(super) struct Opened {
     pub(super) name: String,
 }
 
-pub(super) fn model(source: &ModelSource) -> Result<Opened, Ending> {
+/// The model of a command; on a device other than the CPU a remark says which.
+pub(super) fn model(args: &ModelArgs) -> Result<Opened, Ending> {
+    let (source, device) = (&args.model, args.device);
     let model = match source {
-        ModelSource::Hub(id) => open_model(&ModelSource::Directory(fetched(id)?)),
-        here => open_model(here),
+        ModelSource::Hub(id) => open_model(&ModelSource::Directory(fetched(id)?), device),
+        here => open_model(here, device),
     }
     .map_err(failed)?;
+    let words = model.device();
+    if device != DeviceChoice::Cpu && !words.starts_with("cpu") {
+        remark(&format!(
+            "computing on {words}, weights in {}",
+            model.precision().name()
+        ));
+    }
     Ok(Opened {
         model: Arc::new(model),
         name: model_name(source),

@@ -5,6 +5,7 @@ use super::{Branch, EngineError, Keep, KvCache, Model, Part, Place, Rows};
 use crate::units::BlockIndex;
 
 /// A packed batch on its way through the blocks.
+#[derive(Debug)]
 pub(super) struct Batch {
     pub(super) places: Vec<Place>,
     pub(super) positions: Vec<usize>,

@@ -1,12 +1,8 @@
 //! What the decoder computes: extending cached sequences, resuming from residual checkpoints, logits.
 
-use candle_core::{Device, Tensor};
-
 use super::jobs::Store;
 use super::kernel::{Isa, softcap};
-use super::linear::with_f32;
 use super::ops::times;
-use super::pass::select;
 use super::{Cancel, EngineError, Hook, KvCache, Model, Rows};
 use crate::units::BlockIndex;
 
@@ -63,17 +59,10 @@ impl Model {
             return Ok(Rows::empty(self.hidden_size()));
         }
         let ids: Vec<u32> = parts.iter().flat_map(|p| p.ids).copied().collect();
-        let rows = in_pool(ids.len() * self.parameters(), || {
-            let x = self.embed(&ids, &batch.positions)?;
-            self.run(
-                x,
-                0,
-                &batch,
-                &mut Store::Append(cache, &spans),
-                hook,
-                cancel,
-            )
-        })?;
+        let mut store = Store::Append(cache, &spans);
+        let rows = self
+            .decoder
+            .tokens(&ids, &batch, &mut store, hook, cancel)?;
         cache.commit(&spans);
         Ok(rows)
     }
@@ -102,22 +91,9 @@ impl Model {
             return Ok(Rows::empty(self.hidden_size()));
         }
         let first = after.map_or(0, |b| b.0 + 1);
-        let work = x.n() * self.parameters() / self.n_blocks() * (self.n_blocks() - first);
-        in_pool(work, || {
-            let shape = (x.n(), x.width());
-            let x = Tensor::from_vec(x.into_vec(), shape, &Device::Cpu)?;
-            if first == self.n_blocks() {
-                return self.rows(&select(&x, &batch.kept)?);
-            }
-            self.run(
-                x,
-                first,
-                &batch,
-                &mut Store::Branches(cache, branches),
-                hook,
-                cancel,
-            )
-        })
+        let mut store = Store::Branches(cache, branches);
+        self.decoder
+            .resume(x, first, &batch, &mut store, hook, cancel)
     }
 
     /// Logits `(n, vocabulary)`, row-major, of rows of the residual stream after the last block;
@@ -126,17 +102,13 @@ impl Model {
     /// # Errors
     /// [`EngineError::Request`] for rows of another width.
     pub fn logits(&self, rows: &Rows) -> Result<Vec<f32>, EngineError> {
-        let Some(x) = self.normed(rows)? else {
+        self.check_width(rows)?;
+        if rows.n() == 0 {
             return Ok(Vec::new());
-        };
-        in_pool(
-            rows.n() * self.hidden_size() * self.config.vocab_size,
-            || {
-                let mut logits = with_f32(&self.head.forward(&x)?, <[f32]>::to_vec)?;
-                self.finish(&mut logits);
-                Ok(logits)
-            },
-        )
+        }
+        let mut logits = self.decoder.logits(rows, None)?;
+        self.finish(&mut logits);
+        Ok(logits)
     }
 
     /// Two logits per row, of its own two token ids `[positive, negative]`: the same numbers as
@@ -156,32 +128,21 @@ impl Model {
                 rows.n()
             )));
         }
-        let Some(x) = self.normed(rows)? else {
+        self.check_width(rows)?;
+        if rows.n() == 0 {
             return Ok(Vec::new());
-        };
+        }
         let mut wanted: Vec<u32> = ids.iter().flatten().copied().collect();
         self.check_ids(&wanted)?;
         wanted.sort_unstable();
         wanted.dedup();
-        in_pool(rows.n() * self.hidden_size() * wanted.len(), || {
-            let logits = self.head.select(&wanted)?.forward(&x)?;
-            let mut logits = with_f32(&logits, <[f32]>::to_vec)?;
-            self.finish(&mut logits);
-            let column = |id: u32| wanted.partition_point(|w| *w < id);
-            let rows = logits.chunks_exact(wanted.len()).zip(ids);
-            Ok(rows
-                .map(|(row, pair)| pair.map(|id| row[column(id)]))
-                .collect())
-        })
-    }
-
-    fn normed(&self, rows: &Rows) -> Result<Option<Tensor>, EngineError> {
-        if rows.n() == 0 {
-            return Ok(None);
-        }
-        self.check_width(rows)?;
-        let x = Tensor::from_slice(rows.as_slice(), (rows.n(), rows.width()), &Device::Cpu)?;
-        Ok(Some(self.final_norm.forward(&x)?))
+        let mut logits = self.decoder.logits(rows, Some(&wanted))?;
+        self.finish(&mut logits);
+        let column = |id: u32| wanted.partition_point(|w| *w < id);
+        let rows = logits.chunks_exact(wanted.len()).zip(ids);
+        Ok(rows
+            .map(|(row, pair)| pair.map(|id| row[column(id)]))
+            .collect())
     }
 
     /// Scale and cap of logits, in place.
@@ -191,20 +152,5 @@ impl Model {
         if let Some(cap) = spec.logit_cap {
             softcap(Isa::best(), logits, 1.0, cap);
         }
-    }
-}
-
-/// Multiply-adds below which a call stays on the calling thread: about a millisecond's work, such as
-/// a few lanes of a small model. There, waiting for a second core that another process holds costs
-/// more than that core would give.
-const ALONE: usize = 1 << 25;
-
-/// Enters the thread pool once per call, so that the many small parallel loops of a pass start from
-/// a pool thread and need not wake one from outside each time.
-fn in_pool<T: Send>(work: usize, f: impl FnOnce() -> T + Send) -> T {
-    if work < ALONE {
-        f()
-    } else {
-        rayon::scope(|_| f())
     }
 }

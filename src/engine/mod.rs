@@ -10,6 +10,7 @@
 //! all sums run in one fixed order whatever the batch. So a lane decoded beside another is
 //! bit-identical to the lane decoded alone, and a cached pass to an uncached one.
 
+mod assemble;
 mod attention;
 mod batch;
 mod block;
@@ -19,6 +20,8 @@ mod cache;
 mod cancel;
 mod chat;
 mod config;
+mod decoder;
+mod device;
 mod error;
 mod family;
 mod fields;
@@ -37,6 +40,7 @@ mod names;
 mod norm;
 mod ops;
 mod packed;
+mod panels;
 mod pass;
 mod precision;
 mod random;
@@ -46,6 +50,7 @@ mod sample;
 mod source;
 mod spec;
 mod stream;
+mod tensor;
 mod threads;
 mod tokenizer;
 mod weights;
@@ -63,5 +68,6 @@ pub use precision::Precision;
 pub use rows::Rows;
 pub use sample::SamplerSettings;
 pub use stream::StreamDecoder;
+pub use tensor::{Suffix, SuffixInputs};
 pub use threads::{init_threads, thread_count};
 pub use tokenizer::TextTokenizer;

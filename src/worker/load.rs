@@ -7,7 +7,7 @@ use super::catalog::{Library, LibraryError};
 use super::job::{Desk, Emit, failure};
 use super::mailbox::{Load, Mailbox};
 use super::measure::Bench;
-use crate::engine::{Cancel, EngineError, Model, thread_count};
+use crate::engine::{Cancel, EngineError, Model};
 use crate::measure::PreparedSet;
 use crate::protocol::{
     Asset, CHAT_UNUSABLE, ChatSupport, DatasetInfo, Event, InputItem, ModelInfo, ModelSource,
@@ -15,21 +15,21 @@ use crate::protocol::{
 };
 use crate::steering::dataset::{Dataset, Example, Part};
 use crate::steering::residual_norms;
-use crate::units::BlockIndex;
+use crate::units::{BlockIndex, DeviceChoice};
 
 /// Prompts whose residual norms are looked at for `H_b`; the median settles long before.
 const NORM_PROMPTS: usize = 32;
 
-/// Opens a model.
+/// Opens a model on a device.
 ///
 /// # Errors
-/// Whatever makes the directory unusable, by file and remedy.
-pub fn open_model(source: &ModelSource) -> Result<Model, EngineError> {
+/// Whatever makes the directory or the device unusable, by file and remedy.
+pub fn open_model(source: &ModelSource, device: DeviceChoice) -> Result<Model, EngineError> {
     match source {
-        ModelSource::Bundled => Model::bundled(),
-        ModelSource::Directory(path) => Model::open(path),
+        ModelSource::Bundled => Model::bundled_on(device),
+        ModelSource::Directory(path) => Model::open_on(path, device),
         // The callers fetch it first; where one does not, the name is looked for on the disk.
-        ModelSource::Hub(id) => Model::open(Path::new(&id.to_string())),
+        ModelSource::Hub(id) => Model::open_on(Path::new(&id.to_string()), device),
     }
 }
 
@@ -106,9 +106,8 @@ fn model(
         done: 0,
         total: 0,
     });
-    let model = open_model(source)?;
+    let model = open_model(source, desk.device)?;
     let config = model.config();
-    let threads = thread_count();
     let chat = match (model.chat(), model.chat_error()) {
         (Some(_), _) => ChatSupport::Template,
         (None, None) => ChatSupport::None,
@@ -133,10 +132,7 @@ fn model(
         parameters: model.parameters(),
         max_positions: config.max_positions,
         dtype: model.precision().name().to_string(),
-        device: format!(
-            "cpu · {threads} thread{}",
-            if threads == 1 { "" } else { "s" }
-        ),
+        device: model.device(),
         chat,
     };
     desk.replace_model(model, info.name.clone());

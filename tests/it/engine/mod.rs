@@ -9,6 +9,7 @@
 
 mod config;
 mod consistency;
+mod device;
 mod families;
 mod generation;
 mod gguf;
@@ -19,6 +20,7 @@ mod oracle;
 mod parity;
 mod points;
 mod resume;
+mod suffix;
 mod support;
 mod text;
 pub(crate) mod tiny;
