@@ -133,6 +133,8 @@ fn tensors_resume_branches_to_the_rows_of_the_kernel_in_every_family() {
             .iter()
             .map(|n| prompt_below(40, *n, *n))
             .collect();
+        let [of_tensors, of_kernel] =
+            [&tensors.model, &kernel.model].map(|model| (model, pieces(model, &texts, &[0, 40]).1));
         // Last rows, some rows, and whole texts; several branches of one sequence side by side.
         for starts in [[39, 32, 8], [36, 20, 8], [0, 31, 0]] {
             let list: Vec<Branch> = starts
@@ -140,32 +142,22 @@ fn tensors_resume_branches_to_the_rows_of_the_kernel_in_every_family() {
                 .enumerate()
                 .flat_map(|(sequence, &start)| {
                     let len = texts[sequence].len() - start;
-                    std::iter::repeat_n(
-                        Branch {
-                            sequence,
-                            start,
-                            len,
-                        },
-                        3,
-                    )
+                    let branch = Branch {
+                        sequence,
+                        start,
+                        len,
+                    };
+                    std::iter::repeat_n(branch, 3)
                 })
                 .collect();
             let n: usize = list.iter().map(|b| b.len).sum();
             let values: Vec<f32> = direction_of(n * d, 5).iter().map(|v| 3.0 * v).collect();
             let rows = Rows::from_vec(values, d).expect("rows");
             for block in 0..kernel.model.n_blocks() {
-                let [got, want] = [&tensors.model, &kernel.model].map(|model| {
-                    let (_, cache) = pieces(model, &texts, &[0, 40]);
-                    let after = Some(BlockIndex(block));
+                let [got, want] = [&of_tensors, &of_kernel].map(|(model, cache)| {
+                    let (after, rows) = (Some(BlockIndex(block)), rows.clone());
                     model
-                        .resume(
-                            &cache,
-                            after,
-                            &list,
-                            rows.clone(),
-                            &mut NoHook,
-                            &Cancel::never(),
-                        )
+                        .resume(cache, after, &list, rows, &mut NoHook, &Cancel::never())
                         .expect("a pass")
                 });
                 assert_eq!(got.n(), list.len());
