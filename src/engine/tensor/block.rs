@@ -43,7 +43,7 @@ impl Block {
         let (mlp_in, gated) = match parts.mlp_in {
             assemble::MlpIn::Gated { gate, up, k, bias } => {
                 let bias = bias.map(|both| both.concat());
-                (Dense::read(vec![gate, up], k, bias, target)?, true)
+                (Dense::read(&[gate, up], k, bias, target)?, true)
             }
             assemble::MlpIn::Plain(first) => (Dense::of(first, target)?, false),
         };

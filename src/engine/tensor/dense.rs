@@ -22,7 +22,7 @@ pub(super) struct Dense {
 impl Dense {
     /// Reads the rows of `parts`, one below the other, onto the device.
     pub(super) fn read(
-        parts: Vec<Source<'_>>,
+        parts: &[Source<'_>],
         k: usize,
         bias: Option<Vec<f32>>,
         target: &Target,
@@ -30,7 +30,7 @@ impl Dense {
         let n: usize = parts.iter().map(|p| p.rows()).sum();
         let precision = Precision::of(parts.iter().map(|p| p.precision()));
         let fill = |(mut r, row): (usize, &mut [f32])| {
-            for part in &parts {
+            for part in parts {
                 if r < part.rows() {
                     return part.fill(r, row);
                 }
@@ -58,7 +58,7 @@ impl Dense {
 
     /// The same of what was found for a block.
     pub(super) fn of(matrix: Matrix<'_>, target: &Target) -> Result<Self, EngineError> {
-        Self::read(matrix.parts, matrix.k, matrix.bias, target)
+        Self::read(&matrix.parts, matrix.k, matrix.bias, target)
     }
 
     /// W.

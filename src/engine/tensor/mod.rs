@@ -59,12 +59,12 @@ impl Tensors {
         target: &Target,
     ) -> Result<Self, EngineError> {
         let d = config.hidden_size;
-        let table = Dense::read(vec![loader.embedding()?], d, None, target)?;
+        let table = Dense::read(&[loader.embedding()?], d, None, target)?;
         let embedding = table.weight().clone();
         let head = if config.tied {
             table
         } else {
-            Dense::read(vec![loader.head()?], d, None, target)?
+            Dense::read(&[loader.head()?], d, None, target)?
         };
         let positions = loader
             .positions()?

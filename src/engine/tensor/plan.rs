@@ -23,8 +23,17 @@ pub(super) struct Plan {
     groups: Vec<Group>,
     heads: usize,
     device: Device,
-    /// Tiles per window: of all rows, and of the last row of each part.
-    windows: Vec<(Option<usize>, [OnceLock<Vec<Tile>>; 2])>,
+    windows: Vec<Window>,
+}
+
+/// The tiles of the blocks with one window, made when first needed.
+#[derive(Debug)]
+struct Window {
+    positions: Option<usize>,
+    /// Of all rows.
+    all: OnceLock<Vec<Tile>>,
+    /// Of the last row of each part.
+    last: OnceLock<Vec<Tile>>,
 }
 
 /// Rows that see the same cached positions.
@@ -116,7 +125,11 @@ impl Plan {
             device: device.clone(),
             windows: windows
                 .into_iter()
-                .map(|w| (w, [OnceLock::new(), OnceLock::new()]))
+                .map(|positions| Window {
+                    positions,
+                    all: OnceLock::new(),
+                    last: OnceLock::new(),
+                })
                 .collect(),
         })
     }
@@ -132,10 +145,10 @@ impl Plan {
         trim: bool,
         batch: &Batch,
     ) -> candle_core::Result<&[Tile]> {
-        let Some((_, cells)) = self.windows.iter().find(|(w, _)| *w == window) else {
+        let Some(found) = self.windows.iter().find(|w| w.positions == window) else {
             candle_core::bail!("no block has a window of {window:?}");
         };
-        let cell = &cells[usize::from(trim)];
+        let cell = if trim { &found.last } else { &found.all };
         if let Some(tiles) = cell.get() {
             return Ok(tiles);
         }

@@ -181,12 +181,11 @@ impl Suffix {
     /// # Errors
     /// Those about weights when the head is read.
     pub fn logits(&self, rows: &Tensor) -> Result<Tensor, EngineError> {
-        let head = match self.head.get() {
-            Some(head) => head,
-            None => {
-                let read = self.read_head()?;
-                self.head.get_or_init(|| read)
-            }
+        let head = if let Some(head) = self.head.get() {
+            head
+        } else {
+            let read = self.read_head()?;
+            self.head.get_or_init(|| read)
         };
         self.finish(&head.forward(&self.stack.final_norm(rows)?)?)
     }
@@ -232,7 +231,7 @@ impl Suffix {
         } else {
             loader.head()?
         };
-        Dense::read(vec![source], config.hidden_size, None, self.stack.target())
+        Dense::read(&[source], config.hidden_size, None, self.stack.target())
     }
 
     /// Scale and cap of logits.

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json;
 use steerscope::engine::{
@@ -197,7 +198,9 @@ impl Hook for Everywhere {
         _: usize,
     ) {
         if (block.0, point) == (self.block, self.point) {
-            rows.iter_mut().for_each(|v| *v += 0.5);
+            for v in rows.iter_mut() {
+                *v += 0.5;
+            }
         }
         self.seen
             .push((block.0, point, places.to_vec(), rows.to_vec()));
@@ -313,6 +316,19 @@ fn copied_and_shortened_sequences_continue_as_on_the_kernel() {
     close(&got.0, &want.0, "rows");
 }
 
+/// Cancels the pass in its first block.
+struct Stop(Arc<AtomicU64>);
+
+impl Hook for Stop {
+    fn wants(&self, block: BlockIndex) -> bool {
+        block.0 == 0
+    }
+
+    fn visit(&mut self, _: BlockIndex, _: &[Place], _: &mut [f32], _: usize) {
+        self.0.store(2, Ordering::Release);
+    }
+}
+
 #[test]
 fn a_cancelled_pass_leaves_the_cache_of_tensors_as_it_was() {
     let [_, tensors] = tiny(&Tiny::default());
@@ -326,16 +342,6 @@ fn a_cancelled_pass_leaves_the_cache_of_tensors_as_it_was() {
         Keep::Nothing,
         &mut NoHook,
     );
-    // Cancelled after its first block.
-    struct Stop(Arc<std::sync::atomic::AtomicU64>);
-    impl Hook for Stop {
-        fn wants(&self, block: BlockIndex) -> bool {
-            block.0 == 0
-        }
-        fn visit(&mut self, _: BlockIndex, _: &[Place], _: &mut [f32], _: usize) {
-            self.0.store(2, std::sync::atomic::Ordering::Release);
-        }
-    }
     let current = Arc::new(1.into());
     let cancel = Cancel::new(Arc::clone(&current), 1);
     let other = prompt(11, 3);
