@@ -86,7 +86,8 @@ impl Model {
         hook: &mut dyn Hook,
         cancel: &Cancel,
     ) -> Result<Rows, EngineError> {
-        let batch = self.pack_branches(cache, after, branches, &x)?;
+        self.check_width(&x)?;
+        let batch = self.pack_branches(cache, after, branches, x.n())?;
         if branches.is_empty() {
             return Ok(Rows::empty(self.hidden_size()));
         }

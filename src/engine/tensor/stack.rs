@@ -178,6 +178,7 @@ impl Layers for Run<'_> {
             let Some(kept) = cache.kept_mut(b, span.sequence) else {
                 candle_core::bail!("a cache of tensors was expected");
             };
+            // Views: the sequences of one call share its tensors.
             let keys = qkv.keys.narrow(0, span.row, span.len)?;
             let values = qkv.values.narrow(0, span.row, span.len)?;
             kept.append(span.start, keys, values)?;

@@ -12,7 +12,7 @@ use crate::engine::batch::Batch;
 use crate::engine::cache::{Blocks, Geometry};
 use crate::engine::device::Target;
 use crate::engine::jobs::Store;
-use crate::engine::{Branch, Cancel, EngineError, KvCache, Model, NoHook, Rows};
+use crate::engine::{Branch, Cancel, EngineError, KvCache, Model, NoHook};
 use crate::units::BlockIndex;
 
 /// Everything above a block, with final norm and head, made of tensor operations that carry gradients:
@@ -87,11 +87,9 @@ impl Suffix {
         cache: &KvCache,
         branches: &[Branch],
     ) -> Result<SuffixInputs, EngineError> {
-        let rows: usize = branches.iter().map(|b| b.len).sum();
-        let width = self.model.hidden_size();
-        let shape = Rows::from_vec(vec![0.0; rows * width], width)?;
+        let rows = branches.iter().map(|b| b.len).sum();
         let after = self.stack.first().checked_sub(1).map(BlockIndex);
-        let batch = self.model.pack_branches(cache, after, branches, &shape)?;
+        let batch = self.model.pack_branches(cache, after, branches, rows)?;
         if branches.is_empty() {
             return Err(EngineError::Request("no branches".to_owned()));
         }
