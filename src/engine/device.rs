@@ -30,14 +30,14 @@ impl Target {
         }
     }
 
-    /// Number type in which weights of a file's are kept: a GPU multiplies halves as they are, candle
-    /// on the CPU in f32.
+    /// Number type in which weights are kept that a file has in `precision`: a GPU multiplies halves as
+    /// they are, candle on the CPU works in f32, and what is quantised becomes f32.
     pub(super) fn weights(&self, precision: Precision) -> DType {
+        let gpu = !self.device.is_cpu();
         match precision {
-            _ if self.device.is_cpu() => DType::F32,
-            Precision::F16 => DType::F16,
-            Precision::Bf16 => DType::BF16,
-            Precision::F32 => DType::F32,
+            Precision::F16 if gpu => DType::F16,
+            Precision::Bf16 if gpu => DType::BF16,
+            _ => DType::F32,
         }
     }
 
