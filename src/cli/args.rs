@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::protocol::{ModelSource, Sampling};
 use crate::steering::dataset::Part;
-use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask};
+use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS, DeviceChoice, Mask};
 use crate::worker::LIVE_INPUTS;
 
 /// Take the helm of a language model in the terminal.
@@ -44,6 +44,9 @@ pub struct ScreenArgs {
     /// Model to open: a Hugging Face directory, a .gguf file, a hub id (gpt2, org/name, org/name@revision, `org/name:Q4_K_M`), or 'bundled'
     #[arg(long, value_name = "PATH|ID|bundled", default_value = "bundled", value_parser = parse_model)]
     pub model: ModelSource,
+    /// Device to compute on; 'auto' is the first GPU where this build supports one and it works, else the CPU
+    #[arg(long, value_name = "auto|cpu|cuda:N|metal", default_value_t)]
+    pub device: DeviceChoice,
     /// Vector to load at start: a file, or the name of a bundled one
     #[arg(long, value_name = "FILE|NAME")]
     pub vector: Option<String>,
@@ -107,6 +110,9 @@ pub struct ModelArgs {
     /// Model: a Hugging Face directory, a .gguf file, a hub id (gpt2, org/name, org/name@revision, `org/name:Q4_K_M`), or 'bundled'
     #[arg(long, value_name = "PATH|ID|bundled", default_value = "bundled", value_parser = parse_model)]
     pub model: ModelSource,
+    /// Device to compute on; 'auto' is the first GPU where this build supports one and it works, else the CPU
+    #[arg(long, value_name = "auto|cpu|cuda:N|metal", default_value_t)]
+    pub device: DeviceChoice,
 }
 
 /// Where and how a vector is applied.

@@ -13,7 +13,7 @@ use crate::units::BlockIndex;
 
 pub(super) fn run(args: &ExtractArgs) -> Result<(), Ending> {
     open::may_write(&args.out, args.force)?;
-    let opened = open::model(&args.model.model)?;
+    let opened = open::model(&args.model)?;
     let dataset = open::dataset(&args.dataset)?;
     let rows = dataset.part(args.split.into(), args.seed);
     let model = &opened.model;

@@ -28,7 +28,7 @@ impl Text {
 
 pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
     let prompt = prompt(args.prompt.as_deref())?;
-    let opened = open::model(&args.model.model)?;
+    let opened = open::model(&args.model)?;
     let vector = args
         .vector
         .as_deref()

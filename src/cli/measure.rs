@@ -22,7 +22,7 @@ const SLICE: usize = 16;
 pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     let grid = args.grid();
     check_multipliers(&grid).map_err(|e| Ending::Usage(e.to_string()))?;
-    let opened = open::model(&args.model.model)?;
+    let opened = open::model(&args.model)?;
     let dataset = open::dataset(&args.dataset)?;
     let vector = match &args.vector {
         Some(text) => open::vector(text, &opened)?,

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::args::ModelArgs;
 use super::output::{Ending, Progress};
 use crate::engine::Model;
 use crate::hub::{self, HubError, HubId, HubSettings, Step};
-use crate::protocol::ModelSource;
 use crate::runtime::Paths;
 use crate::steering::SteeringVector;
 use crate::steering::dataset::Dataset;
-use crate::units::BlockIndex;
+use crate::units::{BlockIndex, DeviceChoice};
 use crate::worker::{
     Library, LocalModel, Whereabouts, default_block, model_name, neither, open_model,
 };
@@ -21,12 +21,21 @@ pub(super) struct Opened {
     pub(super) name: String,
 }
 
-pub(super) fn model(source: &ModelSource) -> Result<Opened, Ending> {
+/// The model of a command; on a device other than the CPU a remark says which.
+pub(super) fn model(args: &ModelArgs) -> Result<Opened, Ending> {
+    let (source, device) = (&args.model, args.device);
     let local = match Whereabouts::find(source) {
         Whereabouts::Here(local) => local,
         Whereabouts::Hub(id) => LocalModel::Path(fetched(&id)?),
     };
-    let model = open_model(&local).map_err(failed)?;
+    let model = open_model(&local, device).map_err(failed)?;
+    let words = model.device();
+    if device != DeviceChoice::Cpu && !words.starts_with("cpu") {
+        remark(&format!(
+            "computing on {words}, weights in {}",
+            model.precision().name()
+        ));
+    }
     Ok(Opened {
         model: Arc::new(model),
         name: model_name(source),

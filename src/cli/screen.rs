@@ -42,6 +42,7 @@ pub(super) fn run(args: ScreenArgs) -> ExitCode {
         look,
         mouse: !args.no_mouse,
         inputs: args.inputs,
+        device: args.device,
         paths,
         crash_ui: args.crash == Some(CrashPoint::Ui),
         crash_engine: args.crash == Some(CrashPoint::Engine),

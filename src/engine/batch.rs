@@ -5,6 +5,7 @@ use super::{Branch, EngineError, Keep, KvCache, Model, Part, Place, Rows};
 use crate::units::BlockIndex;
 
 /// A packed batch on its way through the blocks.
+#[derive(Debug)]
 pub(super) struct Batch {
     pub(super) places: Vec<Place>,
     pub(super) positions: Vec<usize>,
@@ -68,15 +69,15 @@ impl Model {
         ))
     }
 
+    /// `rows` is the number of rows there are for the branches.
     pub(super) fn pack_branches(
         &self,
         cache: &KvCache,
         after: Option<BlockIndex>,
         branches: &[Branch],
-        x: &Rows,
+        rows: usize,
     ) -> Result<Batch, EngineError> {
         cache.check(self)?;
-        self.check_width(x)?;
         if after.is_some_and(|b| b.0 >= self.n_blocks()) {
             return Err(EngineError::Request(format!(
                 "a checkpoint after block {after:?} of {}",
@@ -100,10 +101,9 @@ impl Model {
             }));
             kept.push(places.len() - 1);
         }
-        if places.len() != x.n() {
+        if places.len() != rows {
             return Err(EngineError::Request(format!(
-                "{} rows for branches of {}",
-                x.n(),
+                "{rows} rows for branches of {}",
                 places.len()
             )));
         }

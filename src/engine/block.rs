@@ -1,19 +1,12 @@
-//! The weights of a block, assembled as the spec and the names of a family say.
+//! The weights of a block, packed for our kernel.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
+use super::EngineError;
+use super::assemble::{self, BlockParts, Matrix};
 use super::cache::Geometry;
 use super::gated::Gated;
 use super::linear::Linear;
-use super::names::{self, Qkv};
 use super::norm::{Norm, QkNorms};
-use super::ops::times;
-use super::source::{Picked, Scaled, Transposed};
-use super::spec::{Activation, LayerKind, NormKind, QkNorm};
-use super::weights::{RowSource, Weights};
-use super::{Config, EngineError};
-
-type Source<'a> = Box<dyn RowSource + 'a>;
+use super::spec::{Activation, LayerKind};
 
 /// One decoder block.
 #[derive(Debug)]
@@ -34,6 +27,35 @@ pub(super) struct Block {
 }
 
 impl Block {
+    /// Packs what was found for a block.
+    pub(super) fn pack(
+        parts: BlockParts<'_>,
+        geometry: Geometry,
+        activation: Activation,
+    ) -> Result<Self, EngineError> {
+        Ok(Self {
+            kind: parts.kind,
+            attention_norm: parts.attention_norm,
+            qkv: linear(parts.qkv)?,
+            qk_norms: parts.qk_norms.map(|[query, key]| QkNorms {
+                query,
+                key,
+                geometry,
+            }),
+            output: linear(parts.output)?,
+            attention_post: parts.attention_post,
+            mlp_norm: parts.mlp_norm,
+            mlp_in: match parts.mlp_in {
+                assemble::MlpIn::Gated { gate, up, k, bias } => {
+                    MlpIn::Gated(Gated::pack(&*gate, &*up, k, bias, activation)?)
+                }
+                assemble::MlpIn::Plain(first) => MlpIn::Plain(linear(first)?, activation),
+            },
+            mlp_out: linear(parts.mlp_out)?,
+            mlp_post: parts.mlp_post,
+        })
+    }
+
     /// Memory that its matrices hold.
     pub(super) fn bytes(&self) -> usize {
         let first = match &self.mlp_in {
@@ -54,265 +76,6 @@ pub(super) enum MlpIn {
     Plain(Linear, Activation),
 }
 
-/// Reads the weights of a model, each tensor once.
-pub(super) struct Loader<'a> {
-    config: &'a Config,
-    weights: &'a dyn Weights,
-    /// The beginning of all names.
-    base: &'static str,
-    parameters: AtomicUsize,
-}
-
-impl<'a> Loader<'a> {
-    pub(super) fn new(config: &'a Config, weights: &'a dyn Weights) -> Self {
-        let names = &config.names;
-        let bases = names.bases.iter().copied();
-        let there = |base: &&str| weights.has(&format!("{base}{}.weight", names.embedding));
-        Self {
-            config,
-            weights,
-            base: first(bases, there),
-            parameters: AtomicUsize::new(0),
-        }
-    }
-
-    /// Values in the tensors read so far.
-    pub(super) fn parameters(&self) -> usize {
-        self.parameters.load(Ordering::Relaxed)
-    }
-
-    /// `(vocabulary, d)`.
-    pub(super) fn embedding(&self) -> Result<Source<'a>, EngineError> {
-        let name = format!("{}{}.weight", self.base, self.config.names.embedding);
-        self.tensor(&name, &[self.config.vocab_size, self.config.hidden_size])
-    }
-
-    /// `(vocabulary, d)` of a head of its own.
-    pub(super) fn head(&self) -> Result<Source<'a>, EngineError> {
-        let heads = self.config.names.heads.iter().copied();
-        let name = first(heads, |name| self.weights.has(&format!("{name}.weight")));
-        let shape = [self.config.vocab_size, self.config.hidden_size];
-        self.tensor(&format!("{name}.weight"), &shape)
-    }
-
-    /// Learned positions `(max_positions, d)`.
-    pub(super) fn positions(&self) -> Result<Option<Vec<f32>>, EngineError> {
-        let Some(name) = self.config.names.positions else {
-            return Ok(None);
-        };
-        let (n, d) = (self.config.max_positions, self.config.hidden_size);
-        let source = self.tensor(&format!("{}{name}.weight", self.base), &[n, d])?;
-        dense(&*source, d).map(Some)
-    }
-
-    pub(super) fn final_norm(&self) -> Result<Norm, EngineError> {
-        self.norm(
-            &format!("{}{}", self.base, self.config.names.final_norm),
-            self.config.hidden_size,
-        )
-    }
-
-    pub(super) fn block(&self, b: usize) -> Result<Block, EngineError> {
-        let (names, spec) = (&self.config.names, &self.config.spec);
-        let (place, d) = (spec.norm_place, self.config.hidden_size);
-        let norm = |wanted: bool, part| {
-            wanted
-                .then(|| self.norm(&self.name(b, part), d))
-                .transpose()
-        };
-        Ok(Block {
-            kind: spec.layers[b],
-            attention_norm: norm(place.before(), names.attention_norm)?,
-            qkv: self.qkv(b)?,
-            qk_norms: self.qk_norms(b)?,
-            output: self.output(
-                b,
-                names.output,
-                self.config.n_heads * self.config.head_dim,
-                spec.biases.output,
-            )?,
-            attention_post: norm(place.after(), names.attention_post)?,
-            mlp_norm: norm(place.before(), names.mlp_norm)?,
-            mlp_in: self.mlp_in(b)?,
-            mlp_out: self.output(
-                b,
-                names.mlp_out,
-                self.config.intermediate_size,
-                spec.biases.mlp_out,
-            )?,
-            mlp_post: norm(place.after(), names.mlp_post)?,
-        })
-    }
-
-    fn name(&self, b: usize, part: &str) -> String {
-        format!("{}{}{b}.{part}", self.base, self.config.names.block)
-    }
-
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Source<'a>, EngineError> {
-        let source = self.weights.tensor(name, shape)?;
-        let n = shape.iter().product();
-        self.parameters.fetch_add(n, Ordering::Relaxed);
-        Ok(source)
-    }
-
-    fn vector(&self, name: &str, n: usize) -> Result<Vec<f32>, EngineError> {
-        let mut v = vec![0.0; n];
-        self.tensor(name, &[n])?.fill(0, &mut v)?;
-        Ok(v)
-    }
-
-    /// A matrix of a block as `(n, k)` whatever the file's orientation.
-    fn matrix(&self, name: &str, n: usize, k: usize) -> Result<Source<'a>, EngineError> {
-        let name = format!("{name}.weight");
-        if self.config.names.transposed {
-            let source = self.tensor(&name, &[k, n])?;
-            return Ok(Box::new(Transposed::read(&*source, n)?));
-        }
-        self.tensor(&name, &[n, k])
-    }
-
-    fn bias(&self, wanted: bool, name: &str, n: usize) -> Result<Vec<f32>, EngineError> {
-        if wanted {
-            self.vector(&format!("{name}.bias"), n)
-        } else {
-            Ok(Vec::new())
-        }
-    }
-
-    fn norm(&self, name: &str, n: usize) -> Result<Norm, EngineError> {
-        let kind = self.config.spec.norm;
-        let mut weight = self.vector(&format!("{name}.weight"), n)?;
-        if kind == NormKind::RmsPlusOne {
-            for w in &mut weight {
-                *w += 1.0;
-            }
-        }
-        let bias = if kind == NormKind::Layer {
-            Some(self.vector(&format!("{name}.bias"), n)?)
-        } else {
-            None
-        };
-        Ok(Norm {
-            weight,
-            eps: self.config.spec.eps,
-            bias,
-        })
-    }
-
-    fn qkv(&self, b: usize) -> Result<Linear, EngineError> {
-        let c = self.config;
-        let (k, wanted) = (c.hidden_size, c.spec.biases.qkv);
-        let (q, kv) = (c.n_heads * c.head_dim, c.n_kv_heads * c.head_dim);
-        let (mut parts, mut bias) = (Vec::new(), Vec::new());
-        match c.names.qkv {
-            Qkv::Separate(names) => {
-                for (part, n) in names.into_iter().zip([q, kv, kv]) {
-                    let name = self.name(b, part);
-                    parts.push(self.matrix(&name, n, k)?);
-                    bias.extend(self.bias(wanted, &name, n)?);
-                }
-            }
-            Qkv::Packed(part) => {
-                let name = self.name(b, part);
-                parts.push(self.matrix(&name, q + 2 * kv, k)?);
-                bias = self.bias(wanted, &name, q + 2 * kv)?;
-            }
-            Qkv::PerHead(part) => {
-                let (name, d) = (self.name(b, part), c.head_dim);
-                let row = move |i: usize| (i % q / d * 3 + i / q) * d + i % d;
-                parts.push(Box::new(Picked {
-                    source: self.matrix(&name, 3 * q, k)?,
-                    n: 3 * q,
-                    row,
-                }));
-                let values = self.bias(wanted, &name, 3 * q)?;
-                bias = (0..values.len()).map(|i| values[row(i)]).collect();
-            }
-        }
-        Linear::pack(&parts, k, wanted.then_some(bias))
-    }
-
-    fn qk_norms(&self, b: usize) -> Result<Option<QkNorms>, EngineError> {
-        let c = self.config;
-        let (query, key) = match c.spec.qk_norm {
-            QkNorm::Off => return Ok(None),
-            QkNorm::Head => (c.head_dim, c.head_dim),
-            QkNorm::Whole => (c.n_heads * c.head_dim, c.n_kv_heads * c.head_dim),
-        };
-        Ok(Some(QkNorms {
-            query: self.norm(&self.name(b, c.names.query_norm), query)?,
-            key: self.norm(&self.name(b, c.names.key_norm), key)?,
-            geometry: Geometry::new(c),
-        }))
-    }
-
-    /// A projection from `k` values onto the residual stream, with the stream's factor.
-    fn output(&self, b: usize, part: &str, k: usize, bias: bool) -> Result<Linear, EngineError> {
-        let (name, d) = (self.name(b, part), self.config.hidden_size);
-        let by = self.config.spec.residual_scale;
-        let mut values = self.bias(bias, &name, d)?;
-        let mut source = self.matrix(&name, d, k)?;
-        times(&mut values, by);
-        if let Some(by) = by {
-            source = Box::new(Scaled { source, by });
-        }
-        Linear::pack(&[source], k, bias.then_some(values))
-    }
-
-    fn mlp_in(&self, b: usize) -> Result<MlpIn, EngineError> {
-        let c = self.config;
-        let (f, k) = (c.intermediate_size, c.hidden_size);
-        let (wanted, activation) = (c.spec.biases.mlp_in, c.spec.activation);
-        let gated = |gate: Source<'a>, up: Source<'a>, bias: [Vec<f32>; 2]| {
-            let bias = wanted.then_some(bias);
-            Gated::pack(&*gate, &*up, k, bias, activation).map(MlpIn::Gated)
-        };
-        match c.names.mlp_in {
-            names::MlpIn::Separate(parts) => {
-                let [gate, up] = parts.map(|part| self.name(b, part));
-                let bias = [self.bias(wanted, &gate, f)?, self.bias(wanted, &up, f)?];
-                gated(self.matrix(&gate, f, k)?, self.matrix(&up, f, k)?, bias)
-            }
-            names::MlpIn::Packed(part) => {
-                let name = self.name(b, part);
-                let half = |from: usize| -> Result<Source<'a>, EngineError> {
-                    Ok(Box::new(Picked {
-                        source: self
-                            .weights
-                            .tensor(&format!("{name}.weight"), &[2 * f, k])?,
-                        n: f,
-                        row: move |i| from + i,
-                    }))
-                };
-                self.parameters.fetch_add(2 * f * k, Ordering::Relaxed);
-                let mut gate_bias = self.bias(wanted, &name, 2 * f)?;
-                let up_bias = gate_bias.split_off(gate_bias.len() / 2);
-                gated(half(0)?, half(f)?, [gate_bias, up_bias])
-            }
-            names::MlpIn::Plain(part) => {
-                let name = self.name(b, part);
-                let bias = self.bias(wanted, &name, f)?;
-                let first = Linear::pack(&[self.matrix(&name, f, k)?], k, wanted.then_some(bias))?;
-                Ok(MlpIn::Plain(first, activation))
-            }
-        }
-    }
-}
-
-/// All values of a matrix with rows of `k`.
-pub(super) fn dense(source: &dyn RowSource, k: usize) -> Result<Vec<f32>, EngineError> {
-    let mut rows = vec![0.0; source.rows() * k];
-    for (i, row) in rows.chunks_exact_mut(k).enumerate() {
-        source.fill(i, row)?;
-    }
-    Ok(rows)
-}
-
-/// The first that is there, else the first.
-fn first(
-    mut names: impl Iterator<Item = &'static str> + Clone,
-    there: impl Fn(&&str) -> bool,
-) -> &'static str {
-    let fallback = names.clone().next().unwrap_or_default();
-    names.find(|name| there(name)).unwrap_or(fallback)
+fn linear(matrix: Matrix<'_>) -> Result<Linear, EngineError> {
+    Linear::pack(&matrix.parts, matrix.k, matrix.bias)
 }

@@ -1,5 +1,7 @@
-//! Keys and values of every block and sequence, in pages of 32 positions shared between sequences.
+//! Keys and values of every block and sequence: in pages of 32 positions shared between sequences, or
+//! as tensors of a device.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -7,6 +9,7 @@ use rayon::prelude::*;
 use super::kernel::PANEL;
 use super::linear::with_f32;
 use super::rope::Rope;
+use super::tensor::Kept;
 use super::threads::in_pool_thread;
 use super::{Config, EngineError, Model};
 
@@ -58,15 +61,32 @@ impl Geometry {
 /// 32 positions of all heads of one block.
 pub(super) type Page = Arc<[f32]>;
 
-#[derive(Debug, Clone, Default)]
+/// Keys and values of one sequence, block by block.
+#[derive(Debug, Clone)]
+pub(super) enum Blocks {
+    /// For our kernel.
+    Pages(Vec<Vec<Page>>),
+    /// For the tensor decoder.
+    Tensors(Vec<Kept>),
+}
+
+impl Blocks {
+    fn pages(&self, block: usize) -> &[Page] {
+        match self {
+            Self::Pages(blocks) => blocks.get(block).map_or(&[], Vec::as_slice),
+            Self::Tensors(_) => &[],
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
 struct Sequence {
     len: usize,
     /// The tokens, for computing them anew.
     ids: Vec<u32>,
     /// Its keys are rotated by the frequencies of long texts.
     long: bool,
-    /// Pages per block.
-    blocks: Vec<Vec<Page>>,
+    blocks: Blocks,
 }
 
 /// Consecutive new rows of one sequence in a packed batch.
@@ -88,21 +108,39 @@ pub(super) struct Span {
 pub struct KvCache {
     geometry: Geometry,
     n_blocks: usize,
+    /// A new sequence.
+    empty: Blocks,
     sequences: Vec<Sequence>,
 }
 
 impl KvCache {
     /// An empty cache of `n_sequences` sequences for `model`.
     pub fn new(model: &Model, n_sequences: usize) -> Self {
-        let n_blocks = model.n_blocks();
-        let empty = Sequence {
-            blocks: vec![Vec::new(); n_blocks],
-            ..Sequence::default()
+        Self::of(
+            Geometry::new(model.config()),
+            model.n_blocks(),
+            model.decoder.empty(),
+            n_sequences,
+        )
+    }
+
+    pub(super) fn of(
+        geometry: Geometry,
+        n_blocks: usize,
+        empty: Blocks,
+        n_sequences: usize,
+    ) -> Self {
+        let sequence = Sequence {
+            len: 0,
+            ids: Vec::new(),
+            long: false,
+            blocks: empty.clone(),
         };
         Self {
-            geometry: Geometry::new(model.config()),
+            geometry,
             n_blocks,
-            sequences: vec![empty; n_sequences],
+            empty,
+            sequences: vec![sequence; n_sequences],
         }
     }
 
@@ -136,8 +174,13 @@ impl KvCache {
         if let Some(s) = self.sequences.get_mut(sequence) {
             s.len = s.len.min(len);
             s.ids.truncate(s.len);
-            for pages in &mut s.blocks {
-                pages.truncate(s.len.div_ceil(PANEL));
+            match &mut s.blocks {
+                Blocks::Pages(blocks) => blocks
+                    .iter_mut()
+                    .for_each(|pages| pages.truncate(s.len.div_ceil(PANEL))),
+                Blocks::Tensors(blocks) if s.len == 0 => blocks.fill(Kept::default()),
+                // A shorter tensor would be a copy; readers stop at the length.
+                Blocks::Tensors(_) => {}
             }
         }
     }
@@ -162,21 +205,26 @@ impl KvCache {
     /// Appends an empty sequence; returns its number.
     pub fn push_sequence(&mut self) -> usize {
         self.sequences.push(Sequence {
-            blocks: vec![Vec::new(); self.n_blocks],
-            ..Sequence::default()
+            len: 0,
+            ids: Vec::new(),
+            long: false,
+            blocks: self.empty.clone(),
         });
         self.sequences.len() - 1
     }
 
-    /// Bytes of all pages; shared ones count once per sequence.
+    /// Bytes of all keys and values; what sequences share counts once per sequence.
     pub fn memory_bytes(&self) -> usize {
-        let pages: usize = self
-            .sequences
-            .iter()
-            .flat_map(|s| &s.blocks)
-            .map(Vec::len)
-            .sum();
-        pages * self.geometry.page() * size_of::<f32>()
+        let bytes = |s: &Sequence| -> usize {
+            match &s.blocks {
+                Blocks::Pages(blocks) => {
+                    let pages: usize = blocks.iter().map(Vec::len).sum();
+                    pages * self.geometry.page() * size_of::<f32>()
+                }
+                Blocks::Tensors(blocks) => blocks.iter().map(Kept::bytes).sum(),
+            }
+        };
+        self.sequences.iter().map(bytes).sum()
     }
 
     /// The key (rotated) and value rows of one position: `(kv_heads · head_dim)` values each.
@@ -188,19 +236,62 @@ impl KvCache {
         position: usize,
     ) -> Option<(Vec<f32>, Vec<f32>)> {
         let s = self.sequences.get(sequence).filter(|s| position < s.len)?;
-        let page = s.blocks.get(block)?.get(position / PANEL)?;
-        let (g, column) = (self.geometry, position % PANEL);
+        match &s.blocks {
+            Blocks::Pages(_) => self.rows(block, sequence, position..position + 1),
+            Blocks::Tensors(blocks) => blocks.get(block)?.row(position),
+        }
+    }
+
+    /// Keys (rotated) and values of `positions`, row by row, from pages.
+    pub(super) fn rows(
+        &self,
+        block: usize,
+        sequence: usize,
+        positions: Range<usize>,
+    ) -> Option<(Vec<f32>, Vec<f32>)> {
+        let (pages, g) = (self.pages(block, sequence), self.geometry);
         let (mut keys, mut values) = (Vec::new(), Vec::new());
-        for h in 0..g.kv_heads {
-            keys.extend((0..g.head_dim).map(|j| page[g.keys(h) + j * PANEL + column]));
-            values.extend_from_slice(&page[g.values(h) + column * g.value_width()..][..g.head_dim]);
+        for position in positions {
+            let (page, column) = (pages.get(position / PANEL)?, position % PANEL);
+            for h in 0..g.kv_heads {
+                keys.extend((0..g.head_dim).map(|j| page[g.keys(h) + j * PANEL + column]));
+                let from = g.values(h) + column * g.value_width();
+                values.extend_from_slice(&page[from..][..g.head_dim]);
+            }
         }
         Some((keys, values))
     }
 
+    /// Keys and values of a block as the tensor decoder keeps them.
+    pub(super) fn kept(&self, block: usize, sequence: usize) -> Option<&Kept> {
+        match &self.sequences.get(sequence)?.blocks {
+            Blocks::Tensors(blocks) => blocks.get(block),
+            Blocks::Pages(_) => None,
+        }
+    }
+
+    /// The same to be replaced.
+    pub(super) fn kept_mut(&mut self, block: usize, sequence: usize) -> Option<&mut Kept> {
+        match &mut self.sequences.get_mut(sequence)?.blocks {
+            Blocks::Tensors(blocks) => blocks.get_mut(block),
+            Blocks::Pages(_) => None,
+        }
+    }
+
+    /// Sets the number of tokens of a sequence.
+    pub(super) fn set_len(&mut self, sequence: usize, len: usize) {
+        if let Some(s) = self.sequences.get_mut(sequence) {
+            s.len = len;
+        }
+    }
+
     /// Refuses a cache made for a model of another shape.
     pub(super) fn check(&self, model: &Model) -> Result<(), EngineError> {
-        if self.geometry == Geometry::new(model.config()) && self.n_blocks == model.n_blocks() {
+        let kind = |blocks: &Blocks| std::mem::discriminant(blocks);
+        if self.geometry == Geometry::new(model.config())
+            && self.n_blocks == model.n_blocks()
+            && kind(&self.empty) == kind(&model.decoder.empty())
+        {
             Ok(())
         } else {
             Err(EngineError::Request("a cache of another model".to_owned()))
@@ -210,8 +301,7 @@ impl KvCache {
     pub(super) fn pages(&self, block: usize, sequence: usize) -> &[Page] {
         self.sequences
             .get(sequence)
-            .and_then(|s| s.blocks.get(block))
-            .map_or(&[], Vec::as_slice)
+            .map_or(&[], |s| s.blocks.pages(block))
     }
 
     /// Writes the keys (rotated here) and values of `spans` from packed rows of queries, keys and values.
@@ -227,7 +317,10 @@ impl KvCache {
         let mut targets: Vec<Option<&mut Vec<Page>>> = self
             .sequences
             .iter_mut()
-            .map(|s| s.blocks.get_mut(block))
+            .map(|s| match &mut s.blocks {
+                Blocks::Pages(blocks) => blocks.get_mut(block),
+                Blocks::Tensors(_) => None,
+            })
             .collect();
         let mut work: Vec<(&mut Vec<Page>, Span)> = spans
             .iter()

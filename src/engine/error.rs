@@ -174,6 +174,36 @@ pub enum EngineError {
         /// Those of this machine.
         known: String,
     },
+    /// A device whose support was left out when the program was built.
+    #[error(
+        "{device}: this build of steerscope cannot use {feature} devices; build it with `cargo build --release --features {feature}` (README, GPU), or use --device cpu"
+    )]
+    DeviceNotBuilt {
+        /// As in `--device`.
+        device: String,
+        /// Cargo's feature.
+        feature: &'static str,
+    },
+    /// A device that is not there or cannot be used.
+    #[error(
+        "{device}: the device cannot be used ({reason}); check its number and its driver, or use --device cpu"
+    )]
+    DeviceUnavailable {
+        /// As in `--device`.
+        device: String,
+        /// The driver's words.
+        reason: String,
+    },
+    /// Too little memory on a device.
+    #[error(
+        "{device}: out of memory, {what}; end other programs that use it, take a smaller model, or use --device cpu"
+    )]
+    DeviceMemory {
+        /// As in `--device`.
+        device: String,
+        /// What did not fit.
+        what: String,
+    },
     /// More tokens than the model has positions for.
     #[error(
         "the text needs {needed} positions but the model was made for {max}; shorten the prompt or the answer"
@@ -234,6 +264,9 @@ impl EngineError {
             Self::WeightsNotFinite { .. } => "weights-not-finite",
             Self::Memory { .. } | Self::Allocation { .. } => "memory",
             Self::Isa { .. } => "isa-unknown",
+            Self::DeviceNotBuilt { .. } => "device-not-built",
+            Self::DeviceUnavailable { .. } => "device-unavailable",
+            Self::DeviceMemory { .. } => "device-memory",
             Self::Context { .. } => "context-length",
             Self::TokenId { .. } => "token-id",
             Self::Request(_) => "engine-request",
@@ -251,6 +284,6 @@ impl EngineError {
     }
 }
 
-fn gib(bytes: u64) -> String {
+pub(super) fn gib(bytes: u64) -> String {
     format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
 }

@@ -1,13 +1,8 @@
 //! What the decoder computes: extending cached sequences, resuming from residual checkpoints, logits.
 
-use candle_core::{Device, Tensor};
-
 use super::jobs::Store;
 use super::kernel::{Isa, softcap};
-use super::linear::with_f32;
 use super::ops::times;
-use super::pass::select;
-use super::threads::in_pool;
 use super::{Cancel, EngineError, Hook, KvCache, Model, Rows};
 use crate::units::BlockIndex;
 
@@ -67,17 +62,10 @@ impl Model {
             return Ok(Rows::empty(self.hidden_size()));
         }
         let ids: Vec<u32> = parts.iter().flat_map(|p| p.ids).copied().collect();
-        let rows = in_pool(ids.len(), self.parameters(), || {
-            let x = self.embed(&ids, &batch.positions)?;
-            self.run(
-                x,
-                0,
-                &batch,
-                &mut Store::Append(cache, &spans),
-                hook,
-                cancel,
-            )
-        })?;
+        let mut store = Store::Append(cache, &spans);
+        let rows = self
+            .decoder
+            .tokens(&ids, &batch, &mut store, hook, cancel)?;
         cache.commit(&spans, &ids);
         Ok(rows)
     }
@@ -101,27 +89,15 @@ impl Model {
         hook: &mut dyn Hook,
         cancel: &Cancel,
     ) -> Result<Rows, EngineError> {
-        let batch = self.pack_branches(cache, after, branches, &x)?;
+        self.check_width(&x)?;
+        let batch = self.pack_branches(cache, after, branches, x.n())?;
         if branches.is_empty() {
             return Ok(Rows::empty(self.hidden_size()));
         }
         let first = after.map_or(0, |b| b.0 + 1);
-        let weights = self.parameters() / self.n_blocks() * (self.n_blocks() - first);
-        in_pool(x.n(), weights, || {
-            let shape = (x.n(), x.width());
-            let x = Tensor::from_vec(x.into_vec(), shape, &Device::Cpu)?;
-            if first == self.n_blocks() {
-                return self.rows(&select(&x, &batch.kept)?);
-            }
-            self.run(
-                x,
-                first,
-                &batch,
-                &mut Store::Branches(cache, branches),
-                hook,
-                cancel,
-            )
-        })
+        let mut store = Store::Branches(cache, branches);
+        self.decoder
+            .resume(x, first, &batch, &mut store, hook, cancel)
     }
 
     /// Logits `(n, vocabulary)`, row-major, of rows of the residual stream after the last block;
@@ -130,15 +106,13 @@ impl Model {
     /// # Errors
     /// [`EngineError::Request`] for rows of another width.
     pub fn logits(&self, rows: &Rows) -> Result<Vec<f32>, EngineError> {
-        let Some(x) = self.normed(rows)? else {
+        self.check_width(rows)?;
+        if rows.n() == 0 {
             return Ok(Vec::new());
-        };
-        let weights = self.hidden_size() * self.config.vocab_size;
-        in_pool(rows.n(), weights, || {
-            let mut logits = with_f32(&self.head.forward(&x)?, <[f32]>::to_vec)?;
-            self.finish(&mut logits);
-            Ok(logits)
-        })
+        }
+        let mut logits = self.decoder.logits(rows, None)?;
+        self.finish(&mut logits);
+        Ok(logits)
     }
 
     /// Two logits per row, of its own two token ids `[positive, negative]`: the same numbers as
@@ -158,32 +132,21 @@ impl Model {
                 rows.n()
             )));
         }
-        let Some(x) = self.normed(rows)? else {
+        self.check_width(rows)?;
+        if rows.n() == 0 {
             return Ok(Vec::new());
-        };
+        }
         let mut wanted: Vec<u32> = ids.iter().flatten().copied().collect();
         self.check_ids(&wanted)?;
         wanted.sort_unstable();
         wanted.dedup();
-        in_pool(rows.n(), self.hidden_size() * wanted.len(), || {
-            let logits = self.head.select(&wanted)?.forward(&x)?;
-            let mut logits = with_f32(&logits, <[f32]>::to_vec)?;
-            self.finish(&mut logits);
-            let column = |id: u32| wanted.partition_point(|w| *w < id);
-            let rows = logits.chunks_exact(wanted.len()).zip(ids);
-            Ok(rows
-                .map(|(row, pair)| pair.map(|id| row[column(id)]))
-                .collect())
-        })
-    }
-
-    fn normed(&self, rows: &Rows) -> Result<Option<Tensor>, EngineError> {
-        if rows.n() == 0 {
-            return Ok(None);
-        }
-        self.check_width(rows)?;
-        let x = Tensor::from_slice(rows.as_slice(), (rows.n(), rows.width()), &Device::Cpu)?;
-        Ok(Some(self.final_norm.forward(&x)?))
+        let mut logits = self.decoder.logits(rows, Some(&wanted))?;
+        self.finish(&mut logits);
+        let column = |id: u32| wanted.partition_point(|w| *w < id);
+        let rows = logits.chunks_exact(wanted.len()).zip(ids);
+        Ok(rows
+            .map(|(row, pair)| pair.map(|id| row[column(id)]))
+            .collect())
     }
 
     /// Scale and cap of logits, in place.

@@ -26,7 +26,7 @@ fn fits(file: &str, weights: u64, available: u64) -> Result<(), EngineError> {
 }
 
 /// Bytes that can be had without swapping; `None` where the system does not say.
-fn available() -> Option<u64> {
+pub(super) fn available() -> Option<u64> {
     available_in(&std::fs::read_to_string("/proc/meminfo").ok()?)
 }
 

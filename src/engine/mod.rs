@@ -11,6 +11,7 @@
 //! bit-identical to the lane decoded alone, and a cached pass to an uncached one.
 
 mod anew;
+mod assemble;
 mod attention;
 mod batch;
 mod block;
@@ -21,6 +22,8 @@ mod cache;
 mod cancel;
 mod chat;
 mod config;
+mod decoder;
+mod device;
 mod error;
 mod family;
 mod fields;
@@ -39,6 +42,7 @@ mod names;
 mod norm;
 mod ops;
 mod packed;
+mod panels;
 mod pass;
 mod precision;
 #[doc(hidden)]
@@ -51,6 +55,7 @@ mod sample;
 mod source;
 mod spec;
 mod stream;
+mod tensor;
 mod threads;
 mod tokenizer;
 mod weights;
@@ -69,5 +74,6 @@ pub use quant::Quant;
 pub use rows::Rows;
 pub use sample::SamplerSettings;
 pub use stream::StreamDecoder;
+pub use tensor::{Suffix, SuffixInputs};
 pub use threads::{init_threads, thread_count};
 pub use tokenizer::TextTokenizer;

@@ -6,43 +6,32 @@ use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
-use super::block::{Block, Loader};
-use super::cache::Geometry;
+use super::assemble::Loader;
+use super::decoder::Decoder;
+use super::device::Place;
 use super::kernel::Isa;
-use super::linear::Linear;
 use super::load::Files;
-use super::norm::Norm;
+use super::panels::Panels;
 use super::precision::Precision;
 use super::random::RandomWeights;
-use super::rope::Rope;
+use super::tensor::Tensors;
 use super::weights::{Stored, Weights, hex};
 use super::{Config, EngineError, TextTokenizer};
 use crate::chat::{ChatError, ChatTemplate};
-
-/// Token embedding: rows of its own, or those of the output head.
-#[derive(Debug)]
-pub(super) enum Embedding {
-    Tied,
-    Table(Linear),
-}
+use crate::units::DeviceChoice;
 
 /// A loaded model: shared between threads as `Arc<Model>`, never changed.
 pub struct Model {
-    pub(super) config: Config,
+    pub(super) config: Arc<Config>,
     tokenizer: TextTokenizer,
     stop_ids: Vec<u32>,
     pub(super) chat: Result<Option<ChatTemplate>, ChatError>,
-    pub(super) blocks: Vec<Block>,
-    pub(super) embedding: Embedding,
-    /// Learned positions `(max_positions, d)`.
-    pub(super) positions: Option<Vec<f32>>,
-    pub(super) final_norm: Norm,
-    pub(super) head: Linear,
-    pub(super) ropes: Vec<Rope>,
-    pub(super) geometry: Geometry,
+    pub(super) decoder: Box<dyn Decoder>,
     parameters: usize,
     hash: Arc<OnceLock<String>>,
-    /// Kept for the digest.
+    /// Kept for a differentiable suffix.
+    pub(super) weights: Arc<dyn Weights>,
+    /// The same where they are files, for the digest.
     files: Option<Arc<dyn Stored>>,
 }
 
@@ -64,11 +53,22 @@ impl Model {
     /// # Errors
     /// Every [`EngineError`] about files, configuration, tokenizer and weights.
     pub fn open(path: &Path) -> Result<Self, EngineError> {
-        if super::gguf::is_gguf(path) {
-            Self::from_files(super::gguf::open(path)?)
+        Self::open_on(path, DeviceChoice::Cpu)
+    }
+
+    /// The same on another device. There, F16 and BF16 weights keep their number type and the residual
+    /// stream is f32; everything else is f32.
+    ///
+    /// # Errors
+    /// The same, and [`EngineError::DeviceNotBuilt`], [`EngineError::DeviceUnavailable`],
+    /// [`EngineError::DeviceMemory`].
+    pub fn open_on(path: &Path, device: DeviceChoice) -> Result<Self, EngineError> {
+        let files = if super::gguf::is_gguf(path) {
+            super::gguf::open(path)?
         } else {
-            Self::from_dir(path)
-        }
+            Files::in_dir(path)?
+        };
+        Self::from_files(files, device)
     }
 
     /// Loads a Hugging Face directory: `config.json`, `tokenizer.json`, `model.safetensors` (or the
@@ -78,10 +78,10 @@ impl Model {
     /// # Errors
     /// Every [`EngineError`] about files, configuration, tokenizer and weights.
     pub fn from_dir(path: &Path) -> Result<Self, EngineError> {
-        Self::from_files(Files::in_dir(path)?)
+        Self::from_files(Files::in_dir(path)?, DeviceChoice::Cpu)
     }
 
-    pub(super) fn from_files(files: Files) -> Result<Self, EngineError> {
+    pub(super) fn from_files(files: Files, device: DeviceChoice) -> Result<Self, EngineError> {
         let Files {
             config,
             tokenizer,
@@ -89,9 +89,13 @@ impl Model {
             weights,
             chat,
         } = files;
-        super::memory::check(&weights.label(), weights.memory())?;
-        let mut model = Self::build(config, tokenizer, stop_ids, &*weights)?;
+        let place = Place::find(device, &config, &*weights)?;
+        if place.is_kernel() {
+            super::memory::check(&weights.label(), weights.memory())?;
+        }
         let weights: Arc<dyn Stored> = Arc::from(weights);
+        let source: Arc<dyn Weights> = Arc::clone(&weights) as Arc<dyn Weights>;
+        let mut model = Self::build(config, tokenizer, stop_ids, source, &place)?;
         let (cell, source) = (Arc::clone(&model.hash), Arc::clone(&weights));
         // Hashing takes a moment per gigabyte: beside the first work, not before it. If no thread is
         // to be had, `hash` computes it when asked.
@@ -127,9 +131,24 @@ impl Model {
         seed: u64,
         precision: Precision,
     ) -> Result<Self, EngineError> {
+        Self::random_on(config, tokenizer, seed, precision, DeviceChoice::Cpu)
+    }
+
+    /// The same on a device.
+    ///
+    /// # Errors
+    /// [`EngineError::Candle`] and those about devices.
+    pub fn random_on(
+        config: Config,
+        tokenizer: TextTokenizer,
+        seed: u64,
+        precision: Precision,
+        device: DeviceChoice,
+    ) -> Result<Self, EngineError> {
         let stop_ids = config.eos.clone();
-        let weights = RandomWeights { seed, precision };
-        let model = Self::build(config, tokenizer, stop_ids, &weights)?;
+        let weights = Arc::new(RandomWeights { seed, precision });
+        let place = Place::find(device, &config, &*weights)?;
+        let model = Self::build(config, tokenizer, stop_ids, weights, &place)?;
         let mut hasher = Sha256::new();
         hasher.update(format!("random {seed} {:?}", model.config));
         model.hash.get_or_init(|| hex(&hasher.finalize()));
@@ -140,44 +159,26 @@ impl Model {
         config: Config,
         tokenizer: TextTokenizer,
         stop_ids: Vec<u32>,
-        weights: &dyn Weights,
+        weights: Arc<dyn Weights>,
+        place: &Place,
     ) -> Result<Self, EngineError> {
         Isa::chosen()?;
-        let d = config.hidden_size;
-        let loader = Loader::new(&config, weights);
-        let blocks = (0..config.n_blocks)
-            .map(|b| loader.block(b))
-            .collect::<Result<Vec<_>, _>>()?;
-        let final_norm = loader.final_norm()?;
-        let (embedding, head) = if config.tied {
-            let head = Linear::pack(&[loader.embedding()?], d, None)?;
-            (Embedding::Tied, head)
-        } else {
-            let table = Linear::pack(&[loader.embedding()?], d, None)?;
-            (
-                Embedding::Table(table),
-                Linear::pack(&[loader.head()?], d, None)?,
-            )
+        let config = Arc::new(config);
+        let loader = Loader::new(&config, &*weights);
+        let decoder: Box<dyn Decoder> = match place {
+            Place::Kernel => Box::new(Panels::build(&config, &loader)?),
+            Place::Tensors(device) => Box::new(Tensors::build(&config, &loader, device)?),
         };
-        let positions = loader.positions()?;
         let parameters = loader.parameters();
-        let ropes = &config.spec.ropes;
-        let rope = |spec| Rope::new(spec, config.max_positions);
-        let (ropes, geometry) = (ropes.iter().map(rope).collect(), Geometry::new(&config));
         Ok(Self {
             config,
             tokenizer,
             stop_ids,
             chat: Ok(None),
-            blocks,
-            embedding,
-            positions,
-            final_norm,
-            head,
-            ropes,
-            geometry,
+            decoder,
             parameters,
             hash: Arc::new(OnceLock::new()),
+            weights,
             files: None,
         })
     }
@@ -217,17 +218,17 @@ impl Model {
     /// How the weights are kept: as the file has them where that is F32, F16 or BF16, the head's if
     /// they differ. Arithmetic is in f32.
     pub fn precision(&self) -> Precision {
-        self.head.packed().precision()
+        self.decoder.precision()
     }
 
     /// Memory that the weights hold.
     pub fn weight_bytes(&self) -> usize {
-        let table = match &self.embedding {
-            Embedding::Tied => 0,
-            Embedding::Table(table) => table.packed().bytes(),
-        };
-        let blocks: usize = self.blocks.iter().map(Block::bytes).sum();
-        table + self.head.packed().bytes() + blocks
+        self.decoder.weight_bytes()
+    }
+
+    /// Where it computes, in words: `cpu · 2 threads`, `cuda:0`.
+    pub fn device(&self) -> String {
+        self.decoder.device()
     }
 
     /// Number of parameters; a tied head counts once.

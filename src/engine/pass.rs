@@ -1,197 +1,126 @@
-//! One pass of a packed batch through the blocks.
+//! One pass of a packed batch through the blocks, whichever way these are computed.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
-use super::attention::Attention;
 use super::batch::Batch;
-use super::block::{Block, MlpIn};
+use super::cache::{KvCache, Span};
 use super::jobs::Store;
-use super::linear::{Linear, with_f32};
-use super::model::Embedding;
-use super::norm::Norm;
-use super::ops::times;
-use super::{Cancel, EngineError, Hook, HookPoint, Model, Place, Rows};
+use super::spec::Spec;
+use super::{Cancel, EngineError, Hook, HookPoint};
 use crate::units::BlockIndex;
 
-impl Model {
-    /// What enters the first block: `(n, d)` for `n` tokens at their absolute `positions`.
-    pub(super) fn embed(&self, ids: &[u32], positions: &[usize]) -> candle_core::Result<Tensor> {
-        let d = self.hidden_size();
-        let mut rows = match &self.embedding {
-            Embedding::Tied => self.head.gather(ids),
-            Embedding::Table(table) => table.gather(ids),
-        };
-        times(&mut rows, self.config.spec.embedding_scale);
-        if let Some(table) = &self.positions {
-            for (row, position) in rows.chunks_exact_mut(d).zip(positions) {
-                let learned = &table[position * d..][..d];
-                row.iter_mut().zip(learned).for_each(|(v, p)| *v += p);
-            }
-        }
-        Tensor::from_vec(rows, (ids.len(), d), &Device::Cpu)
-    }
+type Computed = candle_core::Result<Tensor>;
 
-    /// Runs the blocks from `first` on; returns the rows that the batch keeps, after the last block.
-    pub(super) fn run(
+/// What a block computes. Rows are `(n, d)` tensors in f32; `b` is the block.
+pub(super) trait Layers {
+    /// Queries, keys and values of a block.
+    type Qkv;
+
+    /// The decoder beyond its sizes.
+    fn spec(&self) -> &Spec;
+
+    /// Attention's norm and the projections behind it.
+    fn project(&self, b: usize, x: &Tensor) -> candle_core::Result<Self::Qkv>;
+
+    /// Writes keys and values to the cache.
+    fn remember(
         &self,
-        mut x: Tensor,
-        first: usize,
-        batch: &Batch,
-        store: &mut Store<'_>,
-        hook: &mut dyn Hook,
-        cancel: &Cancel,
-    ) -> Result<Rows, EngineError> {
-        for b in first..self.n_blocks() {
-            cancel.check()?;
-            let block = &self.blocks[b];
-            let points = HookPoint::ALL.map(|point| hook.wants_at(BlockIndex(b), point));
-            let wanted = points.contains(&true);
-            let mut visit = |point: HookPoint, x: Tensor| {
-                if points[point as usize] {
-                    self.visited(hook, BlockIndex(b), point, &batch.places, &x)
-                } else {
-                    Ok(x)
-                }
-            };
-            let last = b + 1 == self.n_blocks();
-            let trim = last && !wanted && batch.kept.len() < batch.places.len();
-            x = visit(HookPoint::ResidPre, x)?;
-            let mut qkv = block
-                .qkv
-                .forward(&normed(block.attention_norm.as_ref(), &x)?)?;
-            if let Some(norms) = &block.qk_norms {
-                qkv = norms.forward(&qkv)?;
-            }
-            if let Store::Append(cache, spans) = store {
-                cache.write(b, spans, &qkv, &self.ropes[block.kind.rope])?;
-            }
-            if trim {
-                if batch.kept.is_empty() {
-                    return Ok(Rows::empty(self.hidden_size()));
-                }
-                x = select(&x, &batch.kept)?;
-            }
-            let mixed = self.attend(&qkv, b, batch, store, trim)?;
-            let [_, attention, _, mlp, _] = points;
-            let after = if attention {
-                let out = visit(
-                    HookPoint::AttnOut,
-                    alone(&block.output, block.attention_post.as_ref(), &mixed)?,
-                )?;
-                (out + &x)?
-            } else {
-                add(&block.output, block.attention_post.as_ref(), &mixed, &x)?
-            };
-            let after = visit(HookPoint::ResidMid, after)?;
-            let inner = mlp_inner(
-                block,
-                if self.config.spec.parallel {
-                    &x
-                } else {
-                    &after
-                },
-            )?;
-            x = if mlp {
-                let out = visit(
-                    HookPoint::MlpOut,
-                    alone(&block.mlp_out, block.mlp_post.as_ref(), &inner)?,
-                )?;
-                (out + &after)?
-            } else {
-                add(&block.mlp_out, block.mlp_post.as_ref(), &inner, &after)?
-            };
-            x = visit(HookPoint::ResidPost, x)?;
-            if trim {
-                return self.rows(&x);
-            }
-        }
-        self.rows(&select(&x, &batch.kept)?)
-    }
+        b: usize,
+        qkv: &Self::Qkv,
+        cache: &mut KvCache,
+        spans: &[Span],
+    ) -> candle_core::Result<()>;
 
-    /// `x` as a hook leaves it.
-    fn visited(
-        &self,
-        hook: &mut dyn Hook,
-        block: BlockIndex,
-        point: HookPoint,
-        places: &[Place],
-        x: &Tensor,
-    ) -> Result<Tensor, EngineError> {
-        let mut rows = self.rows(x)?.into_vec();
-        hook.visit_at(block, point, places, &mut rows, self.hidden_size());
-        Ok(Tensor::from_vec(rows, x.dims2()?, &Device::Cpu)?)
-    }
-
+    /// Attention of all rows; with `trim` of each part's last row alone.
     fn attend(
         &self,
-        qkv: &Tensor,
-        block: usize,
+        b: usize,
+        qkv: &Self::Qkv,
         batch: &Batch,
         store: &Store<'_>,
         trim: bool,
-    ) -> candle_core::Result<Tensor> {
-        let kind = self.blocks[block].kind;
-        let (queries, jobs) = store.jobs(block, batch, trim, kind.window);
-        qkv.apply_op1_no_bwd(&Attention {
-            geometry: self.geometry,
-            rope: &self.ropes[kind.rope],
-            positions: &batch.positions,
-            long: &batch.long,
-            queries: &queries,
-            jobs: &jobs,
-            scale: self.config.spec.attention_scale,
-            cap: self.config.spec.attention_cap,
-        })
-    }
+    ) -> Computed;
 
-    pub(super) fn rows(&self, x: &Tensor) -> Result<Rows, EngineError> {
-        Rows::from_vec(with_f32(x, <[f32]>::to_vec)?, self.hidden_size())
-    }
+    /// What attention contributes, added to `residual` where that is given.
+    fn attention_out(&self, b: usize, mixed: &Tensor, residual: Option<&Tensor>) -> Computed;
+
+    /// The MLP up to its second matrix.
+    fn mlp_inner(&self, b: usize, x: &Tensor) -> Computed;
+
+    /// What the MLP contributes, added to `residual` where that is given.
+    fn mlp_out(&self, b: usize, inner: &Tensor, residual: Option<&Tensor>) -> Computed;
+
+    /// Some of the rows.
+    fn select(&self, x: &Tensor, rows: &[usize]) -> Computed;
+
+    /// Values of rows.
+    fn values(&self, x: &Tensor) -> candle_core::Result<Vec<f32>>;
+
+    /// Rows of values.
+    fn rows(&self, values: Vec<f32>, shape: (usize, usize)) -> Computed;
 }
 
-/// `norm(x)`, or `x` itself where there is no norm.
-fn normed(norm: Option<&Norm>, x: &Tensor) -> candle_core::Result<Tensor> {
-    norm.map_or_else(|| Ok(x.clone()), |norm| norm.forward(x))
-}
-
-/// `residual + x Wᵀ`, the product normed where there is a norm.
-fn add(
-    layer: &Linear,
-    norm: Option<&Norm>,
-    x: &Tensor,
-    residual: &Tensor,
-) -> candle_core::Result<Tensor> {
-    match norm {
-        None => layer.forward_add(x, residual),
-        Some(norm) => norm.forward_add(&layer.forward(x)?, residual),
+/// Runs the blocks `range`; returns the rows that the batch keeps, after the last block, `None` when it
+/// keeps none.
+pub(super) fn run<L: Layers>(
+    layers: &L,
+    mut x: Tensor,
+    range: std::ops::Range<usize>,
+    batch: &Batch,
+    store: &mut Store<'_>,
+    hook: &mut dyn Hook,
+    cancel: &Cancel,
+) -> Result<Option<Tensor>, EngineError> {
+    let end = range.end;
+    for b in range {
+        cancel.check()?;
+        let points = HookPoint::ALL.map(|point| hook.wants_at(BlockIndex(b), point));
+        let wanted = points.contains(&true);
+        let mut visit = |point: HookPoint, x: Tensor| {
+            if !points[point as usize] {
+                return Ok::<_, EngineError>(x);
+            }
+            let shape = x.dims2()?;
+            let mut rows = layers.values(&x)?;
+            hook.visit_at(BlockIndex(b), point, &batch.places, &mut rows, shape.1);
+            Ok(layers.rows(rows, shape)?)
+        };
+        let trim = b + 1 == end && !wanted && batch.kept.len() < batch.places.len();
+        x = visit(HookPoint::ResidPre, x)?;
+        let qkv = layers.project(b, &x)?;
+        if let Store::Append(cache, spans) = store {
+            layers.remember(b, &qkv, cache, spans)?;
+        }
+        if trim {
+            if batch.kept.is_empty() {
+                return Ok(None);
+            }
+            x = layers.select(&x, &batch.kept)?;
+        }
+        let mixed = layers.attend(b, &qkv, batch, store, trim)?;
+        let [_, attention, _, mlp, _] = points;
+        let after = if attention {
+            let out = visit(HookPoint::AttnOut, layers.attention_out(b, &mixed, None)?)?;
+            (out + &x)?
+        } else {
+            layers.attention_out(b, &mixed, Some(&x))?
+        };
+        let after = visit(HookPoint::ResidMid, after)?;
+        let read = if layers.spec().parallel { &x } else { &after };
+        let inner = layers.mlp_inner(b, read)?;
+        x = if mlp {
+            let out = visit(HookPoint::MlpOut, layers.mlp_out(b, &inner, None)?)?;
+            (out + &after)?
+        } else {
+            layers.mlp_out(b, &inner, Some(&after))?
+        };
+        x = visit(HookPoint::ResidPost, x)?;
+        if trim {
+            return Ok(Some(x));
+        }
     }
-}
-
-/// What goes into the MLP's second matrix.
-fn mlp_inner(block: &Block, read: &Tensor) -> candle_core::Result<Tensor> {
-    let read = normed(block.mlp_norm.as_ref(), read)?;
-    match &block.mlp_in {
-        MlpIn::Gated(both) => both.forward(&read),
-        MlpIn::Plain(first, activation) => first.forward(&read)?.apply_op1_no_bwd(activation),
+    if batch.kept.is_empty() {
+        return Ok(None);
     }
-}
-
-/// The contribution that [`add`] adds.
-fn alone(layer: &Linear, norm: Option<&Norm>, x: &Tensor) -> candle_core::Result<Tensor> {
-    normed(norm, &layer.forward(x)?)
-}
-
-/// The rows `kept`, the tensor itself when that is all of them.
-pub(super) fn select(x: &Tensor, kept: &[usize]) -> candle_core::Result<Tensor> {
-    let (n, d) = x.dims2()?;
-    if kept.len() == n {
-        return Ok(x.clone());
-    }
-    let rows = with_f32(x, |v| {
-        kept.iter()
-            .flat_map(|r| &v[r * d..(r + 1) * d])
-            .copied()
-            .collect::<Vec<f32>>()
-    })?;
-    Tensor::from_vec(rows, (kept.len(), d), &Device::Cpu)
+    Ok(Some(layers.select(&x, &batch.kept)?))
 }

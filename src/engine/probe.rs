@@ -1,9 +1,12 @@
 //! The readers of foreign bytes as functions of bytes, for fuzzing: everything that loading a model
 //! does, up to the finished weights, without a file. No part of the interface of this library.
 
+use std::sync::Arc;
+
 use super::bytes::Bytes;
+use super::device::Place;
 use super::load::Files;
-use super::weights::{WeightFile, WeightFiles};
+use super::weights::{Stored, WeightFile, WeightFiles};
 use super::{Config, EngineError, Model, TextTokenizer, gguf};
 
 /// Loads a GGUF file.
@@ -28,11 +31,13 @@ pub fn safetensors(config: &[u8], tokenizer: &[u8], weights: Vec<u8>) -> Result<
 
 fn build(files: Files) -> Result<(), EngineError> {
     super::memory::check(&files.weights.label(), files.weights.memory())?;
+    let weights: Arc<dyn Stored> = Arc::from(files.weights);
     Model::build(
         files.config,
         files.tokenizer,
         files.stop_ids,
-        &*files.weights,
+        weights,
+        &Place::Kernel,
     )
     .map(drop)
 }

@@ -122,7 +122,7 @@ pub(super) trait RowSource: Sync {
 }
 
 /// Tensors in files, which have a digest.
-pub(super) trait Stored: Weights + Send {
+pub(super) trait Stored: Weights {
     /// SHA-256, hex, over the bytes of the files.
     fn digest(&self) -> String;
 
@@ -134,7 +134,7 @@ pub(super) trait Stored: Weights + Send {
 }
 
 /// Where the tensors of a model come from.
-pub(super) trait Weights: Sync {
+pub(super) trait Weights: Send + Sync {
     /// Whether there is a tensor of this name.
     fn has(&self, name: &str) -> bool;
 

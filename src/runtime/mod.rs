@@ -20,6 +20,7 @@ pub use paths::Paths;
 
 use crate::app::{App, Settings};
 use crate::ui::Look;
+use crate::units::DeviceChoice;
 use crate::worker::Options;
 
 /// How long the end of the program waits for the engine to notice.
@@ -36,6 +37,8 @@ pub struct Screenplay {
     pub mouse: bool,
     /// Inputs of a data set that are measured live, at most.
     pub inputs: usize,
+    /// Where models are computed.
+    pub device: DeviceChoice,
     /// The user's folders.
     pub paths: Paths,
     /// Panic on the first key: for the tests of the panic policy.
@@ -54,6 +57,7 @@ pub fn run(play: Screenplay) -> io::Result<ExitCode> {
         mut look,
         mouse,
         inputs,
+        device,
         paths,
         crash_ui,
         crash_engine,
@@ -66,6 +70,7 @@ pub fn run(play: Screenplay) -> io::Result<ExitCode> {
     settings.history = effects::load_history(&paths.history());
     let options = Options {
         inputs,
+        device,
         data: Some(paths.data.clone()),
         crash: crash_engine,
     };

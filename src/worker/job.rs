@@ -14,7 +14,7 @@ use crate::engine::Model;
 use crate::hub::HubId;
 use crate::protocol::{Event, Failure, GenerateRequest, ModelSource, Stage};
 use crate::steering::SteeringVector;
-use crate::units::RunId;
+use crate::units::{DeviceChoice, RunId};
 
 /// Where events go.
 pub(crate) type Emit<'a> = &'a dyn Fn(Event);
@@ -30,10 +30,12 @@ pub(crate) struct Desk {
     pub(crate) last: Option<generate::Job>,
     /// Inputs of a data set that are measured live.
     pub(crate) inputs: usize,
+    /// Where models are computed.
+    pub(crate) device: DeviceChoice,
 }
 
 impl Desk {
-    fn new(inputs: usize) -> Self {
+    fn new(inputs: usize, device: DeviceChoice) -> Self {
         Self {
             model: None,
             model_name: String::new(),
@@ -42,6 +44,7 @@ impl Desk {
             baselines: Baselines::default(),
             last: None,
             inputs,
+            device,
         }
     }
 
@@ -50,7 +53,7 @@ impl Desk {
         *self = Self {
             model: Some(Arc::new(model)),
             model_name: name,
-            ..Self::new(self.inputs)
+            ..Self::new(self.inputs, self.device)
         };
     }
 }
@@ -62,7 +65,7 @@ pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
         vectors: library.vectors(),
         datasets: library.datasets(),
     });
-    let mut desk = Desk::new(options.inputs);
+    let mut desk = Desk::new(options.inputs, options.device);
     let mut generating: Option<generate::Job> = None;
     let mut measuring: Option<measure::Job> = None;
     let mut fetching: Option<Fetch> = None;

@@ -7,7 +7,7 @@ use super::job::{Desk, Emit, failure};
 use super::mailbox::{Load, Mailbox};
 use super::measure::Bench;
 use super::source::{LocalModel, model_name, open_model};
-use crate::engine::{Cancel, EngineError, Model, thread_count};
+use crate::engine::{Cancel, EngineError, Model};
 use crate::measure::PreparedSet;
 use crate::protocol::{
     Asset, CHAT_UNUSABLE, ChatSupport, DatasetInfo, Event, Failure, InputItem, ModelInfo,
@@ -71,9 +71,8 @@ fn model(
         done: 0,
         total: 0,
     });
-    let model = open_model(found)?;
+    let model = open_model(found, desk.device)?;
     let config = model.config();
-    let threads = thread_count();
     let chat = match (model.chat(), model.chat_error()) {
         (Some(_), _) => ChatSupport::Template,
         (None, None) => ChatSupport::None,
@@ -96,10 +95,7 @@ fn model(
         parameters: model.parameters(),
         max_positions: config.max_positions,
         dtype: model.precision().name().to_string(),
-        device: format!(
-            "cpu · {threads} thread{}",
-            if threads == 1 { "" } else { "s" }
-        ),
+        device: model.device(),
         chat,
     };
     desk.replace_model(model, info.name.clone());

@@ -29,6 +29,7 @@ use mailbox::Mailbox;
 pub use source::{LocalModel, Whereabouts, model_name, neither, open_model};
 
 use crate::protocol::{Command, Event};
+use crate::units::DeviceChoice;
 
 /// Name of the engine's thread; the panic hook asks for it.
 pub const ENGINE_THREAD: &str = "engine";
@@ -41,6 +42,8 @@ pub const LIVE_INPUTS: usize = 128;
 pub struct Options {
     /// Inputs of a data set that are measured live, at most.
     pub inputs: usize,
+    /// Where models are computed.
+    pub device: DeviceChoice,
     /// The user's folder with `vectors/` and `datasets/`.
     pub data: Option<PathBuf>,
     /// Panic on the second generation, once: for the tests of the panic policy.
@@ -51,6 +54,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             inputs: LIVE_INPUTS,
+            device: DeviceChoice::Auto,
             data: None,
             crash: false,
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::engine::{EngineError, Model};
 use crate::hub::{HubError, HubId};
 use crate::protocol::ModelSource;
+use crate::units::DeviceChoice;
 
 /// A model on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,14 +43,14 @@ impl Whereabouts {
     }
 }
 
-/// Opens a model.
+/// Opens a model on a device.
 ///
 /// # Errors
-/// Whatever makes the directory or file unusable, by file and remedy.
-pub fn open_model(model: &LocalModel) -> Result<Model, EngineError> {
+/// Whatever makes the directory, the file or the device unusable, by file and remedy.
+pub fn open_model(model: &LocalModel, device: DeviceChoice) -> Result<Model, EngineError> {
     match model {
-        LocalModel::Bundled => Model::bundled(),
-        LocalModel::Path(path) => Model::open(path),
+        LocalModel::Bundled => Model::bundled_on(device),
+        LocalModel::Path(path) => Model::open_on(path, device),
     }
 }
 

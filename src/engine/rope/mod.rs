@@ -39,8 +39,13 @@ impl Rope {
         self.long.as_deref().filter(|_| long).unwrap_or(self)
     }
 
+    /// Rotated pairs of a head.
+    pub(super) fn pairs(&self) -> usize {
+        self.inverse.len()
+    }
+
     /// Cosines, then sines, of one position; one value each per rotated pair.
-    fn at(&self, position: usize) -> (&[f32], &[f32]) {
+    pub(super) fn at(&self, position: usize) -> (&[f32], &[f32]) {
         let half = self.inverse.len();
         let table = self.chunks[position / CHUNK].get_or_init(|| self.table(position / CHUNK));
         table[position % CHUNK * 2 * half..][..2 * half].split_at(half)

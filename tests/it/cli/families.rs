@@ -208,3 +208,38 @@ fn relative_path_of_a_gguf_file_is_no_hub_id() {
         ModelSource::Hub(_)
     ));
 }
+
+#[test]
+fn measurements_and_texts_on_tensors_are_those_of_the_kernel() {
+    let home = home();
+    let run = |arguments: &[&str], device: &str| -> Value {
+        let mut command = steerscope(&home);
+        command.args(arguments).args(["--json", "--device", device]);
+        serde_json::from_str(&output(&mut command)).unwrap()
+    };
+    let measure = ["measure", "--dataset", "kindness", "--limit", "20"];
+    let [got, want] = ["tensor-cpu", "cpu"].map(|device| run(&measure, device));
+    let inputs = |v: &Value| v["inputs"].as_array().unwrap().clone();
+    assert_eq!(inputs(&got).len(), 20);
+    for (got, want) in inputs(&got).iter().zip(&inputs(&want)) {
+        let values = |v: &Value| -> Vec<f64> {
+            let all = v["propensity"].as_array().unwrap();
+            all.iter().map(|v| v.as_f64().unwrap()).collect()
+        };
+        for (got, want) in values(got).into_iter().zip(values(want)) {
+            assert!((got - want).abs() < 1e-4, "{got} {want}");
+        }
+    }
+    let generate = [
+        "generate",
+        "--prompt",
+        "Once upon a time",
+        "--vector",
+        "kindness",
+    ];
+    let [got, want] = ["tensor-cpu", "cpu"].map(|device| run(&generate, device));
+    for lane in ["baseline", "steered"] {
+        assert_eq!(got[lane]["text"], want[lane]["text"]);
+        assert!(!got[lane]["text"].as_str().unwrap().is_empty());
+    }
+}

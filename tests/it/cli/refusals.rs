@@ -39,6 +39,11 @@ fn bad_input_is_refused_with_the_file_and_the_remedy() {
         ),
         (&["measure", "--dataset", "dialects"], 1, "dialects"),
         (
+            &["generate", "--prompt", "a", "--device", "gpu"],
+            2,
+            "cuda:N",
+        ),
+        (
             &["measure", "--dataset", "kindness", "--multipliers=1,1,1"],
             2,
             "three",
@@ -130,4 +135,22 @@ fn an_instruction_set_of_another_machine_is_refused_with_those_of_this_one() {
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("sse9") && said.contains("portable"), "{said}");
     assert!(!crate::cli::output(&mut generate("portable")).is_empty());
+}
+
+#[test]
+fn a_device_that_the_build_lacks_is_refused_with_the_way_to_get_it() {
+    for (built, device, feature) in [
+        (cfg!(feature = "cuda"), "cuda:0", "--features cuda"),
+        (cfg!(feature = "metal"), "metal", "--features metal"),
+    ] {
+        if built {
+            println!("skipped: this build has {device}");
+            continue;
+        }
+        let home = home();
+        let arguments = ["generate", "--prompt", "a", "--device", device];
+        let (code, words) = refusal(steerscope(&home).args(arguments));
+        assert_eq!(code, 1);
+        assert!(words.contains(feature) && words.contains(device), "{words}");
+    }
 }

@@ -10,6 +10,7 @@
 mod bodies;
 mod config;
 mod consistency;
+mod device;
 mod edits;
 mod families;
 mod generation;
@@ -25,6 +26,7 @@ mod parity;
 mod points;
 mod restart;
 mod resume;
+mod suffix;
 mod support;
 mod text;
 pub(crate) mod tiny;

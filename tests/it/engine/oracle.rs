@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use steerscope::engine::{Cancel, Generation, Keep, KvCache, Model, NoHook, Part, SamplerSettings};
+use steerscope::units::DeviceChoice;
 
 use super::resume::check;
 use super::support::{Edit, Record, forward, shared};
@@ -29,7 +30,12 @@ pub(super) struct Oracle {
 
 /// Models of all families that are at hand.
 pub(super) fn oracles() -> Vec<Oracle> {
-    sources().iter().map(|dir| open(dir)).collect()
+    oracles_on(DeviceChoice::Cpu)
+}
+
+/// The same on a device.
+pub(super) fn oracles_on(device: DeviceChoice) -> Vec<Oracle> {
+    sources().iter().map(|dir| open(dir, device)).collect()
 }
 
 /// The same as directories with tokenizers of the words `w0`, `w1`, ….
@@ -49,13 +55,13 @@ fn sources() -> Vec<PathBuf> {
     dirs.chain(own).collect()
 }
 
-fn open(source: &Path) -> Oracle {
+fn open(source: &Path, device: DeviceChoice) -> Oracle {
     let name = source
         .file_name()
         .expect("a name")
         .to_string_lossy()
         .into_owned();
-    let model = load(source);
+    let model = load_on(source, device);
     let bytes = std::fs::read(source.join("ref.safetensors")).expect("readable");
     let file = safetensors::SafeTensors::deserialize(&bytes).expect("safetensors");
     let (mut values, mut texts) = (BTreeMap::new(), Vec::new());
@@ -79,8 +85,13 @@ fn open(source: &Path) -> Oracle {
 
 /// The reference has no tokenizers; any of the right size will do.
 pub(super) fn load(source: &Path) -> Model {
+    load_on(source, DeviceChoice::Cpu)
+}
+
+/// The same on a device.
+pub(super) fn load_on(source: &Path, device: DeviceChoice) -> Model {
     let dir = directory(source);
-    Model::from_dir(dir.path()).unwrap_or_else(|e| panic!("{}: {e}", source.display()))
+    Model::open_on(dir.path(), device).unwrap_or_else(|e| panic!("{}: {e}", source.display()))
 }
 
 /// A directory with the files of `source` and a tokenizer.
@@ -104,7 +115,7 @@ pub(super) fn directory(source: &Path) -> tempfile::TempDir {
 }
 
 /// Largest difference in units of the largest value.
-fn relative(got: &[f32], want: &[f32]) -> f32 {
+pub(super) fn relative(got: &[f32], want: &[f32]) -> f32 {
     assert_eq!(got.len(), want.len());
     let size = want.iter().fold(0.0f32, |a, b| a.max(b.abs()));
     let gap = got.iter().zip(want).map(|(a, b)| (a - b).abs());
@@ -119,7 +130,16 @@ fn argmax(row: &[f32]) -> usize {
 
 #[test]
 fn residuals_logits_and_greedy_tokens_equal_the_reference() {
-    for oracle in oracles() {
+    equal_the_reference(oracles());
+}
+
+#[test]
+fn tensors_give_residuals_logits_and_greedy_tokens_of_the_reference() {
+    equal_the_reference(oracles_on(DeviceChoice::TensorCpu));
+}
+
+fn equal_the_reference(oracles: Vec<Oracle>) {
+    for oracle in oracles {
         let model = &oracle.model;
         let vocab = model.config().vocab_size;
         let (mut worst_residual, mut worst_logit) = (0.0f32, 0.0f32);

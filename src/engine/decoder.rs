@@ -1,0 +1,55 @@
+//! The seam between a model and the two ways it can be computed.
+
+use super::batch::Batch;
+use super::cache::Blocks;
+use super::jobs::Store;
+use super::tensor::Tensors;
+use super::{Cancel, EngineError, Hook, Precision, Rows};
+
+/// Weights with what they compute: our kernel on the CPU, or candle's tensors on any device.
+pub(super) trait Decoder: Send + Sync {
+    /// Runs `ids` through all blocks; the rows that the batch keeps.
+    fn tokens(
+        &self,
+        ids: &[u32],
+        batch: &Batch,
+        store: &mut Store<'_>,
+        hook: &mut dyn Hook,
+        cancel: &Cancel,
+    ) -> Result<Rows, EngineError>;
+
+    /// Runs residual rows through the blocks from `first` on; the rows that the batch keeps.
+    fn resume(
+        &self,
+        x: Rows,
+        first: usize,
+        batch: &Batch,
+        store: &mut Store<'_>,
+        hook: &mut dyn Hook,
+        cancel: &Cancel,
+    ) -> Result<Rows, EngineError>;
+
+    /// Products of the normed rows with the head, `(n, vocabulary)`, or `(n, ids)` of the rising `ids`
+    /// alone. There is at least one row.
+    fn logits(&self, rows: &Rows, ids: Option<&[u32]>) -> Result<Vec<f32>, EngineError>;
+
+    /// The rows `ids` of the head, one below the other.
+    fn head_rows(&self, ids: &[u32]) -> Result<Vec<f32>, EngineError>;
+
+    /// Keys and values of a new sequence.
+    fn empty(&self) -> Blocks;
+
+    /// How the weights are kept.
+    fn precision(&self) -> Precision;
+
+    /// Memory of the weights.
+    fn weight_bytes(&self) -> usize;
+
+    /// Where it computes, for people.
+    fn device(&self) -> String;
+
+    /// The tensors, where it computes with them.
+    fn tensors(&self) -> Option<&Tensors> {
+        None
+    }
+}
