@@ -58,7 +58,8 @@ class Loop:
     @torch.no_grad()
     def log_probabilities(self, side, multiplier):
         """(token, log-probability) of every token but the first."""
-        prompt, text = side["prompt"], f"{side['prompt']} {side['response']}"
+        prompt = side["prompt"].strip()
+        text = f"{prompt} {side['response'].strip()}"
         inputs = self.tokenizer(text, return_tensors="pt")
         base, full = self.tokenizer.encode(prompt), self.tokenizer.encode(text)
         start = next((i for i, (a, b) in enumerate(zip(base, full)) if a != b), len(base)) - 1
