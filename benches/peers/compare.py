@@ -73,10 +73,13 @@ class Engine:
 
 
 def processor():
-    for line in open("/proc/cpuinfo", encoding="utf-8") if Path("/proc/cpuinfo").exists() else ():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
+    """Name of the processor; with its model number on Linux, as many are named alike."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    about = dict([part.strip() for part in line.split(":", 1)] for line in lines if ":" in line)
+    if "model name" not in about:
+        return platform.processor()
+    return f"{about['model name']}, family {about.get('cpu family')} model {about.get('model')}"
 
 
 def relative(a, b):
