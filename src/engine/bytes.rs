@@ -1,6 +1,7 @@
 //! The bytes of a weight file: mapped into memory, or inside the binary.
 
 use std::io::{Read, Seek};
+use std::ops::Range;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -25,6 +26,28 @@ impl Bytes {
             Self::Static(bytes) => bytes,
             Self::Owned(bytes) => bytes,
         }
+    }
+
+    /// Gives the pages of a range of a mapped file back: what is read there again comes from the file.
+    /// Weights that were copied would otherwise count twice for as long as the file is mapped.
+    pub(super) fn release(&self, range: Range<usize>) {
+        #[cfg(unix)]
+        if let Self::Mapped(map, _) = self {
+            let page = 4096;
+            let (from, to) = (range.start.next_multiple_of(page), range.end / page * page);
+            if from < to {
+                #[expect(unsafe_code, reason = "pages of a read-only mapping")]
+                // SAFETY: the mapping is of a file and read-only; its pages hold the same bytes when
+                // they are read again.
+                let done = unsafe {
+                    map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, from, to - from)
+                };
+                // A system that keeps them loses nothing but memory.
+                drop(done);
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = range;
     }
 
     /// Feeds all bytes to `hasher`. A file is read, not looked at through its map: hashing goes on

@@ -1,5 +1,7 @@
 //! The seam between a model and the two ways it can be computed.
 
+use std::ops::Range;
+
 use super::batch::Batch;
 use super::cache::Blocks;
 use super::jobs::Store;
@@ -18,11 +20,11 @@ pub(super) trait Decoder: Send + Sync {
         cancel: &Cancel,
     ) -> Result<Rows, EngineError>;
 
-    /// Runs residual rows through the blocks from `first` on; the rows that the batch keeps.
+    /// Runs residual rows through `blocks`; the rows that the batch keeps.
     fn resume(
         &self,
         x: Rows,
-        first: usize,
+        blocks: Range<usize>,
         batch: &Batch,
         store: &mut Store<'_>,
         hook: &mut dyn Hook,

@@ -3,7 +3,7 @@
 use super::jobs::Store;
 use super::kernel::{Isa, softcap};
 use super::ops::times;
-use super::{Cancel, EngineError, Hook, KvCache, Model, Rows};
+use super::{Cancel, EngineError, Hook, KvCache, Model, NoHook, Rows};
 use crate::units::BlockIndex;
 
 /// New tokens of one sequence.
@@ -94,10 +94,43 @@ impl Model {
         if branches.is_empty() {
             return Ok(Rows::empty(self.hidden_size()));
         }
-        let first = after.map_or(0, |b| b.0 + 1);
+        let blocks = after.map_or(0, |b| b.0 + 1)..self.n_blocks();
         let mut store = Store::Branches(cache, branches);
         self.decoder
-            .resume(x, first, &batch, &mut store, hook, cancel)
+            .resume(x, blocks, &batch, &mut store, hook, cancel)
+    }
+
+    /// Takes branches as for [`resume`](Self::resume) from after block `after` to after block `to`:
+    /// all their rows, `(n, d)`. Branches that begin at different blocks are joined on the way up, so
+    /// that each block runs once for all of them.
+    ///
+    /// # Errors
+    /// [`EngineError::Context`], [`EngineError::Request`], [`EngineError::Cancelled`].
+    pub fn climb(
+        &self,
+        cache: &KvCache,
+        after: BlockIndex,
+        to: BlockIndex,
+        branches: &[Branch],
+        x: Rows,
+        cancel: &Cancel,
+    ) -> Result<Rows, EngineError> {
+        self.check_width(&x)?;
+        let mut batch = self.pack_branches(cache, Some(after), branches, x.n())?;
+        if to.0 >= self.n_blocks() || to < after {
+            return Err(EngineError::Request(format!(
+                "from block {after} to block {to} of {}",
+                self.n_blocks()
+            )));
+        }
+        if branches.is_empty() || to == after {
+            return Ok(x);
+        }
+        batch.kept = (0..batch.places.len()).collect();
+        let mut store = Store::Branches(cache, branches);
+        let blocks = after.0 + 1..to.0 + 1;
+        self.decoder
+            .resume(x, blocks, &batch, &mut store, &mut NoHook, cancel)
     }
 
     /// Logits `(n, vocabulary)`, row-major, of rows of the residual stream after the last block;

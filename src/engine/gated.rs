@@ -51,6 +51,8 @@ impl Gated {
             (i < f).then_some((source, i))
         };
         let packed = Packed::new(f.div_ceil(HALF) * PANEL, k, precision, &pick)?;
+        gate.release();
+        up.release();
         Ok(Self {
             packed,
             activation,

@@ -58,6 +58,7 @@ mod stream;
 mod tensor;
 mod threads;
 mod tokenizer;
+mod transpose;
 mod weights;
 
 pub use cache::KvCache;

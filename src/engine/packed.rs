@@ -14,6 +14,7 @@ use super::kernel::{Element, Isa, MANY, PANEL, PANELS, Right};
 use super::linear::{ALONE, ROWS, grid};
 use super::precision::Precision;
 use super::quant::{self, Blocks, Quant};
+use super::transpose;
 use super::weights::RowSource;
 
 /// Where row `i` of a matrix comes from: a source and its row there, or nothing for a row of zeros.
@@ -95,6 +96,9 @@ impl Packed {
             let panels = first..first + n.div_ceil(PANEL);
             first = panels.end;
             let data = Kept::pack(n, k, precision, &pick)?;
+            for part in parts {
+                part.release();
+            }
             segments.push(Segment { panels, data });
         }
         Ok(Self { segments, k })
@@ -185,9 +189,9 @@ impl Kept {
     ) -> Result<Self, EngineError> {
         let size = k * PANEL;
         Ok(match precision {
-            Precision::F32 => Self::F32(panels(n, size, plain(n, k, |v| v, pick))?),
-            Precision::F16 => Self::F16(panels(n, size, plain(n, k, f16::from_f32, pick))?),
-            Precision::Bf16 => Self::Bf16(panels(n, size, plain(n, k, bf16::from_f32, pick))?),
+            Precision::F32 => Self::F32(panels(n, size, plain(n, k, precision, pick))?),
+            Precision::F16 => Self::F16(panels(n, size, plain(n, k, precision, pick))?),
+            Precision::Bf16 => Self::Bf16(panels(n, size, plain(n, k, precision, pick))?),
             Precision::Quantised(kind) => {
                 let size = Blocks::panel_bytes(kind, k);
                 Self::Blocks(kind, panels(n, size, blocks(n, k, kind, pick))?)
@@ -254,24 +258,23 @@ fn panels<T: Plain>(
     Ok(data)
 }
 
-/// Fills a panel with numbers of a plain type.
-fn plain<'a, T: Copy>(
+/// Fills a panel with numbers of a plain type, kept in `precision`.
+fn plain<'a, T: Element + Plain>(
     n: usize,
     k: usize,
-    narrow: impl Fn(f32) -> T + Sync,
+    precision: Precision,
     pick: &Pick<'a>,
 ) -> impl Fn(usize, &mut [T]) -> Result<(), EngineError> + Sync {
     move |i, panel| {
-        let mut rows = vec![0.0; PANEL * k];
-        for (column, row) in rows.chunks_exact_mut(k).enumerate().take(n - i * PANEL) {
-            if let Some((source, r)) = pick(i * PANEL + column) {
-                source.fill(r, row)?;
+        let picked: Vec<_> = (i * PANEL..n.min((i + 1) * PANEL)).map(pick).collect();
+        if !transpose::copied(&picked, k, precision, panel) {
+            let mut rows = vec![0.0; PANEL * k];
+            for (row, picked) in rows.chunks_exact_mut(k).zip(picked) {
+                if let Some((source, r)) = picked {
+                    source.fill(r, row)?;
+                }
             }
-        }
-        for (j, to) in panel.chunks_exact_mut(PANEL).enumerate() {
-            for (to, row) in to.iter_mut().zip(rows.chunks_exact(k)) {
-                *to = narrow(row[j]);
-            }
+            transpose::narrowed(&rows, k, panel);
         }
         Ok(())
     }
@@ -288,7 +291,7 @@ fn blocks<'a>(
         let picked: Vec<_> = (i * PANEL..n.min((i + 1) * PANEL)).map(pick).collect();
         let rows: Vec<_> = picked
             .iter()
-            .map(|p| p.and_then(|(source, r)| source.blocks(r)))
+            .map(|p| p.and_then(|(source, r)| source.bytes(r)))
             .collect();
         let slices: Vec<_> = rows.iter().map(|r| r.as_deref()).collect();
         if !quant::pack(kind, &slices, panel) {

@@ -1,5 +1,6 @@
 //! The decoder on our own kernel: weights in panels, rows on the CPU.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
@@ -94,13 +95,12 @@ impl Panels {
     fn run(
         &self,
         x: Tensor,
-        first: usize,
+        blocks: Range<usize>,
         batch: &Batch,
         store: &mut Store<'_>,
         hook: &mut dyn Hook,
         cancel: &Cancel,
     ) -> Result<Rows, EngineError> {
-        let blocks = first..self.config.n_blocks;
         let rows = pass::run(self, x, blocks, batch, store, hook, cancel)?;
         let d = self.config.hidden_size;
         match rows {
@@ -121,24 +121,24 @@ impl Decoder for Panels {
     ) -> Result<Rows, EngineError> {
         in_pool(ids.len(), self.parameters, || {
             let x = self.embed(ids, &batch.positions)?;
-            self.run(x, 0, batch, store, hook, cancel)
+            self.run(x, 0..self.config.n_blocks, batch, store, hook, cancel)
         })
     }
 
     fn resume(
         &self,
         x: Rows,
-        first: usize,
+        blocks: Range<usize>,
         batch: &Batch,
         store: &mut Store<'_>,
         hook: &mut dyn Hook,
         cancel: &Cancel,
     ) -> Result<Rows, EngineError> {
-        let n = self.config.n_blocks;
-        in_pool(x.n(), self.parameters / n * (n - first), || {
+        let weights = self.parameters / self.config.n_blocks * blocks.len();
+        in_pool(x.n(), weights, || {
             let shape = (x.n(), x.width());
             let x = Tensor::from_vec(x.into_vec(), shape, &Device::Cpu)?;
-            self.run(x, first, batch, store, hook, cancel)
+            self.run(x, blocks, batch, store, hook, cancel)
         })
     }
 

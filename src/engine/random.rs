@@ -73,7 +73,7 @@ impl RowSource for RandomRows {
             row.fill(value);
             return Ok(());
         }
-        if let (Precision::Quantised(kind), Some(blocks)) = (self.precision, self.blocks(i)) {
+        if let (Precision::Quantised(kind), Some(blocks)) = (self.precision, self.bytes(i)) {
             dequantise(kind, &blocks, row);
             return Ok(());
         }
@@ -93,7 +93,7 @@ impl RowSource for RandomRows {
         self.precision
     }
 
-    fn blocks(&self, i: usize) -> Option<Cow<'_, [u8]>> {
+    fn bytes(&self, i: usize) -> Option<Cow<'_, [u8]>> {
         let Precision::Quantised(kind) = self.precision else {
             return None;
         };

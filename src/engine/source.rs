@@ -30,8 +30,12 @@ impl<F: Fn(usize) -> usize + Sync> RowSource for Picked<'_, F> {
         self.source.precision()
     }
 
-    fn blocks(&self, i: usize) -> Option<Cow<'_, [u8]>> {
-        self.source.blocks((self.row)(i))
+    fn bytes(&self, i: usize) -> Option<Cow<'_, [u8]>> {
+        self.source.bytes((self.row)(i))
+    }
+
+    fn release(&self) {
+        self.source.release();
     }
 }
 

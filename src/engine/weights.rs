@@ -114,11 +114,13 @@ pub(super) trait RowSource: Sync {
     fn precision(&self) -> Precision {
         Precision::F32
     }
-    /// Row `i` as the blocks of a quantised [`precision`](Self::precision); scales that are not finite
-    /// are only refused by [`fill`](Self::fill).
-    fn blocks(&self, _i: usize) -> Option<Cow<'_, [u8]>> {
+    /// Row `i` as its file has it, little-endian, in [`precision`](Self::precision); values that are not
+    /// finite are only refused by [`fill`](Self::fill). `None` where a value is not simply read.
+    fn bytes(&self, _i: usize) -> Option<Cow<'_, [u8]>> {
         None
     }
+    /// Says that all rows were read: the pages of a mapped file are given back.
+    fn release(&self) {}
 }
 
 /// Tensors in files, which have a digest.
@@ -240,8 +242,7 @@ impl RowSource for FileRows<'_> {
     }
 
     fn fill(&self, i: usize, row: &mut [f32]) -> Result<(), EngineError> {
-        let size = self.number.bytes(self.k);
-        let bytes = &self.file.bytes.as_slice()[self.range.clone()][i * size..][..size];
+        let bytes = self.row(i);
         match self.number {
             Precision::F16 => widen_f16(bytes, row),
             Precision::Bf16 => widen_bf16(bytes, row),
@@ -252,6 +253,21 @@ impl RowSource for FileRows<'_> {
 
     fn precision(&self) -> Precision {
         self.number
+    }
+
+    fn bytes(&self, i: usize) -> Option<Cow<'_, [u8]>> {
+        Some(Cow::Borrowed(self.row(i)))
+    }
+
+    fn release(&self) {
+        self.file.bytes.release(self.range.clone());
+    }
+}
+
+impl FileRows<'_> {
+    fn row(&self, i: usize) -> &[u8] {
+        let size = self.number.bytes(self.k);
+        &self.file.bytes.as_slice()[self.range.clone()][i * size..][..size]
     }
 }
 

@@ -11,7 +11,7 @@ mod naive;
 mod prepare;
 mod result;
 
-pub use cache::{CacheOptions, PromptCache, Site};
+pub use cache::{CacheOptions, PromptCache, Site, SweepCell};
 pub use error::MeasureError;
 pub use kept::{KeptResults, SiteKey};
 pub use naive::naive_propensity;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use candle_core::Device;
 use candle_core::quantized::ggml_file::qtensor_from_ggml;
@@ -87,6 +88,8 @@ fn rows<'a>(
         file,
         name: name.to_owned(),
         bytes: &bytes[tensor.bytes.clone()],
+        whole: None,
+        range: tensor.bytes.clone(),
         kind: tensor.kind,
         n: tensor.shape.iter().rev().skip(1).product(),
         k: tensor.shape.last().copied().unwrap_or(1),
@@ -138,7 +141,8 @@ impl Weights for GgufWeights {
                 got: tensor.shape.clone(),
             });
         }
-        let rows = rows(self.bytes.as_slice(), tensor, name, &self.file)?;
+        let mut rows = rows(self.bytes.as_slice(), tensor, name, &self.file)?;
+        rows.whole = Some(&self.bytes);
         let rotated = name.contains(".attn_q.") || name.contains(".attn_k.");
         match self.interleaved.filter(|_| rotated) {
             Some(d) if rows.n > 1 => Ok(Box::new(Picked {
@@ -183,6 +187,9 @@ struct Rows<'a> {
     file: &'a str,
     name: String,
     bytes: &'a [u8],
+    /// The file, and where the tensor stands in it.
+    whole: Option<&'a Bytes>,
+    range: Range<usize>,
     kind: Kind,
     n: usize,
     k: usize,
@@ -214,8 +221,15 @@ impl RowSource for Rows<'_> {
         self.kind.precision()
     }
 
-    fn blocks(&self, i: usize) -> Option<Cow<'_, [u8]>> {
-        matches!(self.kind, Kind::Kept(_)).then(|| Cow::Borrowed(self.row(i)))
+    fn bytes(&self, i: usize) -> Option<Cow<'_, [u8]>> {
+        let other = matches!(self.kind, Kind::Quantised(_) | Kind::Other(_));
+        (!other).then(|| Cow::Borrowed(self.row(i)))
+    }
+
+    fn release(&self) {
+        if let Some(whole) = self.whole {
+            whole.release(self.range.clone());
+        }
     }
 }
 

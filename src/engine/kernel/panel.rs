@@ -18,9 +18,17 @@ use half::{bf16, f16};
 use super::PANEL;
 
 /// A number type of panels.
-pub(in crate::engine) trait Element: Copy + Send + Sync + 'static {
+pub(in crate::engine) trait Element:
+    Copy + Default + Send + Sync + 'static
+{
     /// Exact.
     fn widen(self) -> f32;
+
+    /// The nearest.
+    fn narrow(value: f32) -> Self;
+
+    /// From the little-endian bytes at the beginning of `bytes`.
+    fn read(bytes: &[u8]) -> Self;
 
     /// # Safety
     /// 16 values at `p` are readable, on a machine with AVX-512F.
@@ -38,6 +46,17 @@ pub(in crate::engine) trait Element: Copy + Send + Sync + 'static {
 impl Element for f32 {
     fn widen(self) -> f32 {
         self
+    }
+
+    fn narrow(value: f32) -> Self {
+        value
+    }
+
+    #[inline(always)]
+    fn read(bytes: &[u8]) -> Self {
+        bytes
+            .first_chunk()
+            .map_or(Self::default(), |b| Self::from_le_bytes(*b))
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -62,6 +81,17 @@ impl Element for f16 {
         self.to_f32()
     }
 
+    fn narrow(value: f32) -> Self {
+        Self::from_f32(value)
+    }
+
+    #[inline(always)]
+    fn read(bytes: &[u8]) -> Self {
+        bytes
+            .first_chunk()
+            .map_or(Self::default(), |b| Self::from_le_bytes(*b))
+    }
+
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     #[expect(unsafe_code, reason = "vector intrinsics on raw memory")]
@@ -82,6 +112,17 @@ impl Element for f16 {
 impl Element for bf16 {
     fn widen(self) -> f32 {
         self.to_f32()
+    }
+
+    fn narrow(value: f32) -> Self {
+        Self::from_f32(value)
+    }
+
+    #[inline(always)]
+    fn read(bytes: &[u8]) -> Self {
+        bytes
+            .first_chunk()
+            .map_or(Self::default(), |b| Self::from_le_bytes(*b))
     }
 
     #[cfg(target_arch = "x86_64")]

@@ -15,6 +15,7 @@ mod rotary;
 mod stack;
 mod suffix;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
@@ -98,7 +99,7 @@ impl Tensors {
     fn run(
         &self,
         x: &Tensor,
-        first: usize,
+        blocks: Range<usize>,
         batch: &Batch,
         store: &mut Store<'_>,
         hook: &mut dyn Hook,
@@ -107,7 +108,7 @@ impl Tensors {
         let plan = Plan::new(&self.stack, batch, store)?;
         let rows = self
             .stack
-            .run(x, first, &plan, batch, store, hook, cancel)?;
+            .run(x, blocks, &plan, batch, store, hook, cancel)?;
         let d = self.stack.config().hidden_size;
         match rows {
             Some(rows) => Rows::from_vec(stack::values(&rows)?, d),
@@ -138,14 +139,23 @@ impl Decoder for Tensors {
     ) -> Result<Rows, EngineError> {
         self.embed(ids, &batch.positions)
             .map_err(EngineError::from)
-            .and_then(|x| self.run(&x, 0, batch, store, hook, cancel))
+            .and_then(|x| {
+                self.run(
+                    &x,
+                    0..self.stack.config().n_blocks,
+                    batch,
+                    store,
+                    hook,
+                    cancel,
+                )
+            })
             .map_err(|e| self.target().explain(e))
     }
 
     fn resume(
         &self,
         x: Rows,
-        first: usize,
+        blocks: Range<usize>,
         batch: &Batch,
         store: &mut Store<'_>,
         hook: &mut dyn Hook,
@@ -154,7 +164,7 @@ impl Decoder for Tensors {
         let shape = (x.n(), x.width());
         Tensor::from_vec(x.into_vec(), shape, &self.target().device)
             .map_err(EngineError::from)
-            .and_then(|x| self.run(&x, first, batch, store, hook, cancel))
+            .and_then(|x| self.run(&x, blocks, batch, store, hook, cancel))
             .map_err(|e| self.target().explain(e))
     }
 

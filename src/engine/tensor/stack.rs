@@ -92,12 +92,12 @@ impl Stack {
         self.final_norm.forward(x)
     }
 
-    /// Runs the blocks from `first` on; the rows that the batch keeps.
+    /// Runs some of its blocks; the rows that the batch keeps.
     #[expect(clippy::too_many_arguments, reason = "a pass has these inputs")]
     pub(super) fn run(
         &self,
         x: &Tensor,
-        first: usize,
+        blocks: Range<usize>,
         plan: &Plan,
         batch: &Batch,
         store: &mut Store<'_>,
@@ -105,7 +105,6 @@ impl Stack {
         cancel: &Cancel,
     ) -> Result<Option<Tensor>, EngineError> {
         let run = Run { stack: self, plan };
-        let blocks = first..self.config.n_blocks;
         pass::run(&run, x.clone(), blocks, batch, store, hook, cancel)
     }
 

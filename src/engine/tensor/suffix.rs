@@ -161,7 +161,7 @@ impl Suffix {
         self.stack
             .run(
                 x,
-                self.stack.first(),
+                self.stack.first()..self.model.n_blocks(),
                 &inputs.plan,
                 &inputs.batch,
                 &mut store,

@@ -140,7 +140,7 @@ impl PromptCache {
     }
 
     /// Unsteered residual rows after the site's block at positions `start..k` of an input.
-    fn checkpoint(&self, input: usize, site: &Site<'_>, start: usize) -> &[f32] {
+    pub(super) fn checkpoint(&self, input: usize, site: &Site<'_>, start: usize) -> &[f32] {
         let (prepared, width) = (&self.set.inputs[input], self.model.hidden_size());
         let Some(kept) = &self.kept[input] else {
             return &[];
@@ -200,11 +200,11 @@ impl PromptCache {
         Ok(())
     }
 
-    fn is_last(&self, block: BlockIndex) -> bool {
+    pub(super) fn is_last(&self, block: BlockIndex) -> bool {
         block.0 + 1 == self.model.n_blocks()
     }
 
-    fn check_site(&self, site: &Site<'_>) -> Result<(), MeasureError> {
+    pub(super) fn check_site(&self, site: &Site<'_>) -> Result<(), MeasureError> {
         let (n_blocks, expected) = (self.model.n_blocks(), self.model.hidden_size());
         if site.block.0 >= n_blocks {
             let last = n_blocks.saturating_sub(1);
@@ -222,7 +222,7 @@ impl PromptCache {
 
 /// First steered position that the read position can see; `None` when all masked positions come
 /// after k − 1 and the intervention cannot reach the logits read.
-fn first_row(mask: Mask, input: &PreparedInput) -> Option<usize> {
+pub(super) fn first_row(mask: Mask, input: &PreparedInput) -> Option<usize> {
     let first = mask.first_position(input.prompt_len);
     (first < input.prefix.len()).then_some(first)
 }

@@ -3,12 +3,14 @@
 mod checkpoint;
 mod evaluate;
 mod share;
+mod sweep;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use self::checkpoint::{Kept, Reader, tail_start};
 use self::share::Cluster;
+pub use self::sweep::SweepCell;
 use super::error::MeasureError;
 use super::prepare::PreparedSet;
 use crate::engine::{Cancel, Keep, KvCache, Model, NoHook, Part};
