@@ -17,7 +17,7 @@ use divan::{Bencher, counter::ItemsCount};
 use shapes::{PLAIN, Shape, model, tokens};
 use steerscope::engine::{Cancel, init_threads};
 use steerscope::measure::{
-    CacheOptions, PreparedInput, PreparedSet, PromptCache, Site, naive_propensity,
+    CacheOptions, PreparedInput, PreparedSet, PromptCache, Site, SweepCell, naive_propensity,
 };
 use steerscope::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask};
 
@@ -169,6 +169,29 @@ fn cached_every_site(bencher: Bencher<'_, '_>, shape: Shape) {
                     .evaluate(&site, &DEFAULT_MULTIPLIERS, 0..INPUTS, &Cancel::never())
                     .expect("propensities");
             }
+        });
+}
+
+/// All sites × all multipliers from nothing, rows of all sites in one pass.
+#[divan::bench(args = PLAIN, sample_count = 3, sample_size = 1)]
+fn sweep_every_site(bencher: Bencher<'_, '_>, shape: Shape) {
+    let v = direction(model(shape).hidden_size());
+    let cells: Vec<SweepCell<'_>> = (0..model(shape).n_blocks())
+        .map(|b| SweepCell {
+            site: Site {
+                direction: &v,
+                block: BlockIndex(b),
+                mask: Mask::FromLastPrompt,
+            },
+            multipliers: &DEFAULT_MULTIPLIERS,
+        })
+        .collect();
+    bencher
+        .with_inputs(|| cache(shape))
+        .bench_local_values(|mut cache| {
+            cache
+                .sweep(&cells, 0..INPUTS, &Cancel::never())
+                .expect("a sweep")
         });
 }
 

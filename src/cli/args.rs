@@ -34,6 +34,8 @@ pub enum Command {
     Extract(ExtractArgs),
     /// Measure how strongly each input of a data set responds to a vector
     Measure(MeasureArgs),
+    /// Measure a vector at all blocks and multipliers, and suggest where to steer
+    Sweep(super::sweep::SweepArgs),
     /// List the bundled vectors and data sets and those in the user's data directory
     List(ListArgs),
 }
@@ -324,14 +326,14 @@ fn parse_block(s: &str) -> Result<BlockIndex, String> {
         .map_err(|_| "give a block index, 0 or more".to_string())
 }
 
-fn parse_positive(s: &str) -> Result<usize, String> {
+pub(super) fn parse_positive(s: &str) -> Result<usize, String> {
     s.parse()
         .ok()
         .filter(|n| *n > 0)
         .ok_or_else(|| "give a whole number above 0".to_string())
 }
 
-fn parse_finite(s: &str) -> Result<f32, String> {
+pub(super) fn parse_finite(s: &str) -> Result<f32, String> {
     s.trim()
         .parse()
         .ok()

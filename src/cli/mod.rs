@@ -9,6 +9,7 @@ mod measure;
 mod open;
 mod output;
 mod screen;
+mod sweep;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -33,6 +34,7 @@ pub fn run() -> ExitCode {
         Some(Command::Generate(args)) => generate::run(&args),
         Some(Command::Extract(args)) => extract::run(&args),
         Some(Command::Measure(args)) => measure::run(&args),
+        Some(Command::Sweep(args)) => sweep::run(&args),
         Some(Command::List(args)) => list::run(&args),
         None if io::stdout().is_terminal() && io::stdin().is_terminal() => return screen::run(cli.screen),
         None => Err(Ending::Usage(

@@ -43,6 +43,9 @@ enum Kept {
     Blocks(Quant, Buffer<u8>),
 }
 
+/// Bytes of panels between two times that mapped pages are given back.
+const CHUNK: usize = 32 << 20;
+
 /// What is done with panels of a product.
 pub(super) trait Product: Sync {
     /// Rows `rows` of the left side, at most [`ROWS`], against the panels `panels`, which `w` begins
@@ -60,7 +63,7 @@ impl Packed {
     ) -> Result<Self, EngineError> {
         let segment = Segment {
             panels: 0..n.div_ceil(PANEL),
-            data: Kept::pack(n, k, precision, pick)?,
+            data: Kept::pack(n, k, precision, pick, &|| ())?,
         };
         Ok(Self {
             segments: vec![segment],
@@ -95,10 +98,8 @@ impl Packed {
             };
             let panels = first..first + n.div_ceil(PANEL);
             first = panels.end;
-            let data = Kept::pack(n, k, precision, &pick)?;
-            for part in parts {
-                part.release();
-            }
+            let read = || parts.iter().for_each(|part| part.release());
+            let data = Kept::pack(n, k, precision, &pick, &read)?;
             segments.push(Segment { panels, data });
         }
         Ok(Self { segments, k })
@@ -186,15 +187,16 @@ impl Kept {
         k: usize,
         precision: Precision,
         pick: &Pick<'_>,
+        read: &(dyn Fn() + Sync),
     ) -> Result<Self, EngineError> {
         let size = k * PANEL;
         Ok(match precision {
-            Precision::F32 => Self::F32(panels(n, size, plain(n, k, precision, pick))?),
-            Precision::F16 => Self::F16(panels(n, size, plain(n, k, precision, pick))?),
-            Precision::Bf16 => Self::Bf16(panels(n, size, plain(n, k, precision, pick))?),
+            Precision::F32 => Self::F32(panels(n, size, plain(n, k, precision, pick), read)?),
+            Precision::F16 => Self::F16(panels(n, size, plain(n, k, precision, pick), read)?),
+            Precision::Bf16 => Self::Bf16(panels(n, size, plain(n, k, precision, pick), read)?),
             Precision::Quantised(kind) => {
                 let size = Blocks::panel_bytes(kind, k);
-                Self::Blocks(kind, panels(n, size, blocks(n, k, kind, pick))?)
+                Self::Blocks(kind, panels(n, size, blocks(n, k, kind, pick), read)?)
             }
         })
     }
@@ -240,20 +242,27 @@ fn column_of(w: Right<'_>, column: usize, row: &mut [f32]) {
     }
 }
 
-/// Fills the panels of `n` columns, each of `size` elements, on all threads where that pays.
+/// Fills the panels of `n` columns, each of `size` elements, on all threads where that pays; `read` is
+/// called now and then, when nothing that was read is needed any more.
 fn panels<T: Plain>(
     n: usize,
     size: usize,
     fill: impl Fn(usize, &mut [T]) -> Result<(), EngineError> + Sync,
+    read: &(dyn Fn() + Sync),
 ) -> Result<Buffer<T>, EngineError> {
     let mut data = Buffer::zeros(n.div_ceil(PANEL) * size)?;
-    let fill = |(i, panel): (usize, &mut [T])| fill(i, panel);
+    let size = size.max(1);
     if data.len() < ALONE {
-        data.chunks_mut(size.max(1))
-            .enumerate()
-            .try_for_each(fill)?;
-    } else {
-        data.par_chunks_mut(size).enumerate().try_for_each(fill)?;
+        let mut panels = data.chunks_mut(size).enumerate();
+        panels.try_for_each(|(i, panel)| fill(i, panel))?;
+        read();
+        return Ok(data);
+    }
+    let many = (CHUNK / (size * size_of::<T>())).max(1);
+    for (c, chunk) in data.chunks_mut(many * size).enumerate() {
+        let panels = chunk.par_chunks_mut(size).enumerate();
+        panels.try_for_each(|(i, panel)| fill(c * many + i, panel))?;
+        read();
     }
     Ok(data)
 }

@@ -10,6 +10,7 @@ mod kept;
 mod naive;
 mod prepare;
 mod result;
+mod sweep;
 
 pub use cache::{CacheOptions, PromptCache, Site, SweepCell};
 pub use error::MeasureError;
@@ -20,6 +21,7 @@ pub use result::{
     DatasetIdentity, InputMeasurement, Measurement, ModelIdentity, Protocol, SCHEMA_VERSION,
     VectorIdentity,
 };
+pub use sweep::{Sweep, SweepResult, SweepRow, SweepSite, SweepUnit, suggested_block, sweep_sites};
 
 /// Checks a grid of multipliers: at least three distinct finite values.
 pub fn check_multipliers(multipliers: &[f32]) -> Result<(), MeasureError> {

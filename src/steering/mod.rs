@@ -15,7 +15,7 @@ pub use card::Card;
 pub use error::{ExtractError, VectorError};
 pub use extract::{MeanDifference, extract_mean};
 pub use locate::{Located, Rejection, Rejections, locate};
-pub use norms::residual_norms;
+pub use norms::{prompt_norms, residual_norms};
 pub use operator::{AddHook, LaneSteering, add_scaled};
 pub use pair::{ContrastivePair, PairSet, PositionRead, ReadText};
 pub use vector::{FitWarning, SteeringVector, meta};

@@ -1,7 +1,11 @@
 //! `H_b`: how long residual vectors are at each block, the yardstick of the relative coefficient κ.
 
+use super::dataset::{Dataset, Example, Part as DataPart};
 use crate::engine::{Cancel, EngineError, Hook, Keep, KvCache, Model, Part, Place};
 use crate::units::BlockIndex;
+
+/// Prompts whose residual norms are looked at for `H_b`; the median settles long before.
+const PROMPTS: usize = 32;
 
 /// `H_b` for every block: median over prompt tokens of `‖h_t‖` at the block's output, unsteered.
 ///
@@ -22,6 +26,34 @@ pub fn residual_norms(
         .collect();
     model.extend(&mut cache, &parts, Keep::Nothing, &mut hook, cancel)?;
     Ok(hook.norms.into_iter().map(median).collect())
+}
+
+/// `H_b` over prompts of the validation part; of the test part where there is none.
+///
+/// # Errors
+/// Those of the engine.
+pub fn prompt_norms(
+    model: &Model,
+    dataset: &Dataset,
+    cancel: &Cancel,
+) -> Result<Vec<f32>, EngineError> {
+    let mut part = dataset.part(DataPart::Validation, 0);
+    if part.is_empty() {
+        part = dataset.part(DataPart::Test, 0);
+    }
+    let mut prompts = Vec::new();
+    for text in part
+        .into_iter()
+        .filter_map(Example::prompt_text)
+        .take(PROMPTS)
+    {
+        let ids = model.tokenizer().encode(text)?;
+        if ids.len() <= model.config().max_positions {
+            prompts.push(ids);
+        }
+    }
+    let prompts: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
+    residual_norms(model, &prompts, cancel)
 }
 
 struct NormReader {

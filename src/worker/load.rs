@@ -14,11 +14,8 @@ use crate::protocol::{
     ModelSource, Stage, VectorInfo,
 };
 use crate::steering::dataset::{Dataset, Example, Part};
-use crate::steering::residual_norms;
+use crate::steering::prompt_norms;
 use crate::units::BlockIndex;
-
-/// Prompts whose residual norms are looked at for `H_b`; the median settles long before.
-const NORM_PROMPTS: usize = 32;
 
 /// Where to begin when a vector recommends nothing: 0.42 of the depth (Tan et al. steer Llama-2's
 /// block 13 of 32).
@@ -183,7 +180,7 @@ fn dataset(
             negative: input.negative.clone(),
         })
         .collect();
-    let norms = norms(&model, &dataset, cancel).map_err(|e| (e.id(), e.to_string()))?;
+    let norms = prompt_norms(&model, &dataset, cancel).map_err(|e| (e.id(), e.to_string()))?;
     let mut warnings: Vec<String> = dataset.warnings.iter().map(ToString::to_string).collect();
     warnings.extend(set.warnings());
     let info = DatasetInfo {
@@ -212,25 +209,4 @@ fn live_rows(dataset: &Dataset, limit: usize) -> Vec<&Example> {
     rows.retain(|e| e.prompt_text().is_some());
     rows.truncate(limit);
     rows
-}
-
-/// `H_b` over prompts of the validation part; of the test part where there is none.
-fn norms(model: &Model, dataset: &Dataset, cancel: &Cancel) -> Result<Vec<f32>, EngineError> {
-    let mut part = dataset.part(Part::Validation, 0);
-    if part.is_empty() {
-        part = dataset.part(Part::Test, 0);
-    }
-    let mut prompts = Vec::new();
-    for text in part
-        .into_iter()
-        .filter_map(Example::prompt_text)
-        .take(NORM_PROMPTS)
-    {
-        let ids = model.tokenizer().encode(text)?;
-        if ids.len() <= model.config().max_positions {
-            prompts.push(ids);
-        }
-    }
-    let prompts: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
-    residual_norms(model, &prompts, cancel)
 }

@@ -4,6 +4,7 @@ mod chat;
 mod commands;
 mod families;
 mod refusals;
+mod sweep;
 
 pub(crate) use crate::reference::shared;
 

@@ -1,0 +1,344 @@
+//! `steerscope sweep`: all blocks of a vector × all multipliers over a data set.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use super::args::{ModelArgs, SplitChoice, parse_finite, parse_positive};
+use super::measure::own_vector;
+use super::open::{self, Opened, failed};
+use super::output::{Ending, Progress};
+use crate::engine::Cancel;
+use crate::measure::{
+    CacheOptions, DatasetIdentity, ModelIdentity, PreparedSet, PromptCache, Protocol,
+    SCHEMA_VERSION, Sweep, SweepResult, SweepRow, SweepUnit, VectorIdentity, check_multipliers,
+    suggested_block, sweep_sites,
+};
+use crate::steering::dataset::{Dataset, Part};
+use crate::steering::{SteeringVector, prompt_norms};
+use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask};
+
+/// Columns of a bar in the table.
+const BAR: usize = 16;
+
+/// `steerscope sweep`
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    /// Model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Vector: a file, or the name of a bundled one [default: extracted from the training split]
+    #[arg(long, value_name = "FILE|NAME")]
+    pub vector: Option<String>,
+    /// Data set: a file, or the name of a bundled one
+    #[arg(long, value_name = "FILE|NAME")]
+    pub dataset: String,
+    /// Blocks, such as 0-5,8,11 [default: all that the vector has]
+    #[arg(long, value_name = "LIST", value_parser = parse_blocks)]
+    pub layers: Option<Blocks>,
+    /// Steered positions
+    #[arg(long, default_value_t = Mask::default())]
+    pub mask: Mask,
+    /// Multiplier grid of the slope, at least three values
+    #[arg(long, value_name = "LIST", value_delimiter = ',', allow_hyphen_values = true, value_parser = parse_finite)]
+    pub multipliers: Option<Vec<f32>>,
+    /// Comparison of blocks: the vector as it is, at equal length relative to the residual stream, or both
+    #[arg(long, value_enum, default_value_t = UnitChoice::Both)]
+    pub unit: UnitChoice,
+    /// Part of the data set after the seeded shuffle; layers are chosen on 'val'
+    #[arg(long, value_enum, default_value_t = SplitChoice::Val)]
+    pub split: SplitChoice,
+    /// Measure at most N inputs
+    #[arg(long, value_name = "N", value_parser = parse_positive)]
+    pub limit: Option<usize>,
+    /// Seed of the split and of the bootstrap
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// One JSON object, nothing else, on standard output
+    #[arg(long, conflicts_with = "csv")]
+    pub json: bool,
+    /// One line per block and unit on standard output
+    #[arg(long)]
+    pub csv: bool,
+}
+
+/// Blocks named on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocks(pub Vec<BlockIndex>);
+
+/// `--unit`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum UnitChoice {
+    /// The vector as it is
+    Raw,
+    /// Equal length relative to the residual stream at each block
+    Kappa,
+    /// Both
+    Both,
+}
+
+impl UnitChoice {
+    fn units(self) -> &'static [SweepUnit] {
+        match self {
+            Self::Raw => &[SweepUnit::Raw],
+            Self::Kappa => &[SweepUnit::EqualKappa],
+            Self::Both => &[SweepUnit::Raw, SweepUnit::EqualKappa],
+        }
+    }
+}
+
+fn parse_blocks(text: &str) -> Result<Blocks, String> {
+    let number = |s: &str| {
+        s.trim()
+            .parse::<usize>()
+            .map_err(|_| format!("'{s}' is no block; write a list such as 0-5,8,11"))
+    };
+    let mut blocks = Vec::new();
+    for part in text.split(',') {
+        let (from, to) = match part.split_once('-') {
+            Some((from, to)) => (number(from)?, number(to)?),
+            None => (number(part)?, number(part)?),
+        };
+        if to < from || to - from > 4096 {
+            return Err(format!("'{part}' is no range of blocks"));
+        }
+        blocks.extend((from..=to).map(BlockIndex));
+    }
+    blocks.sort_unstable();
+    blocks.dedup();
+    Ok(Blocks(blocks))
+}
+
+pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
+    let grid = args
+        .multipliers
+        .clone()
+        .unwrap_or_else(|| DEFAULT_MULTIPLIERS.to_vec());
+    check_multipliers(&grid).map_err(|e| Ending::Usage(e.to_string()))?;
+    let opened = open::model(&args.model)?;
+    let dataset = open::dataset(&args.dataset)?;
+    let vector = match &args.vector {
+        Some(text) => open::vector(text, &opened)?,
+        None => own_vector(&dataset, &opened, args.seed)?,
+    };
+    let model = &opened.model;
+    let wanted = blocks(args, &vector, &opened)?;
+    let norms = prompt_norms(model, &dataset, &Cancel::never()).map_err(failed)?;
+    let reference = vector
+        .recommended_block()
+        .filter(|b| wanted.contains(b))
+        .unwrap_or(wanted[wanted.len() / 2]);
+    let directions = wanted
+        .iter()
+        .filter_map(|b| Some((*b, vector.direction(*b).ok()?)));
+    let sites = sweep_sites(directions, &norms, reference, args.unit.units());
+    if sites.is_empty() {
+        return Err(Ending::Failed(format!(
+            "'{}' has no direction of any length at these blocks",
+            vector.name
+        )));
+    }
+
+    let part = Part::from(args.split);
+    let mut rows = dataset.part(part, args.seed);
+    rows.truncate(args.limit.unwrap_or(usize::MAX));
+    let set = PreparedSet::of_rows(
+        &dataset,
+        &rows,
+        model.tokenizer(),
+        model.config().max_positions,
+    )
+    .map_err(failed)?;
+    for warning in set.warnings() {
+        open::remark(&warning);
+    }
+    let set = Arc::new(set);
+    let mut cache = PromptCache::new(Arc::clone(model), Arc::clone(&set), CacheOptions::default());
+    let mut sweep = Sweep::new(sites, grid.clone(), args.mask);
+    let mut progress = Progress::start("sweeping");
+    while sweep.done() < cache.len() {
+        let done = sweep
+            .advance(&mut cache, &Cancel::never())
+            .map_err(failed)?;
+        progress.update(done, cache.len());
+    }
+    progress.finish();
+
+    let rows = sweep.rows();
+    let result = SweepResult {
+        schema_version: SCHEMA_VERSION,
+        model: ModelIdentity {
+            name: opened.name.clone(),
+            sha256: model.hash().to_owned(),
+            n_blocks: model.n_blocks(),
+            hidden_size: model.hidden_size(),
+        },
+        vector: VectorIdentity {
+            name: vector.name.clone(),
+            id: vector.id(),
+            norm: vector.norm(reference).unwrap_or(f32::NAN),
+        },
+        dataset: identity(&dataset, &set),
+        protocol: Protocol::new(reference, args.mask, grid, part.name(), args.seed),
+        inputs: set.inputs.iter().map(|i| i.row).collect(),
+        residual_norms: norms,
+        suggested_block: suggested_block(&rows),
+        rows,
+    };
+    let mut out = io::stdout().lock();
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &result).map_err(io::Error::from)?;
+        writeln!(out)?;
+    } else if args.csv {
+        csv(&result, &mut out)?;
+    } else {
+        table(&result, &mut out)?;
+    }
+    Ok(())
+}
+
+fn identity(dataset: &Dataset, set: &PreparedSet) -> DatasetIdentity {
+    let remarks = dataset.warnings.iter().map(ToString::to_string);
+    DatasetIdentity {
+        name: dataset.name.clone(),
+        id: dataset.id.clone(),
+        format: dataset.format.name().to_owned(),
+        warnings: remarks.chain(set.warnings()).collect(),
+    }
+}
+
+/// The blocks asked for, each with a direction; else all that have one.
+fn blocks(
+    args: &SweepArgs,
+    vector: &SteeringVector,
+    opened: &Opened,
+) -> Result<Vec<BlockIndex>, Ending> {
+    let Some(Blocks(wanted)) = &args.layers else {
+        let all: Vec<BlockIndex> = vector.directions.keys().copied().map(BlockIndex).collect();
+        return if all.is_empty() {
+            Err(Ending::Failed(format!(
+                "'{}' has no directions",
+                vector.name
+            )))
+        } else {
+            Ok(all)
+        };
+    };
+    for block in wanted {
+        open::block(Some(*block), vector, opened)?;
+    }
+    Ok(wanted.clone())
+}
+
+fn number(x: Option<f64>) -> String {
+    x.map_or_else(|| "-".to_owned(), |x| format!("{x:.3}"))
+}
+
+fn percent(row: &SweepRow) -> String {
+    let fraction = row.summary.anti_steerable.fraction;
+    fraction.map_or_else(|| "-".to_owned(), |f| format!("{:.0} %", 100.0 * f))
+}
+
+fn table(result: &SweepResult, out: &mut impl Write) -> Result<(), Ending> {
+    writeln!(out, "model    {}", result.model.name)?;
+    writeln!(
+        out,
+        "vector   {}, mask {}",
+        result.vector.name, result.protocol.mask
+    )?;
+    writeln!(
+        out,
+        "data     {} ({}), {} inputs",
+        result.dataset.name,
+        result.protocol.split,
+        result.inputs.len()
+    )?;
+    for unit in [SweepUnit::Raw, SweepUnit::EqualKappa] {
+        let rows: Vec<&SweepRow> = result.rows.iter().filter(|r| r.unit == unit).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        writeln!(out)?;
+        match unit {
+            SweepUnit::Raw => writeln!(out, "raw: times the vector as it is")?,
+            SweepUnit::EqualKappa => writeln!(
+                out,
+                "equal κ: as long relative to the residual stream as at block {}",
+                result.protocol.block
+            )?,
+        }
+        writeln!(
+            out,
+            "block  steerability  variance  anti-steerable  ×vector"
+        )?;
+        let largest = rows
+            .iter()
+            .filter_map(|r| r.summary.mean)
+            .fold(0.0, |a: f64, m| a.max(m.abs()));
+        for row in rows {
+            let mean = row.summary.mean;
+            let share = mean.map_or(0.0, |m| if largest > 0.0 { m / largest } else { 0.0 });
+            let bar = "#".repeat((share.max(0.0) * BAR as f64).round() as usize);
+            let here = result.suggested_block == Some(row.block)
+                && (unit == SweepUnit::EqualKappa
+                    || !result.rows.iter().any(|r| r.unit != SweepUnit::Raw));
+            writeln!(
+                out,
+                "{:>5}  {:>12}  {:>8}  {:>14}  {:>7.3}  {bar}{}",
+                row.block.0,
+                number(mean),
+                number(row.variance),
+                percent(row),
+                row.scale,
+                if here { "  suggested" } else { "" }
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn csv(result: &SweepResult, out: &mut impl Write) -> Result<(), Ending> {
+    let mut writer = csv::Writer::from_writer(out);
+    let mut header: Vec<String> = [
+        "unit", "block", "scale", "n", "mean", "median", "variance", "anti",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    header.extend(
+        result
+            .protocol
+            .multipliers
+            .iter()
+            .map(|m| format!("propensity@{m}")),
+    );
+    let text = |x: Option<f64>| x.map(|x| x.to_string()).unwrap_or_default();
+    let written = writer.write_record(&header).and_then(|()| {
+        for row in &result.rows {
+            let unit = match row.unit {
+                SweepUnit::Raw => "raw",
+                SweepUnit::EqualKappa => "equal_kappa",
+            };
+            let mut record = vec![
+                unit.to_owned(),
+                row.block.0.to_string(),
+                row.scale.to_string(),
+                row.summary.n.to_string(),
+                text(row.summary.mean),
+                text(row.summary.median),
+                text(row.variance),
+                text(row.summary.anti_steerable.fraction),
+            ];
+            record.extend(result.protocol.multipliers.iter().map(|m| {
+                let point = row.curve.iter().find(|p| p.multiplier.total_cmp(m).is_eq());
+                text(point.map(|p| p.mean))
+            }));
+            writer.write_record(&record)?;
+        }
+        writer.flush().map_err(csv::Error::from)
+    });
+    written.map_err(|error| match error.into_kind() {
+        csv::ErrorKind::Io(error) => Ending::from(error),
+        kind => Ending::Failed(format!("could not write the table: {kind:?}")),
+    })
+}

@@ -1,0 +1,231 @@
+//! Every block of a vector at once: where it acts (Tan et al. 2407.12404, layer sweep).
+//!
+//! Blocks are compared twice: with the vector as it is, and at equal κ, where each block's direction is
+//! rescaled to the same length relative to the residual stream there. Raw comparison favours late
+//! blocks, because norms grow with depth.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::cache::{PromptCache, Site, SweepCell};
+use super::error::MeasureError;
+use super::result::{DatasetIdentity, ModelIdentity, Protocol, VectorIdentity};
+use crate::engine::Cancel;
+use crate::stats::{CurvePoint, Summary, curve, steerability};
+use crate::units::{BlockIndex, Mask};
+
+/// How multipliers of different blocks compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SweepUnit {
+    /// Times the vector as it is.
+    Raw,
+    /// Times a direction whose length relative to the residual stream, `‖v‖ / H_b`, is the reference
+    /// block's.
+    EqualKappa,
+}
+
+/// One block of a sweep before it is measured.
+#[derive(Debug, Clone)]
+pub struct SweepSite {
+    /// Output of this block.
+    pub block: BlockIndex,
+    /// v, width d.
+    pub direction: Vec<f32>,
+    /// What a multiplier of 1 is at this block, in units of `direction`.
+    pub scale: f32,
+    /// Which of the two comparisons.
+    pub unit: SweepUnit,
+}
+
+/// The sites of a sweep: raw, and at equal κ where `reference` has a direction of its own and residual
+/// norms are known.
+///
+/// `norms` holds `H_b` per block. A direction of length 0 is left out.
+pub fn sweep_sites<'a>(
+    directions: impl IntoIterator<Item = (BlockIndex, &'a [f32])>,
+    norms: &[f32],
+    reference: BlockIndex,
+    units: &[SweepUnit],
+) -> Vec<SweepSite> {
+    let length = |v: &[f32]| v.iter().map(|x| x * x).sum::<f32>().sqrt();
+    let directions: Vec<(BlockIndex, &[f32])> = directions
+        .into_iter()
+        .filter(|(_, v)| length(v) > 0.0)
+        .collect();
+    let relative = |block: BlockIndex, v: &[f32]| {
+        let norm = norms.get(block.0).copied().filter(|h| *h > 0.0)?;
+        Some(length(v) / norm)
+    };
+    let of_reference = directions
+        .iter()
+        .find(|(b, _)| *b == reference)
+        .and_then(|(b, v)| relative(*b, v));
+    let mut sites = Vec::new();
+    for unit in units {
+        for (block, v) in &directions {
+            let scale = match unit {
+                SweepUnit::Raw => Some(1.0),
+                SweepUnit::EqualKappa => of_reference
+                    .zip(relative(*block, v))
+                    .map(|(reference, own)| reference / own),
+            };
+            sites.extend(scale.map(|scale| SweepSite {
+                block: *block,
+                direction: v.to_vec(),
+                scale,
+                unit: *unit,
+            }));
+        }
+    }
+    sites
+}
+
+/// One block's figures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SweepRow {
+    /// Output of this block.
+    pub block: BlockIndex,
+    /// Which comparison.
+    pub unit: SweepUnit,
+    /// What a multiplier of 1 is, in units of the vector's direction at this block.
+    pub scale: f32,
+    /// Distribution of per-input steerability, per unit of the multiplier.
+    pub summary: Summary,
+    /// Variance of it (n − 1).
+    pub variance: Option<f64>,
+    /// Mean propensity per multiplier with its quartiles.
+    pub curve: Vec<CurvePoint>,
+    /// Propensities `(inputs, multipliers)`, in logits; `null` where not finite.
+    pub propensity: Vec<Vec<Option<f32>>>,
+}
+
+/// A sweep under way or finished.
+#[derive(Debug, Clone)]
+pub struct Sweep {
+    sites: Vec<SweepSite>,
+    multipliers: Vec<f32>,
+    mask: Mask,
+    /// Per site, the multipliers in units of its direction.
+    grids: Vec<Vec<f32>>,
+    /// Per site, one row per input measured so far.
+    rows: Vec<Vec<Vec<f32>>>,
+}
+
+impl Sweep {
+    /// Nothing measured yet.
+    pub fn new(sites: Vec<SweepSite>, multipliers: Vec<f32>, mask: Mask) -> Self {
+        let grid = |s: &SweepSite| multipliers.iter().map(|m| m * s.scale).collect();
+        Self {
+            grids: sites.iter().map(grid).collect(),
+            rows: vec![Vec::new(); sites.len()],
+            sites,
+            multipliers,
+            mask,
+        }
+    }
+
+    /// Inputs measured so far.
+    pub fn done(&self) -> usize {
+        self.rows.first().map_or(0, Vec::len)
+    }
+
+    /// Measures the next few inputs at all sites; returns how many are done. All cells are there after
+    /// the first call, over few inputs, and sharpen with each further one.
+    ///
+    /// # Errors
+    /// Those of [`PromptCache::sweep`]; nothing of the call is kept then.
+    pub fn advance(
+        &mut self,
+        cache: &mut PromptCache,
+        cancel: &Cancel,
+    ) -> Result<usize, MeasureError> {
+        let cells: Vec<SweepCell<'_>> = self
+            .sites
+            .iter()
+            .zip(&self.grids)
+            .map(|(site, grid)| SweepCell {
+                site: Site {
+                    direction: &site.direction,
+                    block: site.block,
+                    mask: self.mask,
+                },
+                multipliers: grid,
+            })
+            .collect();
+        let from = self.done();
+        let to = cache.len().min(from + cache.sweep_step(&cells));
+        let measured = cache.sweep(
+            &cells,
+            Range {
+                start: from,
+                end: to,
+            },
+            cancel,
+        )?;
+        for (all, new) in self.rows.iter_mut().zip(measured) {
+            all.extend(new);
+        }
+        Ok(to)
+    }
+
+    /// The figures of what was measured so far.
+    pub fn rows(&self) -> Vec<SweepRow> {
+        let row = |(site, rows): (&SweepSite, &Vec<Vec<f32>>)| {
+            let slopes: Vec<f64> = rows
+                .iter()
+                .map(|row| steerability(&self.multipliers, row).unwrap_or(f64::NAN))
+                .collect();
+            let summary = Summary::of_slopes(&slopes);
+            SweepRow {
+                block: site.block,
+                unit: site.unit,
+                scale: site.scale,
+                variance: summary.sd.map(|sd| sd * sd),
+                summary,
+                curve: curve(&self.multipliers, rows.iter().map(Vec::as_slice)),
+                propensity: rows
+                    .iter()
+                    .map(|row| row.iter().map(|m| m.is_finite().then_some(*m)).collect())
+                    .collect(),
+            }
+        };
+        self.sites.iter().zip(&self.rows).map(row).collect()
+    }
+}
+
+/// The block with the largest mean steerability, at equal κ where that was measured.
+pub fn suggested_block(rows: &[SweepRow]) -> Option<BlockIndex> {
+    let best = |unit: SweepUnit| {
+        rows.iter()
+            .filter(|r| r.unit == unit)
+            .filter_map(|r| Some((r.block, r.summary.mean?)))
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .map(|(block, _)| block)
+    };
+    best(SweepUnit::EqualKappa).or_else(|| best(SweepUnit::Raw))
+}
+
+/// What `steerscope sweep --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SweepResult {
+    /// [`super::SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// Model.
+    pub model: ModelIdentity,
+    /// Vector; its norm is that at the reference block.
+    pub vector: VectorIdentity,
+    /// Data set.
+    pub dataset: DatasetIdentity,
+    /// Settings; its block is the reference of equal κ.
+    pub protocol: Protocol,
+    /// Rows of the data set, in the order of the propensities.
+    pub inputs: Vec<usize>,
+    /// `H_b` per block.
+    pub residual_norms: Vec<f32>,
+    /// Where to steer (largest mean steerability at equal κ).
+    pub suggested_block: Option<BlockIndex>,
+    /// All blocks, raw, then all at equal κ.
+    pub rows: Vec<SweepRow>,
+}
