@@ -25,6 +25,7 @@ mod parity;
 mod points;
 mod restart;
 mod resume;
+mod seeds;
 mod support;
 mod text;
 pub(crate) mod tiny;
