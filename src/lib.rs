@@ -28,5 +28,7 @@ pub mod ui;
 pub mod units;
 pub mod worker;
 
+// A fuzzer watches allocations through the system's allocator.
+#[cfg(not(fuzzing))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

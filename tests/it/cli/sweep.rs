@@ -40,7 +40,7 @@ fn a_cell_of_the_sweep_is_the_measurement_of_its_block() {
     let home = home();
     let arguments = ["--vector", "kindness", "--split", "test"];
     let swept = sweep(&[&arguments[..], &["--layers", "1-2", "--unit", "raw"]].concat());
-    for block in ["1", "2"] {
+    for block in [1, 2] {
         let text = output(
             steerscope(&home)
                 .args([
@@ -52,13 +52,13 @@ fn a_cell_of_the_sweep_is_the_measurement_of_its_block() {
                     "--json",
                 ])
                 .args(arguments)
-                .args(["--layer", block]),
+                .args(["--layer", &block.to_string()]),
         );
         let alone: Value = serde_json::from_str(&text).expect("JSON");
         let rows = swept["rows"].as_array().expect("rows");
         let row = rows
             .iter()
-            .find(|r| r["block"].to_string() == block)
+            .find(|r| r["block"] == block)
             .expect("the block");
         assert_eq!(row["summary"], alone["summary"], "block {block}");
         for (i, input) in alone["inputs"].as_array().unwrap().iter().enumerate() {

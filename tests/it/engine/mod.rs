@@ -26,6 +26,7 @@ mod parity;
 mod points;
 mod restart;
 mod resume;
+mod seeds;
 mod suffix;
 mod support;
 mod text;
