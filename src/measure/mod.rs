@@ -9,17 +9,20 @@ mod error;
 mod kept;
 mod naive;
 mod prepare;
+mod protocol;
 mod result;
+mod stored;
 
 pub use cache::{CacheOptions, PromptCache, Site};
 pub use error::MeasureError;
 pub use kept::{KeptResults, SiteKey};
 pub use naive::naive_propensity;
 pub use prepare::{PreparedInput, PreparedSet};
+pub use protocol::{Operator, Propensity, Protocol, STATISTICS, Split, SplitKind, Template, Unit};
 pub use result::{
-    DatasetIdentity, InputMeasurement, Measurement, ModelIdentity, Protocol, SCHEMA_VERSION,
-    VectorIdentity,
+    DatasetIdentity, InputMeasurement, Measurement, ModelIdentity, SCHEMA_VERSION, VectorIdentity,
 };
+pub use stored::{store_cell, store_key};
 
 /// Checks a grid of multipliers: at least three distinct finite values.
 pub fn check_multipliers(multipliers: &[f32]) -> Result<(), MeasureError> {
