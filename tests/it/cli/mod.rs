@@ -2,8 +2,10 @@
 
 mod chat;
 mod commands;
+mod dataset;
 mod families;
 mod refusals;
+mod runs;
 
 pub(crate) use crate::reference::shared;
 
