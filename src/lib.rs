@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! ui → app → protocol ← worker → measure, steering → engine
-//! runtime, cli: the shells around them        units, stats, text, shards, hub, chat: leaves
+//! runtime, cli: the shells around them        units, stats, text, shards, hub, chat, store: leaves
 //! ```
 //!
 //! * a key → `app/action`, a colour → `themes/` and `ui/theme`, a panel → `ui/<panel>`
@@ -23,6 +23,7 @@ pub mod runtime;
 pub mod shards;
 pub mod stats;
 pub mod steering;
+pub mod store;
 pub mod text;
 pub mod ui;
 pub mod units;

@@ -4,8 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use super::args_data::{
+    ConvertArgs, DatasetCommand, ExportArgs, GcArgs, InfoArgs, LayoutChoice, MergeArgs,
+    RunsCommand, RunsFilter, RunsListArgs, ShowArgs, SplitArgs, TableChoice, WhichStore,
+};
 use crate::protocol::{ModelSource, Sampling};
+use crate::runtime::Paths;
 use crate::steering::dataset::Part;
+use crate::store::Keeping;
 use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS, DeviceChoice, Mask};
 use crate::worker::LIVE_INPUTS;
 
@@ -14,7 +20,13 @@ use crate::worker::LIVE_INPUTS;
 /// Without a subcommand the interactive screen opens. Data goes to standard output, progress and
 /// errors to standard error. Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    version,
+    about,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    args_conflicts_with_subcommands = true
+)]
 pub struct Cli {
     /// What to do; nothing opens the interactive screen.
     #[command(subcommand)]
@@ -38,6 +50,12 @@ pub enum Command {
     Sweep(super::sweep::SweepArgs),
     /// List the bundled vectors and data sets and those in the user's data directory
     List(ListArgs),
+    /// What was measured before: list, show, export, remove, merge
+    #[command(subcommand)]
+    Runs(RunsCommand),
+    /// What a data set holds; conversion and split
+    #[command(subcommand)]
+    Dataset(DatasetCommand),
 }
 
 /// Flags of the interactive screen.
@@ -258,6 +276,30 @@ pub struct MeasureArgs {
     /// One line per input on standard output
     #[arg(long)]
     pub csv: bool,
+    /// Where results are kept.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// The run store of a measuring command.
+#[derive(Debug, Clone, Args)]
+pub struct StoreArgs {
+    /// Run store to look results up in and to keep them in [default: runs.sqlite in the data directory]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_store")]
+    pub store: Option<PathBuf>,
+    /// Measure anew and keep nothing
+    #[arg(long)]
+    pub no_store: bool,
+}
+
+impl StoreArgs {
+    /// The store these flags ask for, or none.
+    pub fn keeping(&self) -> Keeping {
+        if self.no_store {
+            return Keeping::none();
+        }
+        Keeping::open(&self.store.clone().unwrap_or_else(|| Paths::find().runs()))
+    }
 }
 
 impl MeasureArgs {
@@ -320,7 +362,7 @@ fn parse_model(s: &str) -> Result<ModelSource, String> {
     Ok(ModelSource::parse(s))
 }
 
-fn parse_block(s: &str) -> Result<BlockIndex, String> {
+pub(super) fn parse_block(s: &str) -> Result<BlockIndex, String> {
     s.parse()
         .map(BlockIndex)
         .map_err(|_| "give a block index, 0 or more".to_string())

@@ -9,11 +9,12 @@ use super::output::{Ending, Progress};
 use crate::engine::Cancel;
 use crate::measure::{
     CacheOptions, DatasetIdentity, Measurement, ModelIdentity, PreparedSet, PromptCache, Protocol,
-    Site, VectorIdentity, check_multipliers,
+    Site, Split, VectorIdentity, check_multipliers, store_cell, store_key,
 };
 use crate::stats::Interval;
 use crate::steering::dataset::{Dataset, Part};
 use crate::steering::{PairSet, SteeringVector, extract_mean};
+use crate::store::{Keeping, Names};
 use crate::units::Mask;
 
 /// Inputs between two looks at the progress line.
@@ -51,25 +52,27 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
             set.inputs.len()
         ));
     }
+    let split = Split::part(args.split.into(), args.seed).first(args.limit);
+    let protocol = Protocol::new(block, mask, &grid, split).on(model);
+    let key = store_key(model, &vector, &set, &protocol);
+    let mut keeping = args.store.keeping();
+    store_fault(&mut keeping);
     let set = Arc::new(set);
-    let mut cache = PromptCache::new(Arc::clone(model), Arc::clone(&set), CacheOptions::default());
-    let site = Site {
-        direction: vector.direction(block).map_err(failed)?,
-        block,
-        mask,
+    let measured = if let Some(cell) = keeping.find(&key) {
+        open::remark("from the store; --no-store measures anew");
+        cell.rows().map(<[f32]>::to_vec).collect()
+    } else {
+        let measured = measure(&opened, &set, &vector, &protocol)?;
+        let names = Names {
+            model: opened.name.clone(),
+            vector: vector.name.clone(),
+            dataset: dataset.name.clone(),
+        };
+        let cell = store_cell(names, &protocol, &set, &rows, &measured);
+        keeping.put(&key, &cell);
+        measured
     };
-    let mut progress = Progress::start("measuring");
-    let mut measured = Vec::with_capacity(cache.len());
-    while measured.len() < cache.len() {
-        let range = measured.len()..(measured.len() + SLICE).min(cache.len());
-        measured.extend(
-            cache
-                .evaluate(&site, &grid, range, &Cancel::never())
-                .map_err(failed)?,
-        );
-        progress.update(measured.len(), cache.len());
-    }
-    progress.finish();
+    store_fault(&mut keeping);
 
     let result = Measurement::new(
         ModelIdentity {
@@ -94,7 +97,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
                 .chain(set.warnings())
                 .collect(),
         },
-        Protocol::new(block, mask, grid, Part::from(args.split).name(), args.seed),
+        protocol,
         &set,
         &measured,
     );
@@ -108,6 +111,42 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
         table(&result, Part::from(args.split).name(), &set, &mut out)?;
     }
     Ok(())
+}
+
+/// Propensities of all inputs at all multipliers.
+fn measure(
+    opened: &Opened,
+    set: &Arc<PreparedSet>,
+    vector: &SteeringVector,
+    protocol: &Protocol,
+) -> Result<Vec<Vec<f32>>, Ending> {
+    let model = Arc::clone(&opened.model);
+    let mut cache = PromptCache::new(model, Arc::clone(set), CacheOptions::default());
+    let site = Site {
+        direction: vector.direction(protocol.block).map_err(failed)?,
+        block: protocol.block,
+        mask: protocol.mask,
+    };
+    let mut progress = Progress::start("measuring");
+    let mut measured = Vec::with_capacity(cache.len());
+    while measured.len() < cache.len() {
+        let range = measured.len()..(measured.len() + SLICE).min(cache.len());
+        measured.extend(
+            cache
+                .evaluate(&site, &protocol.multipliers, range, &Cancel::never())
+                .map_err(failed)?,
+        );
+        progress.update(measured.len(), cache.len());
+    }
+    progress.finish();
+    Ok(measured)
+}
+
+/// Says once what is wrong with the store; measuring goes on without it.
+pub(super) fn store_fault(keeping: &mut Keeping) {
+    if let Some(fault) = keeping.take_fault() {
+        open::remark(&format!("not kept in the run store: {fault}"));
+    }
 }
 
 /// Without a vector: the mean difference over the training part, which no reported input is in.
@@ -195,6 +234,7 @@ fn table(
         "data     {} ({split}), {} inputs",
         result.dataset.name, summary.n
     )?;
+    writeln!(out, "protocol {}", result.protocol.words())?;
     writeln!(out)?;
     writeln!(out, "  row  steerability  input")?;
     let mut order: Vec<usize> = (0..result.inputs.len()).collect();

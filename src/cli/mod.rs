@@ -2,12 +2,15 @@
 //! statuses (0 done, 1 failed, 2 wrong usage, 130 interrupted).
 
 pub mod args;
+mod args_data;
+mod dataset;
 mod extract;
 mod generate;
 mod list;
 mod measure;
 mod open;
 mod output;
+mod runs;
 mod screen;
 mod sweep;
 
@@ -36,9 +39,11 @@ pub fn run() -> ExitCode {
         Some(Command::Measure(args)) => measure::run(&args),
         Some(Command::Sweep(args)) => sweep::run(&args),
         Some(Command::List(args)) => list::run(&args),
+        Some(Command::Runs(command)) => runs::run(&command),
+        Some(Command::Dataset(command)) => dataset::run(&command),
         None if io::stdout().is_terminal() && io::stdin().is_terminal() => return screen::run(cli.screen),
         None => Err(Ending::Usage(
-            "no terminal to draw on; use 'steerscope generate', 'extract', 'measure' or 'list' (see --help)"
+            "no terminal to draw on; use a command such as 'steerscope generate', 'measure' or 'list' (see --help)"
                 .to_string(),
         )),
     };

@@ -5,20 +5,23 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use super::args::{ModelArgs, SplitChoice, parse_finite, parse_positive};
-use super::measure::own_vector;
+use super::args::{ModelArgs, SplitChoice, StoreArgs, parse_finite, parse_positive};
+use super::measure::{own_vector, store_fault};
 use super::open::{self, Opened, failed};
 use super::output::{Ending, Progress};
 use crate::engine::Cancel;
 use crate::measure::{
     CacheOptions, DatasetIdentity, ModelIdentity, PreparedSet, PromptCache, Protocol,
-    SCHEMA_VERSION, Sweep, SweepResult, SweepRow, SweepUnit, VectorIdentity, check_multipliers,
-    suggested_block, sweep_sites,
+    SCHEMA_VERSION, Split, Sweep, SweepResult, SweepRow, SweepUnit, VectorIdentity,
+    check_multipliers, store_cell, store_key, suggested_block, sweep_sites,
 };
 use crate::steering::dataset::{Dataset, Part};
 use crate::steering::{SteeringVector, prompt_norms};
+use crate::store::Names;
 use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask};
 
+/// Sites that go up together: when they are through, they are in the store.
+const TOGETHER: usize = 16;
 /// Columns of a bar in the table.
 const BAR: usize = 16;
 
@@ -61,6 +64,9 @@ pub struct SweepArgs {
     /// One line per block and unit on standard output
     #[arg(long)]
     pub csv: bool,
+    /// Where results are kept.
+    #[command(flatten)]
+    pub store: StoreArgs,
 }
 
 /// Blocks named on the command line.
@@ -154,18 +160,56 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
         open::remark(&warning);
     }
     let set = Arc::new(set);
+    let split = Split::part(part, args.seed).first(args.limit);
+    let protocol =
+        |block, grid: &[f32]| Protocol::new(block, args.mask, grid, split.clone()).on(model);
+    let names = Names {
+        model: opened.name.clone(),
+        vector: vector.name.clone(),
+        dataset: dataset.name.clone(),
+    };
+    let mut keeping = args.store.keeping();
+    store_fault(&mut keeping);
     let mut cache = PromptCache::new(Arc::clone(model), Arc::clone(&set), CacheOptions::default());
-    let mut sweep = Sweep::new(sites, grid.clone(), args.mask);
     let mut progress = Progress::start("sweeping");
-    while sweep.done() < cache.len() {
-        let done = sweep
-            .advance(&mut cache, &Cancel::never())
-            .map_err(failed)?;
-        progress.update(done, cache.len());
+    let (mut figures, mut finished, total) = (Vec::new(), 0, sites.len() * set.inputs.len());
+    for sites in sites.chunks(TOGETHER) {
+        let mut missing = Vec::new();
+        for site in sites {
+            let protocol = protocol(site.block, &site.grid(&grid));
+            match keeping.find(&store_key(model, &vector, &set, &protocol)) {
+                Some(cell) => {
+                    let rows: Vec<Vec<f32>> = cell.rows().map(<[f32]>::to_vec).collect();
+                    figures.push(SweepRow::new(site, &grid, &rows));
+                    finished += set.inputs.len();
+                }
+                None => missing.push(site.clone()),
+            }
+        }
+        if missing.is_empty() {
+            continue;
+        }
+        let n = missing.len();
+        let mut sweep = Sweep::new(missing, &grid, args.mask);
+        while sweep.done() < cache.len() {
+            let done = sweep
+                .advance(&mut cache, &Cancel::never())
+                .map_err(failed)?;
+            progress.update(finished + n * done, total);
+        }
+        finished += n * set.inputs.len();
+        for (site, measured) in sweep.into_rows() {
+            let protocol = protocol(site.block, &site.grid(&grid));
+            let cell = store_cell(names.clone(), &protocol, &set, &rows, &measured);
+            keeping.put(&store_key(model, &vector, &set, &protocol), &cell);
+            figures.push(SweepRow::new(&site, &grid, &measured));
+        }
     }
     progress.finish();
+    store_fault(&mut keeping);
+    let order = |r: &SweepRow| (r.unit == SweepUnit::EqualKappa, r.block);
+    figures.sort_by_key(order);
 
-    let rows = sweep.rows();
     let result = SweepResult {
         schema_version: SCHEMA_VERSION,
         model: ModelIdentity {
@@ -180,11 +224,11 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
             norm: vector.norm(reference).unwrap_or(f32::NAN),
         },
         dataset: identity(&dataset, &set),
-        protocol: Protocol::new(reference, args.mask, grid, part.name(), args.seed),
+        protocol: protocol(reference, &grid),
         inputs: set.inputs.iter().map(|i| i.row).collect(),
         residual_norms: norms,
-        suggested_block: suggested_block(&rows),
-        rows,
+        suggested_block: suggested_block(&figures),
+        rows: figures,
     };
     let mut out = io::stdout().lock();
     if args.json {
@@ -251,7 +295,7 @@ fn table(result: &SweepResult, out: &mut impl Write) -> Result<(), Ending> {
         out,
         "data     {} ({}), {} inputs",
         result.dataset.name,
-        result.protocol.split,
+        result.protocol.split.part,
         result.inputs.len()
     )?;
     for unit in [SweepUnit::Raw, SweepUnit::EqualKappa] {

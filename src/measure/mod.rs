@@ -9,7 +9,9 @@ mod error;
 mod kept;
 mod naive;
 mod prepare;
+mod protocol;
 mod result;
+mod stored;
 mod sweep;
 
 pub use cache::{CacheOptions, PromptCache, Site, SweepCell};
@@ -17,10 +19,11 @@ pub use error::MeasureError;
 pub use kept::{KeptResults, SiteKey};
 pub use naive::naive_propensity;
 pub use prepare::{PreparedInput, PreparedSet};
+pub use protocol::{Operator, Propensity, Protocol, STATISTICS, Split, SplitKind, Template, Unit};
 pub use result::{
-    DatasetIdentity, InputMeasurement, Measurement, ModelIdentity, Protocol, SCHEMA_VERSION,
-    VectorIdentity,
+    DatasetIdentity, InputMeasurement, Measurement, ModelIdentity, SCHEMA_VERSION, VectorIdentity,
 };
+pub use stored::{store_cell, store_key};
 pub use sweep::{Sweep, SweepResult, SweepRow, SweepSite, SweepUnit, suggested_block, sweep_sites};
 
 /// Checks a grid of multipliers: at least three distinct finite values.

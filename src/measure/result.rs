@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::prepare::PreparedSet;
+use super::protocol::Protocol;
 use crate::stats::{CurvePoint, Summary, curve, steerability};
-use crate::units::{BlockIndex, Mask};
 
 /// Version of the layout; raised when a field changes its meaning or goes away.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Which model was measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,46 +44,6 @@ pub struct DatasetIdentity {
     pub format: String,
     /// Remarks of the reader and rows left out.
     pub warnings: Vec<String>,
-}
-
-/// How it was measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Protocol {
-    /// Site: output of this block, 0-based.
-    pub block: BlockIndex,
-    /// Steered positions.
-    pub mask: Mask,
-    /// `add`.
-    pub operator: String,
-    /// Multiplier grid.
-    pub multipliers: Vec<f32>,
-    /// Part of the data set: `train`, `val`, `test` or `all`.
-    pub split: String,
-    /// Seed of the split.
-    pub seed: u64,
-    /// What a propensity is.
-    pub propensity: String,
-}
-
-impl Protocol {
-    /// The protocol of this program: `add`, letter logits.
-    pub fn new(
-        block: BlockIndex,
-        mask: Mask,
-        multipliers: Vec<f32>,
-        split: &str,
-        seed: u64,
-    ) -> Self {
-        Self {
-            block,
-            mask,
-            operator: "add".to_owned(),
-            multipliers,
-            split: split.to_owned(),
-            seed,
-            propensity: "logit of the positive minus logit of the negative answer at the first differing token".to_owned(),
-        }
-    }
 }
 
 /// One input's response.

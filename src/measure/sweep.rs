@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::{PromptCache, Site, SweepCell};
 use super::error::MeasureError;
-use super::result::{DatasetIdentity, ModelIdentity, Protocol, VectorIdentity};
+use super::protocol::Protocol;
+use super::result::{DatasetIdentity, ModelIdentity, VectorIdentity};
 use crate::engine::Cancel;
 use crate::stats::{CurvePoint, Summary, curve, steerability};
 use crate::units::{BlockIndex, Mask};
@@ -37,6 +38,13 @@ pub struct SweepSite {
     pub scale: f32,
     /// Which of the two comparisons.
     pub unit: SweepUnit,
+}
+
+impl SweepSite {
+    /// The multipliers in units of the vector's direction here.
+    pub fn grid(&self, multipliers: &[f32]) -> Vec<f32> {
+        multipliers.iter().map(|m| m * self.scale).collect()
+    }
 }
 
 /// The sites of a sweep: raw, and at equal κ where `reference` has a direction of its own and residual
@@ -105,7 +113,6 @@ pub struct SweepRow {
 #[derive(Debug, Clone)]
 pub struct Sweep {
     sites: Vec<SweepSite>,
-    multipliers: Vec<f32>,
     mask: Mask,
     /// Per site, the multipliers in units of its direction.
     grids: Vec<Vec<f32>>,
@@ -115,13 +122,11 @@ pub struct Sweep {
 
 impl Sweep {
     /// Nothing measured yet.
-    pub fn new(sites: Vec<SweepSite>, multipliers: Vec<f32>, mask: Mask) -> Self {
-        let grid = |s: &SweepSite| multipliers.iter().map(|m| m * s.scale).collect();
+    pub fn new(sites: Vec<SweepSite>, multipliers: &[f32], mask: Mask) -> Self {
         Self {
-            grids: sites.iter().map(grid).collect(),
+            grids: sites.iter().map(|s| s.grid(multipliers)).collect(),
             rows: vec![Vec::new(); sites.len()],
             sites,
-            multipliers,
             mask,
         }
     }
@@ -170,28 +175,32 @@ impl Sweep {
         Ok(to)
     }
 
-    /// The figures of what was measured so far.
-    pub fn rows(&self) -> Vec<SweepRow> {
-        let row = |(site, rows): (&SweepSite, &Vec<Vec<f32>>)| {
-            let slopes: Vec<f64> = rows
+    /// Its sites, each with the propensities `(inputs, multipliers)` measured so far.
+    pub fn into_rows(self) -> impl Iterator<Item = (SweepSite, Vec<Vec<f32>>)> {
+        self.sites.into_iter().zip(self.rows)
+    }
+}
+
+impl SweepRow {
+    /// The figures of one site; `rows` holds a propensity per multiplier for each input.
+    pub fn new(site: &SweepSite, multipliers: &[f32], rows: &[Vec<f32>]) -> Self {
+        let slopes: Vec<f64> = rows
+            .iter()
+            .map(|row| steerability(multipliers, row).unwrap_or(f64::NAN))
+            .collect();
+        let summary = Summary::of_slopes(&slopes);
+        Self {
+            block: site.block,
+            unit: site.unit,
+            scale: site.scale,
+            variance: summary.sd.map(|sd| sd * sd),
+            summary,
+            curve: curve(multipliers, rows.iter().map(Vec::as_slice)),
+            propensity: rows
                 .iter()
-                .map(|row| steerability(&self.multipliers, row).unwrap_or(f64::NAN))
-                .collect();
-            let summary = Summary::of_slopes(&slopes);
-            SweepRow {
-                block: site.block,
-                unit: site.unit,
-                scale: site.scale,
-                variance: summary.sd.map(|sd| sd * sd),
-                summary,
-                curve: curve(&self.multipliers, rows.iter().map(Vec::as_slice)),
-                propensity: rows
-                    .iter()
-                    .map(|row| row.iter().map(|m| m.is_finite().then_some(*m)).collect())
-                    .collect(),
-            }
-        };
-        self.sites.iter().zip(&self.rows).map(row).collect()
+                .map(|row| row.iter().map(|m| m.is_finite().then_some(*m)).collect())
+                .collect(),
+        }
     }
 }
 

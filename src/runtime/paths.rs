@@ -48,6 +48,11 @@ impl Paths {
         self.state.join("steerscope.log")
     }
 
+    /// Measured results.
+    pub fn runs(&self) -> PathBuf {
+        self.data.join(crate::store::FILE_NAME)
+    }
+
     /// Prompts typed before, newest last, as JSON lines.
     pub fn history(&self) -> PathBuf {
         self.state.join("history.jsonl")

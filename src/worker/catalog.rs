@@ -5,7 +5,7 @@ use std::{fs, io};
 
 use super::shipped::{self, Shipped};
 use crate::protocol::{Asset, CatalogEntry};
-use crate::steering::dataset::{Dataset, DatasetError};
+use crate::steering::dataset::{Dataset, DatasetError, LoadOptions};
 use crate::steering::{Card, SteeringVector, VectorError, meta};
 
 /// Why an asset could not be had.
@@ -148,12 +148,25 @@ impl Library {
     /// # Errors
     /// No such bundled data set, or the file is refused.
     pub fn load_dataset(&self, asset: &Asset) -> Result<Dataset, LibraryError> {
+        self.load_dataset_with(asset, LoadOptions::default())
+    }
+
+    /// Reads a data set, repeated prompts kept or dropped.
+    ///
+    /// # Errors
+    /// No such bundled data set, or the file is refused.
+    pub fn load_dataset_with(
+        &self,
+        asset: &Asset,
+        options: LoadOptions,
+    ) -> Result<Dataset, LibraryError> {
         match asset {
             Asset::Bundled(name) => {
                 let shipped = find("data set", shipped::DATASETS, name)?;
-                Ok(Dataset::from_bytes(shipped.name, shipped.bytes)?)
+                let (name, bytes) = (shipped.name, shipped.bytes);
+                Ok(Dataset::parse(name, name, bytes, options)?)
             }
-            Asset::File(path) => Ok(Dataset::load(path)?),
+            Asset::File(path) => Ok(Dataset::load_with(path, options)?),
         }
     }
 }

@@ -14,14 +14,18 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("shards", &[]),
     ("hub", &["shards"]),
     ("chat", &[]),
+    ("store", &["units", "stats"]),
     ("protocol", &["units", "hub"]),
     ("engine", &["units", "chat", "shards"]),
     ("steering", &["engine", "units", "stats"]),
-    ("measure", &["steering", "engine", "units", "stats"]),
+    (
+        "measure",
+        &["steering", "engine", "store", "units", "stats"],
+    ),
     (
         "worker",
         &[
-            "protocol", "measure", "steering", "engine", "hub", "units", "stats",
+            "protocol", "measure", "steering", "engine", "store", "hub", "units", "stats",
         ],
     ),
     ("app", &["protocol", "units", "stats", "text"]),
@@ -71,6 +75,10 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "chat",
         &["candle_", "ratatui", "tokio", "crossterm", "tokenizers"],
+    ),
+    (
+        "store",
+        &["candle_", "ratatui", "tokio", "crossterm", "std::env"],
     ),
     ("engine", &["ratatui", "tokio", "crossterm"]),
     ("steering", &["ratatui", "tokio", "crossterm"]),

@@ -24,4 +24,5 @@ mod pty;
 mod reference;
 mod stats;
 mod steering;
+mod store;
 mod ui;

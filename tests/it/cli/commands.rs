@@ -19,7 +19,7 @@ fn measure_prints_one_json_object_with_everything_a_figure_needs() {
         "12",
         "--json",
     ]));
-    assert_eq!(value["schema_version"], 1);
+    assert_eq!(value["schema_version"], 2);
     assert_eq!(value["inputs"].as_array().unwrap().len(), 12);
     assert_eq!(value["summary"]["n"], 12);
     for key in [

@@ -2,8 +2,10 @@
 
 mod chat;
 mod commands;
+mod dataset;
 mod families;
 mod refusals;
+mod runs;
 mod sweep;
 
 pub(crate) use crate::reference::shared;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use steerscope::engine::Cancel;
 use steerscope::measure::{
-    CacheOptions, DatasetIdentity, Measurement, ModelIdentity, PromptCache, Protocol, Site,
+    CacheOptions, DatasetIdentity, Measurement, ModelIdentity, PromptCache, Protocol, Site, Split,
     VectorIdentity, check_multipliers,
 };
+use steerscope::steering::dataset::Part;
 use steerscope::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask};
 
 use super::support::{direction, prepared, tiny};
@@ -50,9 +51,8 @@ fn measurement(rows: Option<Vec<Vec<f32>>>) -> Measurement {
         Protocol::new(
             BlockIndex(1),
             Mask::FromLastPrompt,
-            DEFAULT_MULTIPLIERS.to_vec(),
-            "test",
-            0,
+            &DEFAULT_MULTIPLIERS,
+            Split::part(Part::Test, 0),
         ),
         &set,
         &rows.unwrap_or(measured),
@@ -63,7 +63,7 @@ fn measurement(rows: Option<Vec<Vec<f32>>>) -> Measurement {
 fn the_json_has_the_promised_fields_and_reads_back() {
     let measured = measurement(None);
     let json = serde_json::to_value(&measured).unwrap();
-    assert_eq!(json["schema_version"], 1);
+    assert_eq!(json["schema_version"], 2);
     assert_eq!(json["protocol"]["mask"], "from_last_prompt");
     assert_eq!(json["protocol"]["block"], 1);
     assert_eq!(json["inputs"][2]["id"], 2);

@@ -1,0 +1,241 @@
+//! The protocol: everything about a measurement that is chosen rather than found.
+//!
+//! Its canonical JSON (fields in the order below) is part of every result's key, so that no number
+//! is ever shown under another protocol than its own.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::error::MeasureError;
+use crate::engine::Model;
+use crate::steering::dataset::Part;
+use crate::steering::hex;
+use crate::units::{BlockIndex, Mask};
+
+/// Version of the definitions behind a number: location of the answer, propensity, application of
+/// the vector. Raised with every change that moves results, which makes all older ones stale.
+pub const STATISTICS: u32 = 1;
+
+/// How a data set was divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitKind {
+    /// Disjoint parts: the file's own where every row names one, else 40, 10 and 50 % after the
+    /// seeded shuffle.
+    Disjoint,
+    /// Every row, in file order.
+    Whole,
+    /// The overlapping split behind the figures of Tan et al. (2407.12404): first half, and
+    /// everything from row 50 on.
+    Published,
+}
+
+/// Which rows were measured.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Split {
+    /// How the data set was divided.
+    pub kind: SplitKind,
+    /// `train`, `val`, `test` or `all`.
+    pub part: String,
+    /// Rows that make vectors, per cent of the shuffled rows, `[from, to)`.
+    pub train: [u8; 2],
+    /// Rows that are reported, the same way.
+    pub test: [u8; 2],
+    /// Seed of the shuffle.
+    pub seed: u64,
+    /// Only the first so many rows of the part.
+    pub limit: Option<usize>,
+}
+
+impl Split {
+    /// A part of the disjoint split.
+    pub fn part(part: Part, seed: u64) -> Self {
+        let kind = match part {
+            Part::All => SplitKind::Whole,
+            Part::Train | Part::Validation | Part::Test => SplitKind::Disjoint,
+        };
+        Self {
+            kind,
+            part: part.name().to_owned(),
+            train: [0, 40],
+            test: [50, 100],
+            seed,
+            limit: None,
+        }
+    }
+
+    /// The same, its first `limit` rows only.
+    #[must_use]
+    pub fn first(mut self, limit: Option<usize>) -> Self {
+        self.limit = limit;
+        self
+    }
+}
+
+/// What stands around a data set's prompts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Template {
+    /// Nothing: prompts as they are written.
+    #[default]
+    Plain,
+    /// The model's own chat template.
+    Chat,
+}
+
+/// How the vector enters the residual stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operator {
+    /// h + c·v.
+    #[default]
+    Add,
+}
+
+/// What multiplier 1 means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// The vector as it was extracted, its norm kept.
+    #[default]
+    Raw,
+}
+
+/// What a propensity is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Propensity {
+    /// Logit of the positive minus logit of the negative answer at the first differing token.
+    #[default]
+    AnswerLogit,
+    /// Sum over all answer tokens of raw teacher-forced logits, positive minus negative: the
+    /// released code of Tan et al. (2407.12404). Named here, not computed yet.
+    SumLogits,
+}
+
+impl Propensity {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::AnswerLogit => {
+                "logit of the positive minus logit of the negative answer at the first differing token"
+            }
+            Self::SumLogits => {
+                "sum of the answer tokens' logits, positive minus negative (released code of Tan et al.)"
+            }
+        }
+    }
+}
+
+/// How it was measured. Fields serialise in this order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Protocol {
+    /// [`STATISTICS`].
+    pub statistics: u32,
+    /// Site: output of this block, 0-based.
+    pub block: BlockIndex,
+    /// Steered positions.
+    pub mask: Mask,
+    /// How the vector is applied.
+    pub operator: Operator,
+    /// What multiplier 1 means.
+    pub unit: Unit,
+    /// Multiplier grid, in the order of the figures.
+    pub multipliers: Vec<f32>,
+    /// Which rows.
+    pub split: Split,
+    /// What stands around the prompts.
+    pub template: Template,
+    /// What a propensity is.
+    pub propensity: Propensity,
+    /// Number type of the matrix products: `f32` on the CPU, the weights' own on a GPU.
+    pub arithmetic: String,
+}
+
+impl Protocol {
+    /// `add`, raw vector, plain prompts, answer logits.
+    pub fn new(block: BlockIndex, mask: Mask, multipliers: &[f32], split: Split) -> Self {
+        Self {
+            statistics: STATISTICS,
+            block,
+            mask,
+            operator: Operator::Add,
+            unit: Unit::Raw,
+            // Both zeros are the same multiplier.
+            multipliers: multipliers.iter().map(|m| m + 0.0).collect(),
+            split,
+            template: Template::Plain,
+            propensity: Propensity::AnswerLogit,
+            arithmetic: "f32".to_owned(),
+        }
+    }
+
+    /// The same on the model's device.
+    #[must_use]
+    pub fn on(mut self, model: &Model) -> Self {
+        // On the CPU everything is widened; quantised weights become f32 on a GPU too.
+        self.arithmetic = match model.precision().name() {
+            half @ ("f16" | "bf16") if !model.device().contains("cpu") => half.to_owned(),
+            _ => "f32".to_owned(),
+        };
+        self
+    }
+
+    /// Refuses what is named but not computed.
+    pub fn check(&self) -> Result<(), MeasureError> {
+        let unsupported = |what: &'static str, instead: &'static str| {
+            Err(MeasureError::Unsupported { what, instead })
+        };
+        match (self.propensity, self.template, self.split.kind) {
+            (Propensity::SumLogits, ..) => unsupported("propensity 'sum_logits'", "'answer_logit'"),
+            (_, Template::Chat, _) => unsupported("template 'chat'", "'plain'"),
+            (.., SplitKind::Published) => unsupported("split 'published'", "'disjoint'"),
+            _ => super::check_multipliers(&self.multipliers),
+        }
+    }
+
+    /// JSON text with the fields in their fixed order, no spaces: equal protocols, equal texts.
+    pub fn canonical(&self) -> String {
+        // Plain data with text keys always serialises.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// SHA-256 of the canonical text, hex.
+    pub fn hash(&self) -> String {
+        hex(&Sha256::digest(self.canonical()))
+    }
+
+    /// One line for panels and tables.
+    pub fn words(&self) -> String {
+        let split = &self.split;
+        let rows = match (split.kind, split.part.as_str()) {
+            (SplitKind::Whole, _) => "all rows".to_owned(),
+            (SplitKind::Disjoint, part) => format!("{part} part, seed {}", split.seed),
+            (SplitKind::Published, part) => {
+                format!(
+                    "{part} part of the published overlapping split, seed {}",
+                    split.seed
+                )
+            }
+        };
+        let limit = split
+            .limit
+            .map_or_else(String::new, |n| format!(", first {n}"));
+        let grid: Vec<String> = self.multipliers.iter().map(ToString::to_string).collect();
+        let template = match self.template {
+            Template::Plain => "plain prompts",
+            Template::Chat => "chat template",
+        };
+        let propensity = match self.propensity {
+            Propensity::AnswerLogit => "answer logits",
+            Propensity::SumLogits => "summed logits (published code)",
+        };
+        format!(
+            "block {} · {} · add · raw × {} · {rows}{limit} · {template} · {propensity} · {}",
+            self.block,
+            self.mask,
+            grid.join(" "),
+            self.arithmetic
+        )
+    }
+}
