@@ -149,7 +149,8 @@ impl Store {
             .pragma_query_value(None, "page_size", |r| r.get(0))
             .map_err(|e| self.fault(&e))?;
         let pages = bytes / u64::try_from(page).unwrap_or(4096).max(1);
-        let pages = i64::try_from(pages).unwrap_or(i64::MAX);
+        // To SQLite zero means no change.
+        let pages = i64::try_from(pages).unwrap_or(i64::MAX).max(1);
         self.connection
             .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
             .map_err(|e| self.fault(&e))

@@ -44,7 +44,7 @@ pub(super) fn prepare(connection: &mut Connection, file: &str) -> Result<(), Sto
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(fault)?;
-    let version = check(&transaction, file)?;
+    let version = look(&transaction, file)?;
     for migration in MIGRATIONS
         .iter()
         .skip(usize::try_from(version).unwrap_or(0))
@@ -60,6 +60,14 @@ pub(super) fn prepare(connection: &mut Connection, file: &str) -> Result<(), Sto
 
 /// The file's layout, 0 for a new one; refuses files of other programs and of newer ones.
 pub(super) fn check(connection: &Connection, file: &str) -> Result<i64, StoreError> {
+    // One snapshot: another process may be making the store at this moment.
+    let snapshot = connection
+        .unchecked_transaction()
+        .map_err(|e| StoreError::of(file, &e))?;
+    look(&snapshot, file)
+}
+
+fn look(connection: &Connection, file: &str) -> Result<i64, StoreError> {
     let fault = |e: rusqlite::Error| StoreError::of(file, &e);
     let number = |name: &str| connection.pragma_query_value(None, name, |r| r.get::<_, i64>(0));
     let found = number("user_version").map_err(fault)?;

@@ -55,7 +55,7 @@ fn a_full_disk_loses_the_cell_under_way_and_nothing_that_was_kept() {
     let (_folder, path) = place();
     let mut store = open(&path);
     store.put(&key(0), &cell(0)).unwrap();
-    store.limit_size(1).unwrap();
+    store.limit_size(8192).unwrap();
     let mut kept = 0;
     let error = loop {
         let block = kept + 1;
