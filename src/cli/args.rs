@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use super::args_lab::{FactorsArgs, PredictArgs, ShiftArgs};
 use crate::protocol::{ModelSource, Sampling};
 use crate::steering::dataset::Part;
 use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS, DeviceChoice, Mask};
@@ -34,6 +35,12 @@ pub enum Command {
     Extract(ExtractArgs),
     /// Measure how strongly each input of a data set responds to a vector
     Measure(MeasureArgs),
+    /// What share of the spread of steerability is the option letter or the word Yes
+    Factors(FactorsArgs),
+    /// What can be known about a data set's vector before steering: agreement and separation
+    Predict(PredictArgs),
+    /// Vectors made in one prompt setting, measured in another
+    Shift(ShiftArgs),
     /// List the bundled vectors and data sets and those in the user's data directory
     List(ListArgs),
 }
@@ -318,20 +325,20 @@ fn parse_model(s: &str) -> Result<ModelSource, String> {
     Ok(ModelSource::parse(s))
 }
 
-fn parse_block(s: &str) -> Result<BlockIndex, String> {
+pub(super) fn parse_block(s: &str) -> Result<BlockIndex, String> {
     s.parse()
         .map(BlockIndex)
         .map_err(|_| "give a block index, 0 or more".to_string())
 }
 
-fn parse_positive(s: &str) -> Result<usize, String> {
+pub(super) fn parse_positive(s: &str) -> Result<usize, String> {
     s.parse()
         .ok()
         .filter(|n| *n > 0)
         .ok_or_else(|| "give a whole number above 0".to_string())
 }
 
-fn parse_finite(s: &str) -> Result<f32, String> {
+pub(super) fn parse_finite(s: &str) -> Result<f32, String> {
     s.trim()
         .parse()
         .ok()

@@ -111,7 +111,11 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
 }
 
 /// Without a vector: the mean difference over the training part, which no reported input is in.
-fn own_vector(dataset: &Dataset, opened: &Opened, seed: u64) -> Result<SteeringVector, Ending> {
+pub(super) fn own_vector(
+    dataset: &Dataset,
+    opened: &Opened,
+    seed: u64,
+) -> Result<SteeringVector, Ending> {
     let rows = dataset.part(Part::Train, seed);
     let model = &opened.model;
     let pairs = PairSet::of_rows(

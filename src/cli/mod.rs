@@ -2,13 +2,18 @@
 //! statuses (0 done, 1 failed, 2 wrong usage, 130 interrupted).
 
 pub mod args;
+mod args_lab;
 mod extract;
+mod factors;
 mod generate;
+mod lab;
 mod list;
 mod measure;
 mod open;
 mod output;
+mod predict;
 mod screen;
+mod shift;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -33,10 +38,13 @@ pub fn run() -> ExitCode {
         Some(Command::Generate(args)) => generate::run(&args),
         Some(Command::Extract(args)) => extract::run(&args),
         Some(Command::Measure(args)) => measure::run(&args),
+        Some(Command::Factors(args)) => factors::run(&args),
+        Some(Command::Predict(args)) => predict::run(&args),
+        Some(Command::Shift(args)) => shift::run(&args),
         Some(Command::List(args)) => list::run(&args),
         None if io::stdout().is_terminal() && io::stdin().is_terminal() => return screen::run(cli.screen),
         None => Err(Ending::Usage(
-            "no terminal to draw on; use 'steerscope generate', 'extract', 'measure' or 'list' (see --help)"
+            "no terminal to draw on; use 'steerscope generate', 'extract', 'measure' or another command (see --help)"
                 .to_string(),
         )),
     };
