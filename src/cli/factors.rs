@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::args::FactorsArgs;
 use super::lab::{self, number};
+use super::measure::own_vector;
 use super::open::{self, Opened, failed};
 use super::output::Ending;
-use super::measure::own_vector;
 use crate::measure::{
     DatasetIdentity, FactorRow, ModelIdentity, PreparedSet, Protocol, Site, SpuriousFactors,
     VectorIdentity, check_multipliers,
@@ -119,7 +119,11 @@ fn table(entry: &Entry, out: &mut impl Write) -> Result<(), Ending> {
         entry.dataset.name, protocol.split, factors.n
     )?;
     if factors.non_finite > 0 {
-        writeln!(out, "         {} inputs left the usable range", factors.non_finite)?;
+        writeln!(
+            out,
+            "         {} inputs left the usable range",
+            factors.non_finite
+        )?;
     }
     writeln!(out)?;
     match (factors.variance, factors.shares) {
@@ -130,9 +134,12 @@ fn table(entry: &Entry, out: &mut impl Write) -> Result<(), Ending> {
             } else {
                 "Yes/No (not known)"
             };
-            let parts = [variance.first, variance.second_marginal, variance.unexplained];
-            for ((name, part), share) in
-                ["A/B", words, "unexplained"].iter().zip(parts).zip(shares)
+            let parts = [
+                variance.first,
+                variance.second_marginal,
+                variance.unexplained,
+            ];
+            for ((name, part), share) in ["A/B", words, "unexplained"].iter().zip(parts).zip(shares)
             {
                 writeln!(out, "{name:<24}  {part:>8.4}  {:>5.1} %", 100.0 * share)?;
             }
@@ -143,6 +150,16 @@ fn table(entry: &Entry, out: &mut impl Write) -> Result<(), Ending> {
             "no decomposition: it takes four inputs whose steerability is not all equal"
         )?,
     }
+    for (name, effect) in [("(A)", factors.letter), ("Yes", factors.word)] {
+        if let Some(effect) = effect {
+            let relative = number(effect.relative);
+            writeln!(
+                out,
+                "push toward {name:<12}  {:>+8.4}  {relative} of the mean steerability",
+                effect.half_difference
+            )?;
+        }
+    }
     writeln!(out)?;
     writeln!(
         out,
@@ -150,7 +167,8 @@ fn table(entry: &Entry, out: &mut impl Write) -> Result<(), Ending> {
         "cell", "n", "min", "lower", "median", "upper", "max", "mean"
     )?;
     for cell in &factors.cells {
-        let of = |pick: fn(&crate::stats::FiveNumbers) -> f64| number(cell.numbers.as_ref().map(pick));
+        let of =
+            |pick: fn(&crate::stats::FiveNumbers) -> f64| number(cell.numbers.as_ref().map(pick));
         writeln!(
             out,
             "{:<6} {:>5}  {:>8} {:>8} {:>8} {:>8} {:>8}  {:>8}",
@@ -178,10 +196,20 @@ fn overview(entries: &[Entry], out: &mut impl Write) -> Result<(), Ending> {
     )?;
     for entry in entries {
         let shares = entry.factors.shares.unwrap_or([f64::NAN; 3]);
-        let percent = |x: f64| if x.is_finite() { format!("{:.1} %", 100.0 * x) } else { "-".to_string() };
+        let percent = |x: f64| {
+            if x.is_finite() {
+                format!("{:.1} %", 100.0 * x)
+            } else {
+                "-".to_string()
+            }
+        };
         let cut = |x: f64| (x * BAR as f64).round() as usize;
         let (letter, word) = (cut(shares[0]), cut(shares[0] + shares[1]));
-        let bar: String = (0..if entry.factors.shares.is_some() { BAR } else { 0 })
+        let bar: String = (0..if entry.factors.shares.is_some() {
+            BAR
+        } else {
+            0
+        })
             .map(|i| match i {
                 i if i < letter => 'A',
                 i if i < word => 'Y',

@@ -74,5 +74,9 @@ pub(super) fn number(x: Option<f64>) -> String {
 
 /// Width of a first column that holds all of `names`.
 pub(super) fn widest<'a>(names: impl IntoIterator<Item = &'a str>) -> usize {
-    names.into_iter().map(|n| n.chars().count()).max().unwrap_or(0)
+    names
+        .into_iter()
+        .map(|n| n.chars().count())
+        .max()
+        .unwrap_or(0)
 }

@@ -53,7 +53,11 @@ pub(super) fn run(args: &PredictArgs) -> Result<(), Ending> {
         writeln!(out)?;
         return Ok(());
     }
-    writeln!(out, "model    {}, output of block {block}", report.model.name)?;
+    writeln!(
+        out,
+        "model    {}, output of block {block}",
+        report.model.name
+    )?;
     for entry in &report.datasets {
         table(entry, &mut out)?;
     }
@@ -122,7 +126,11 @@ fn table(entry: &Entry, out: &mut impl Write) -> Result<(), Ending> {
         entry.dataset.name, agreement.n, entry.fitted_on, entry.read, predictors.norm
     )?;
     if agreement.dropped > 0 {
-        writeln!(out, "         {} pairs without a difference dropped", agreement.dropped)?;
+        writeln!(
+            out,
+            "         {} pairs without a difference dropped",
+            agreement.dropped
+        )?;
     }
     writeln!(out)?;
     let chance = 1.0 / (agreement.n as f64).sqrt();
@@ -142,27 +150,45 @@ fn table(entry: &Entry, out: &mut impl Write) -> Result<(), Ending> {
         number(agreement.pairwise),
         number(agreement.pairwise_off_diagonal)
     )?;
-    writeln!(out, "euclidean                   {:>8}", number(agreement.euclidean))?;
-    writeln!(out, "norm variance               {:>8}", number(agreement.norm_variance))?;
+    writeln!(
+        out,
+        "euclidean                   {:>8}",
+        number(agreement.euclidean)
+    )?;
+    writeln!(
+        out,
+        "norm variance               {:>8}",
+        number(agreement.norm_variance)
+    )?;
     match &predictors.stability {
         Some(s) => writeln!(
             out,
             "stability, {} of the pairs  {:>8}   quartiles {:.3} .. {:.3}, least {:.3}, {} draws",
-            s.pairs, number(Some(s.mean)), s.quartiles.lower, s.quartiles.upper, s.min, s.repetitions
+            s.pairs,
+            number(Some(s.mean)),
+            s.quartiles.lower,
+            s.quartiles.upper,
+            s.min,
+            s.repetitions
         )?,
-        None => writeln!(out, "stability                   {:>8}   too few pairs", "-")?,
+        None => writeln!(
+            out,
+            "stability                   {:>8}   too few pairs",
+            "-"
+        )?,
     }
     writeln!(out)?;
     writeln!(
         out,
         "{:<26}  {:>8}  {:>9}",
-        "along v",
-        "held out",
-        "in sample"
+        "along v", "held out", "in sample"
     )?;
     let in_sample = &predictors.in_sample;
     let line = |out: &mut dyn Write, name: &str, show: &dyn Fn(&Separation) -> String| {
-        let held = predictors.held_out.as_ref().map_or_else(|| "-".to_string(), show);
+        let held = predictors
+            .held_out
+            .as_ref()
+            .map_or_else(|| "-".to_string(), show);
         writeln!(out, "{name:<26}  {held:>8}  {:>9}", show(in_sample))
     };
     line(out, "pairs", &|s| s.n.to_string())?;
@@ -170,7 +196,11 @@ fn table(entry: &Entry, out: &mut impl Write) -> Result<(), Ending> {
     line(out, "kproj of positive", &|s| number(s.kproj_positive))?;
     line(out, "kproj of negative", &|s| number(s.kproj_negative))?;
     line(out, "d'", &|s| {
-        if s.separated { "separated".to_string() } else { number(s.d_prime) }
+        if s.separated {
+            "separated".to_string()
+        } else {
+            number(s.d_prime)
+        }
     })?;
     line(out, "AUC", &|s| number(s.auc))?;
     line(out, "overlap, 50 bins", &|s| number(s.overlap))?;

@@ -85,7 +85,11 @@ pub(super) fn run(args: &ShiftArgs) -> Result<(), Ending> {
         "model    {}, block {block}, mask {}, {}",
         report.model.name,
         report.protocol.mask,
-        if report.norm_matched { "norms matched to BASE" } else { "own norms" }
+        if report.norm_matched {
+            "norms matched to BASE"
+        } else {
+            "own norms"
+        }
     )?;
     for entry in &report.datasets {
         table(entry, &mut out)?;
@@ -191,7 +195,13 @@ fn table(entry: &Entry, out: &mut impl Write) -> Result<(), Ending> {
         }
         writeln!(out)
     };
-    let rows = || names.iter().copied().chain([MEAN_VECTOR]).zip(&matrix.cells);
+    let rows = || {
+        names
+            .iter()
+            .copied()
+            .chain([MEAN_VECTOR])
+            .zip(&matrix.cells)
+    };
     head(out, "steerability")?;
     for (name, cells) in rows() {
         write!(out, "{name:<12}")?;
@@ -208,7 +218,10 @@ fn table(entry: &Entry, out: &mut impl Write) -> Result<(), Ending> {
         }
         writeln!(out)?;
     }
-    writeln!(out, "rows: setting of the vector, columns: setting of the test")?;
+    writeln!(
+        out,
+        "rows: setting of the vector, columns: setting of the test"
+    )?;
     head(out, "relative")?;
     for (name, points) in names.iter().zip(matrix.relative.chunks(names.len())) {
         write!(out, "{name:<12}")?;
@@ -272,5 +285,9 @@ fn correlation(c: &Correlation) -> String {
         0 => String::new(),
         n => format!(", {n} undefined"),
     };
-    format!("Spearman {} over {} points{left_out}", number(c.spearman), c.n)
+    format!(
+        "Spearman {} over {} points{left_out}",
+        number(c.spearman),
+        c.n
+    )
 }

@@ -18,13 +18,13 @@ pub use cache::{CacheOptions, PromptCache, Site};
 pub use error::MeasureError;
 pub use kept::{KeptResults, SiteKey};
 pub use naive::naive_propensity;
-pub use prepare::{PreparedInput, PreparedSet};
 pub use predictors::{Agreement, Cloud, Predictors, Separation, Stability};
+pub use prepare::{PreparedInput, PreparedSet};
 pub use result::{
     DatasetIdentity, InputMeasurement, Measurement, ModelIdentity, Protocol, SCHEMA_VERSION,
     VectorIdentity,
 };
-pub use spurious::{Cell, FactorRow, SpuriousFactors};
+pub use spurious::{Cell, FactorEffect, FactorRow, SpuriousFactors};
 
 /// Checks a grid of multipliers: at least three distinct finite values.
 pub fn check_multipliers(multipliers: &[f32]) -> Result<(), MeasureError> {

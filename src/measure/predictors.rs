@@ -7,7 +7,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::stats::{DPrime, MersenneTwister, Quartiles, auc, d_prime, mean, overlap, quartiles, variance};
+use crate::stats::{
+    DPrime, MersenneTwister, Quartiles, auc, d_prime, mean, overlap, quartiles, variance,
+};
 use crate::steering::PairActivations;
 
 /// Bins of the overlap.
@@ -30,7 +32,10 @@ impl From<&PairActivations> for Cloud {
     fn from(activations: &PairActivations) -> Self {
         let rows = |values: &[f32]| {
             let widen = |row: &[f32]| row.iter().map(|x| f64::from(*x)).collect();
-            values.chunks_exact(activations.width.max(1)).map(widen).collect()
+            values
+                .chunks_exact(activations.width.max(1))
+                .map(widen)
+                .collect()
         };
         Self {
             positive: rows(&activations.positive),
@@ -43,7 +48,11 @@ impl Cloud {
     /// d_i = a⁺_i − a⁻_i.
     fn differences(&self) -> Vec<Vec<f64>> {
         let minus = |(a, b): (&Vec<f64>, &Vec<f64>)| a.iter().zip(b).map(|(a, b)| a - b).collect();
-        self.positive.iter().zip(&self.negative).map(minus).collect()
+        self.positive
+            .iter()
+            .zip(&self.negative)
+            .map(minus)
+            .collect()
     }
 
     /// Pairs in both sides.
@@ -166,7 +175,11 @@ fn separation(cloud: &Cloud, v: &[f64], midpoint: &[f64]) -> Separation {
     let up = kproj(&cloud.positive, v, midpoint);
     let down = kproj(&cloud.negative, v, midpoint);
     let d_prime = d_prime(&up, &down);
-    let cosines: Vec<f64> = cloud.differences().iter().filter_map(|d| cosine(d, v)).collect();
+    let cosines: Vec<f64> = cloud
+        .differences()
+        .iter()
+        .filter_map(|d| cosine(d, v))
+        .collect();
     Separation {
         n: cloud.len(),
         directional: mean(&cosines),
@@ -193,7 +206,9 @@ fn agreement(differences: &[Vec<f64>]) -> Agreement {
     let others = |d: &&Vec<f64>| {
         let rest: Vec<f64> = sum.iter().zip(d.iter()).map(|(s, x)| s - x).collect();
         // Of the very same numbers nothing but rounding is left over.
-        (norm(&rest) > 1e-12 * norm(&sum).max(norm(d))).then(|| cosine(d, &rest)).flatten()
+        (norm(&rest) > 1e-12 * norm(&sum).max(norm(d)))
+            .then(|| cosine(d, &rest))
+            .flatten()
     };
     let units: Vec<Vec<f64>> = (long.iter().zip(&norms))
         .map(|(d, norm)| d.iter().map(|x| x / norm).collect())
@@ -209,7 +224,9 @@ fn agreement(differences: &[Vec<f64>]) -> Agreement {
         n,
         dropped: differences.len() - n,
         directional: all(long.iter().map(|d| cosine(d, &v)).collect()),
-        leave_one_out: (n > 1).then(|| all(long.iter().map(others).collect())).flatten(),
+        leave_one_out: (n > 1)
+            .then(|| all(long.iter().map(others).collect()))
+            .flatten(),
         pairwise,
         pairwise_off_diagonal: pairwise.filter(|_| n > 1).map(|full| {
             let n = n as f64;

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::stats::{Decomposition, FiveNumbers, decompose};
+use crate::stats::{Decomposition, FiveNumbers, decompose, mean};
 use crate::steering::dataset::{Dataset, Example};
 
 /// Largest share of rows with an unknown Yes/No for which that factor is used.
@@ -35,7 +35,10 @@ impl FactorRow {
 
     /// Joins slopes with the rows of a data set by row number; rows that the data set lacks are
     /// left out.
-    pub fn of_dataset(dataset: &Dataset, slopes: impl IntoIterator<Item = (usize, f64)>) -> Vec<Self> {
+    pub fn of_dataset(
+        dataset: &Dataset,
+        slopes: impl IntoIterator<Item = (usize, f64)>,
+    ) -> Vec<Self> {
         let by_row: std::collections::HashMap<usize, &Example> =
             dataset.examples.iter().map(|e| (e.row, e)).collect();
         slopes
@@ -59,6 +62,33 @@ pub struct Cell {
     pub mean: Option<f64>,
 }
 
+/// What a factor does to the mean slope, with its sign.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct FactorEffect {
+    /// Half the difference of mean steerability between inputs that have the factor (the positive
+    /// answer is A, or says Yes) and those that do not: what the vector does for the letter or
+    /// word whatever the question.
+    pub half_difference: f64,
+    /// The same over |mean steerability|. From 1 on the letter or word outweighs the behaviour;
+    /// `None` where the mean is 0.
+    pub relative: Option<f64>,
+}
+
+impl FactorEffect {
+    fn of(rows: &[&FactorRow], has: impl Fn(&FactorRow) -> Option<bool>) -> Option<Self> {
+        let of = |wanted: bool| {
+            let inside = rows.iter().filter(|r| has(r) == Some(wanted));
+            mean(&inside.map(|r| r.steerability).collect::<Vec<_>>())
+        };
+        let half_difference = (of(true)? - of(false)?) / 2.0;
+        let overall = mean(&rows.iter().map(|r| r.steerability).collect::<Vec<_>>())?;
+        Some(Self {
+            half_difference,
+            relative: (overall != 0.0).then(|| half_difference / overall.abs()),
+        })
+    }
+}
+
 /// Variance of the steerability of one data set by the letter and the word of the positive answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SpuriousFactors {
@@ -75,6 +105,10 @@ pub struct SpuriousFactors {
     pub variance: Option<Decomposition>,
     /// Shares of letter, word and the rest.
     pub shares: Option<[f64; 3]>,
+    /// Push toward the letter (A); `None` where answers are no letters or all the same one.
+    pub letter: Option<FactorEffect>,
+    /// Push toward the word Yes; `None` where it is not known or always the same.
+    pub word: Option<FactorEffect>,
     /// Boxes; each input is in at most one.
     pub cells: Vec<Cell>,
 }
@@ -84,13 +118,22 @@ impl SpuriousFactors {
     pub fn of_rows(rows: &[FactorRow]) -> Self {
         let finite: Vec<&FactorRow> = rows.iter().filter(|r| r.steerability.is_finite()).collect();
         let n = finite.len();
-        let yes_unknown = finite.iter().filter(|r| r.positive_is_yes.is_none()).count();
+        let yes_unknown = finite
+            .iter()
+            .filter(|r| r.positive_is_yes.is_none())
+            .count();
         let yes_used = n > 0 && yes_unknown as f64 <= UNKNOWN_AT_MOST * n as f64;
         let letters = finite.iter().any(|r| r.positive_is_a.is_some());
         let slopes: Vec<f64> = finite.iter().map(|r| r.steerability).collect();
         let indicator = |x: Option<bool>| if x == Some(true) { 1.0 } else { 0.0 };
         let a: Vec<f64> = finite.iter().map(|r| indicator(r.positive_is_a)).collect();
-        let word = |r: &&FactorRow| if yes_used { indicator(r.positive_is_yes) } else { 0.0 };
+        let word = |r: &&FactorRow| {
+            if yes_used {
+                indicator(r.positive_is_yes)
+            } else {
+                0.0
+            }
+        };
         let yes: Vec<f64> = finite.iter().map(word).collect();
         let variance = decompose(&slopes, &a, &yes);
         Self {
@@ -100,6 +143,10 @@ impl SpuriousFactors {
             yes_used,
             shares: variance.map(|v| v.shares()),
             variance,
+            letter: FactorEffect::of(&finite, |r| r.positive_is_a),
+            word: yes_used
+                .then(|| FactorEffect::of(&finite, |r| r.positive_is_yes))
+                .flatten(),
             cells: cells(&finite, letters, yes_used),
         }
     }
@@ -118,7 +165,7 @@ fn cells(rows: &[&FactorRow], letters: bool, words: bool) -> Vec<Cell> {
             name,
             n: slopes.len(),
             numbers: FiveNumbers::of(&slopes),
-            mean: crate::stats::mean(&slopes),
+            mean: mean(&slopes),
         }
     };
     match (letters, words) {
@@ -127,7 +174,9 @@ fn cells(rows: &[&FactorRow], letters: bool, words: bool) -> Vec<Cell> {
             .flat_map(|l| WORDS.iter().map(move |w| (l, w)))
             .map(|((l, a), (w, yes))| cell(format!("{l}/{w}"), Some(*a), Some(*yes)))
             .collect(),
-        (true, false) => LETTERS.map(|(l, a)| cell(l.to_owned(), Some(a), None)).into(),
+        (true, false) => LETTERS
+            .map(|(l, a)| cell(l.to_owned(), Some(a), None))
+            .into(),
         (false, true) => WORDS.map(|(w, y)| cell(w.to_owned(), None, Some(y))).into(),
         (false, false) => Vec::new(),
     }

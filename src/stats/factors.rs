@@ -56,7 +56,11 @@ pub fn decompose(values: &[f64], first: &[f64], second: &[f64]) -> Option<Decomp
     let explained = |x: &[f64], whole: &[f64]| {
         let size = dot(x, x);
         let nothing = size <= 1e-12 * dot(whole, whole).max(f64::MIN_POSITIVE);
-        if nothing { 0.0 } else { dot(x, &residual).powi(2) / size * scale }
+        if nothing {
+            0.0
+        } else {
+            dot(x, &residual).powi(2) / size * scale
+        }
     };
     let (first, second_marginal) = (explained(&a, first), explained(&b_alone, second));
     let total = total * scale;

@@ -201,7 +201,12 @@ fn similarity(vectors: &[Vec<f64>], unsteered: &[Option<f64>]) -> Vec<Similarity
     let all: Option<Vec<f64>> = unsteered.iter().copied().collect();
     let mut levels = unsteered.to_vec();
     levels.push(all.as_deref().and_then(mean));
-    let name = |i: usize| Setting::ALL.get(i).map_or(MEAN_VECTOR, |s| s.name()).to_owned();
+    let name = |i: usize| {
+        Setting::ALL
+            .get(i)
+            .map_or(MEAN_VECTOR, |s| s.name())
+            .to_owned()
+    };
     let mut points = Vec::with_capacity(15);
     for (a, v) in vectors.iter().enumerate() {
         for (b, w) in vectors.iter().enumerate().skip(a + 1) {

@@ -103,8 +103,11 @@ pub fn measure_shift(
     for (setting, inputs) in sets.into_iter().enumerate() {
         for chunk in chunks(plan, inputs) {
             let size = chunk.inputs.len();
-            let mut cache =
-                PromptCache::new(Arc::clone(plan.model), Arc::new(chunk), CacheOptions::default());
+            let mut cache = PromptCache::new(
+                Arc::clone(plan.model),
+                Arc::new(chunk),
+                CacheOptions::default(),
+            );
             cache.prefill(0..size, cancel)?;
             unsteered[setting]
                 .extend((0..size).map(|i| cache.baseline(i).map_or(f64::NAN, f64::from)));
@@ -118,7 +121,8 @@ pub fn measure_shift(
                     mask: plan.mask,
                 };
                 let measured = cache.evaluate(&site, plan.multipliers, 0..size, cancel)?;
-                let slope = |row: &Vec<f32>| steerability(plan.multipliers, row).unwrap_or(f64::NAN);
+                let slope =
+                    |row: &Vec<f32>| steerability(plan.multipliers, row).unwrap_or(f64::NAN);
                 slopes[vector][setting].extend(measured.iter().map(slope));
             }
             done += size;
@@ -160,7 +164,11 @@ fn common_sets(plan: &ShiftPlan<'_>) -> Result<Vec<Vec<PreparedInput>>, ShiftErr
         sets.push(set.inputs);
     }
     let rows = |inputs: &Vec<PreparedInput>| inputs.iter().map(|i| i.row).collect::<HashSet<_>>();
-    let common = sets.iter().map(rows).reduce(|a, b| &a & &b).unwrap_or_default();
+    let common = sets
+        .iter()
+        .map(rows)
+        .reduce(|a, b| &a & &b)
+        .unwrap_or_default();
     if common.len() < MIN_EXAMPLES {
         return Err(ShiftError::TooFew {
             dataset: dataset.name.clone(),

@@ -84,7 +84,11 @@ impl SentenceFile {
             toml::from_str(text).map_err(|error| ShiftError::Sentences {
                 file: file.to_owned(),
                 line: error.span().map_or(1, |span| {
-                    1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count()
+                    1 + text
+                        .bytes()
+                        .take(span.start)
+                        .filter(|b| *b == b'\n')
+                        .count()
                 }),
                 reason: error.message().to_owned(),
             })?;

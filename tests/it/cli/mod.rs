@@ -3,6 +3,7 @@
 mod chat;
 mod commands;
 mod families;
+mod lab;
 mod refusals;
 
 pub(crate) use crate::reference::shared;
