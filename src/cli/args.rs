@@ -8,6 +8,7 @@ pub use super::args_data::{
     ConvertArgs, DatasetCommand, ExportArgs, GcArgs, InfoArgs, LayoutChoice, MergeArgs,
     RunsCommand, RunsFilter, RunsListArgs, ShowArgs, SplitArgs, TableChoice, WhichStore,
 };
+pub use super::args_lab::{FactorsArgs, PredictArgs, ShiftArgs};
 use crate::protocol::{ModelSource, Sampling};
 use crate::runtime::Paths;
 use crate::steering::dataset::Part;
@@ -48,6 +49,12 @@ pub enum Command {
     Measure(MeasureArgs),
     /// Measure a vector at all blocks and multipliers, and suggest where to steer
     Sweep(super::sweep::SweepArgs),
+    /// What share of the spread of steerability is the option letter or the word Yes
+    Factors(FactorsArgs),
+    /// What can be known about a data set's vector before steering: agreement and separation
+    Predict(PredictArgs),
+    /// Vectors made in one prompt setting, measured in another
+    Shift(ShiftArgs),
     /// List the bundled vectors and data sets and those in the user's data directory
     List(ListArgs),
     /// What was measured before: list, show, export, remove, merge

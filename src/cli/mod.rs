@@ -3,15 +3,20 @@
 
 pub mod args;
 mod args_data;
+mod args_lab;
 mod dataset;
 mod extract;
+mod factors;
 mod generate;
+mod lab;
 mod list;
 mod measure;
 mod open;
 mod output;
+mod predict;
 mod runs;
 mod screen;
+mod shift;
 mod sweep;
 
 use std::io::{self, IsTerminal, Write};
@@ -38,12 +43,15 @@ pub fn run() -> ExitCode {
         Some(Command::Extract(args)) => extract::run(&args),
         Some(Command::Measure(args)) => measure::run(&args),
         Some(Command::Sweep(args)) => sweep::run(&args),
+        Some(Command::Factors(args)) => factors::run(&args),
+        Some(Command::Predict(args)) => predict::run(&args),
+        Some(Command::Shift(args)) => shift::run(&args),
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Runs(command)) => runs::run(&command),
         Some(Command::Dataset(command)) => dataset::run(&command),
         None if io::stdout().is_terminal() && io::stdin().is_terminal() => return screen::run(cli.screen),
         None => Err(Ending::Usage(
-            "no terminal to draw on; use a command such as 'steerscope generate', 'measure' or 'list' (see --help)"
+            "no terminal to draw on; use 'steerscope generate', 'extract', 'measure' or another command (see --help)"
                 .to_string(),
         )),
     };

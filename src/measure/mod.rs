@@ -8,9 +8,12 @@ mod cache;
 mod error;
 mod kept;
 mod naive;
+mod predictors;
 mod prepare;
 mod protocol;
 mod result;
+pub mod shift;
+mod spurious;
 mod stored;
 mod sweep;
 
@@ -18,11 +21,13 @@ pub use cache::{CacheOptions, PromptCache, Site, SweepCell};
 pub use error::MeasureError;
 pub use kept::{KeptResults, SiteKey};
 pub use naive::naive_propensity;
+pub use predictors::{Agreement, Cloud, Predictors, Separation, Stability};
 pub use prepare::{PreparedInput, PreparedSet};
 pub use protocol::{Operator, Propensity, Protocol, STATISTICS, Split, SplitKind, Template, Unit};
 pub use result::{
     DatasetIdentity, InputMeasurement, Measurement, ModelIdentity, SCHEMA_VERSION, VectorIdentity,
 };
+pub use spurious::{Cell, FactorEffect, FactorRow, SpuriousFactors};
 pub use stored::{store_cell, store_key};
 pub use sweep::{Sweep, SweepResult, SweepRow, SweepSite, SweepUnit, suggested_block, sweep_sites};
 

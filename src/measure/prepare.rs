@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::error::MeasureError;
 use crate::engine::{EngineError, TextTokenizer};
 use crate::steering::dataset::{Dataset, Example};
-use crate::steering::{Located, Rejection, Rejections, locate};
+use crate::steering::{LocatedTexts, Rejection, Rejections, Wording};
 
 /// One input as the model sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,21 +61,38 @@ impl PreparedSet {
         tokenizer: &TextTokenizer,
         max_positions: usize,
     ) -> Result<Self, MeasureError> {
-        let with_prompt: Vec<&Example> = rows
-            .iter()
-            .copied()
-            .filter(|e| e.prompt_text().is_some())
-            .collect();
-        let prepared: Vec<_> = with_prompt
+        let wordings: Vec<Wording> = rows.iter().filter_map(|e| Wording::of(e)).collect();
+        let texts_only = rows.len() - wordings.len();
+        Self::collect(dataset, &wordings, texts_only, tokenizer, max_positions)
+    }
+
+    /// Inputs of given wordings, such as the rows of a data set in a chat format.
+    pub fn of_wordings(
+        dataset: &Dataset,
+        wordings: &[Wording],
+        tokenizer: &TextTokenizer,
+        max_positions: usize,
+    ) -> Result<Self, MeasureError> {
+        Self::collect(dataset, wordings, 0, tokenizer, max_positions)
+    }
+
+    fn collect(
+        dataset: &Dataset,
+        wordings: &[Wording],
+        texts_only: usize,
+        tokenizer: &TextTokenizer,
+        max_positions: usize,
+    ) -> Result<Self, MeasureError> {
+        let prepared: Vec<_> = wordings
             .par_iter()
-            .map(|e| prepare(e, tokenizer, max_positions))
+            .map(|w| prepare(w, tokenizer, max_positions))
             .collect();
         let mut set = Self {
             dataset: dataset.name.clone(),
             dataset_id: dataset.id.clone(),
             inputs: Vec::with_capacity(prepared.len()),
             rejected: Rejections::default(),
-            texts_only: rows.len() - with_prompt.len(),
+            texts_only,
         };
         for input in prepared {
             match input? {
@@ -121,35 +138,28 @@ impl PreparedSet {
 }
 
 fn prepare(
-    example: &Example,
+    wording: &Wording,
     tokenizer: &TextTokenizer,
     max_positions: usize,
 ) -> Result<Result<PreparedInput, Rejection>, EngineError> {
-    let prompt = example.prompt_text().unwrap_or_default();
-    let [positive, negative] = example.answer_texts();
-    let mut prefix = tokenizer.encode(&format!("{prompt}{positive}"))?;
-    let other = tokenizer.encode(&format!("{prompt}{negative}"))?;
-    let found = match locate(&tokenizer.encode(prompt)?, &prefix, &other) {
+    let LocatedTexts {
+        located,
+        texts: [mut prefix, _],
+    } = match wording.tokens(tokenizer)? {
         Ok(found) => found,
         Err(reason) => return Ok(Err(reason)),
     };
-    let Located {
-        prompt_len,
-        k,
-        positive: yes,
-        negative: no,
-    } = found;
-    if k >= max_positions {
+    if located.k >= max_positions {
         return Ok(Err(Rejection::TooLong));
     }
-    prefix.truncate(k);
-    let (row, prompt, answers) = (example.row, prompt.to_owned(), [yes, no]);
+    prefix.truncate(located.k);
+    let [positive, negative] = wording.answers.clone();
     Ok(Ok(PreparedInput {
-        row,
+        row: wording.row,
         prefix,
-        prompt_len,
-        answers,
-        prompt,
+        prompt_len: located.prompt_len,
+        answers: [located.positive, located.negative],
+        prompt: wording.prompt.clone(),
         positive,
         negative,
     }))

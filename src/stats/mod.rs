@@ -5,6 +5,7 @@
 //! `None`, never a made-up number.
 
 mod bootstrap;
+mod factors;
 mod histogram;
 mod interval;
 mod line;
@@ -12,10 +13,12 @@ mod mersenne;
 mod moments;
 mod quantile;
 mod rank;
+mod separation;
 mod split;
 mod summary;
 
 pub use bootstrap::{Bootstrap, MIN_EXAMPLES, REPLICATES};
+pub use factors::{Decomposition, FiveNumbers, decompose};
 pub use histogram::{Bar, Histogram};
 pub use interval::{Interval, wilson};
 pub use line::{Line, fit_line};
@@ -23,6 +26,7 @@ pub use mersenne::MersenneTwister;
 pub use moments::{excess_kurtosis, mean, sd, variance};
 pub use quantile::{Quartiles, median, quantile, quantile_sorted, quartiles};
 pub use rank::{average_ranks, spearman};
+pub use separation::{DPrime, auc, d_prime, overlap};
 pub use split::{SplitError, Splits, parse_split};
 pub use summary::{AntiSteerable, CurvePoint, Summary, curve, steerability};
 

@@ -1,6 +1,7 @@
 //! Mean-difference extraction at every block in one pass over the pairs.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::error::ExtractError;
 use super::pair::{ContrastivePair, PairSet};
@@ -73,18 +74,66 @@ pub fn extract_mean(
     cancel: &Cancel,
 ) -> Result<SteeringVector, ExtractError> {
     let mut mean = MeanDifference::new(model.n_blocks(), model.hidden_size());
-    let total = pairs.pairs.len();
-    let mut done = 0;
-    progress(done, total);
-    while let Some(rest) = pairs.pairs.get(done..).filter(|rest| !rest.is_empty()) {
-        let batch = &rest[..batch_len(rest)];
-        add_batch(model, batch, &mut mean, cancel)?;
-        done += batch.len();
-        progress(done, total);
-    }
+    read_pairs(
+        model,
+        &pairs.pairs,
+        0..model.n_blocks(),
+        &mut |block, positive, negative| mean.add(block, positive, negative),
+        progress,
+        cancel,
+    )?;
     let directions = mean.directions();
     let metadata = metadata(model, model_id, pairs, &directions);
     SteeringVector::new(name, directions, metadata).map_err(ExtractError::NoDirection)
+}
+
+/// Activations of pairs at one block, pair by pair in the order of their set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PairActivations {
+    /// Residual width d.
+    pub width: usize,
+    /// a⁺ at the position read, shape `(pairs, d)`.
+    pub positive: Vec<f32>,
+    /// a⁻, shape `(pairs, d)`.
+    pub negative: Vec<f32>,
+}
+
+impl PairActivations {
+    /// The mean difference v = (1/n) Σ (a⁺ − a⁻), the `mean` extractor; empty without pairs.
+    pub fn mean_difference(&self) -> Vec<f32> {
+        let mut mean = MeanDifference::new(1, self.width);
+        let width = self.width.max(1);
+        let rows = (self.positive.chunks_exact(width)).zip(self.negative.chunks_exact(width));
+        for (positive, negative) in rows {
+            mean.add(BlockIndex(0), positive, negative);
+        }
+        mean.directions().remove(&0).unwrap_or_default()
+    }
+}
+
+/// Residual rows of every pair at the output of one block, read where extraction reads them.
+///
+/// The same batched passes as [`extract_mean`]; `progress` is told pairs done and pairs in all.
+pub fn pair_activations(
+    model: &Model,
+    pairs: &PairSet,
+    block: BlockIndex,
+    progress: &mut dyn FnMut(usize, usize),
+    cancel: &Cancel,
+) -> Result<PairActivations, ExtractError> {
+    let width = model.hidden_size();
+    let (mut positive, mut negative) = (Vec::new(), Vec::new());
+    let mut take = |_, p: &[f32], n: &[f32]| {
+        positive.extend_from_slice(p);
+        negative.extend_from_slice(n);
+    };
+    let blocks = block.0..block.0 + 1;
+    read_pairs(model, &pairs.pairs, blocks, &mut take, progress, cancel)?;
+    Ok(PairActivations {
+        width,
+        positive,
+        negative,
+    })
 }
 
 /// Number of leading pairs that fill one pass.
@@ -97,10 +146,33 @@ fn batch_len(pairs: &[ContrastivePair]) -> usize {
     pairs.iter().take_while(fits).count().max(1)
 }
 
-fn add_batch(
+/// Runs all pairs in batches and hands every pair's residual rows at the positions read to
+/// `take(block, positive, negative)`: for each block of `blocks`, pairs in their order.
+fn read_pairs(
     model: &Model,
     pairs: &[ContrastivePair],
-    mean: &mut MeanDifference,
+    blocks: Range<usize>,
+    take: &mut dyn FnMut(BlockIndex, &[f32], &[f32]),
+    progress: &mut dyn FnMut(usize, usize),
+    cancel: &Cancel,
+) -> Result<(), EngineError> {
+    let total = pairs.len();
+    let mut done = 0;
+    progress(done, total);
+    while let Some(rest) = pairs.get(done..).filter(|rest| !rest.is_empty()) {
+        let batch = &rest[..batch_len(rest)];
+        read_batch(model, batch, blocks.clone(), take, cancel)?;
+        done += batch.len();
+        progress(done, total);
+    }
+    Ok(())
+}
+
+fn read_batch(
+    model: &Model,
+    pairs: &[ContrastivePair],
+    blocks: Range<usize>,
+    take: &mut dyn FnMut(BlockIndex, &[f32], &[f32]),
     cancel: &Cancel,
 ) -> Result<(), EngineError> {
     // Sequences 2i and 2i + 1 are the texts of pair i; what they share is computed once.
@@ -134,13 +206,14 @@ fn add_batch(
     let mut reader = LastRows {
         last,
         width,
-        rows: vec![Vec::new(); model.n_blocks()],
+        first: blocks.start,
+        rows: vec![Vec::new(); blocks.len()],
     };
     model.extend(&mut cache, &parts, Keep::Nothing, &mut reader, cancel)?;
-    for (block, rows) in reader.rows.iter().enumerate() {
+    for (block, rows) in blocks.zip(&reader.rows) {
         for pair in rows.chunks_exact(2 * width) {
             let (positive, negative) = pair.split_at(width);
-            mean.add(BlockIndex(block), positive, negative);
+            take(BlockIndex(block), positive, negative);
         }
     }
     Ok(())
@@ -150,16 +223,19 @@ fn add_batch(
 struct LastRows {
     last: Vec<usize>,
     width: usize,
+    /// Block of the first entry of `rows`.
+    first: usize,
     rows: Vec<Vec<f32>>,
 }
 
 impl Hook for LastRows {
-    fn wants(&self, _: BlockIndex) -> bool {
-        true
+    fn wants(&self, block: BlockIndex) -> bool {
+        (self.first..self.first + self.rows.len()).contains(&block.0)
     }
 
     fn visit(&mut self, block: BlockIndex, places: &[Place], rows: &mut [f32], width: usize) {
-        let Some(kept) = self.rows.get_mut(block.0) else {
+        let index = block.0.checked_sub(self.first);
+        let Some(kept) = index.and_then(|index| self.rows.get_mut(index)) else {
             return;
         };
         kept.resize(self.last.len() * self.width, 0.0);

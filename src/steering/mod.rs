@@ -10,15 +10,18 @@ mod norms;
 mod operator;
 mod pair;
 mod vector;
+mod wording;
 
 pub use card::Card;
 pub use error::{ExtractError, VectorError};
-pub use extract::{MeanDifference, extract_mean};
+pub use extract::{MeanDifference, PairActivations, extract_mean, pair_activations};
 pub use locate::{Located, Rejection, Rejections, locate};
 pub use norms::{prompt_norms, residual_norms};
 pub use operator::{AddHook, LaneSteering, add_scaled};
 pub use pair::{ContrastivePair, PairSet, PositionRead, ReadText};
 pub use vector::{FitWarning, SteeringVector, meta};
+pub(crate) use wording::LocatedTexts;
+pub use wording::Wording;
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -2,7 +2,8 @@
 
 use super::dataset::{Content, Dataset, Example};
 use super::error::ExtractError;
-use super::locate::{Rejection, Rejections, locate};
+use super::locate::{Rejection, Rejections};
+use super::wording::{LocatedTexts, Wording};
 use crate::engine::{EngineError, TextTokenizer};
 
 /// A tokenised text that is read at its last token; what follows the position read is left out,
@@ -123,20 +124,49 @@ impl PairSet {
         } else {
             PositionRead::Answer
         };
-        let mut pairs = Vec::with_capacity(examples.len());
+        let tokens = examples.iter().map(|example| {
+            let texts = tokenise(example, tokenizer)?;
+            Ok((example.row, texts))
+        });
+        Self::collect(dataset, read, tokens, max_positions)
+    }
+
+    /// Pairs of given wordings, read at the answer token.
+    pub fn of_wordings(
+        dataset: &Dataset,
+        wordings: &[Wording],
+        tokenizer: &TextTokenizer,
+        max_positions: usize,
+    ) -> Result<Self, ExtractError> {
+        let tokens = wordings.iter().map(|wording| {
+            let texts = answer_texts(wording, tokenizer)?;
+            Ok((wording.row, texts))
+        });
+        Self::collect(dataset, PositionRead::Answer, tokens, max_positions)
+    }
+
+    fn collect(
+        dataset: &Dataset,
+        read: PositionRead,
+        tokens: impl Iterator<Item = Result<(usize, Tokenised), EngineError>>,
+        max_positions: usize,
+    ) -> Result<Self, ExtractError> {
+        let mut pairs = Vec::new();
         let mut rejected = Rejections::default();
-        for example in examples {
-            match tokenise(example, tokenizer)? {
-                Ok([positive, negative]) if positive.len().max(negative.len()) <= max_positions => {
+        for row in tokens {
+            match row? {
+                (row, Ok([positive, negative]))
+                    if positive.len().max(negative.len()) <= max_positions =>
+                {
                     let [positive, negative] = [positive, negative].map(|ids| ReadText { ids });
                     pairs.push(ContrastivePair {
-                        row: example.row,
+                        row,
                         positive,
                         negative,
                     });
                 }
-                Ok(_) => rejected.add(Rejection::TooLong),
-                Err(reason) => rejected.add(reason),
+                (_, Ok(_)) => rejected.add(Rejection::TooLong),
+                (_, Err(reason)) => rejected.add(reason),
             }
         }
         if pairs.is_empty() {
@@ -166,20 +196,27 @@ type Tokenised = Result<[Vec<u32>; 2], Rejection>;
 
 /// Tokens of both texts up to the position read.
 fn tokenise(example: &Example, tokenizer: &TextTokenizer) -> Result<Tokenised, EngineError> {
-    let [positive, negative] = example.full_texts();
-    let (mut positive, mut negative) = (tokenizer.encode(&positive)?, tokenizer.encode(&negative)?);
-    if let Some(prompt) = example.prompt_text() {
-        match locate(&tokenizer.encode(prompt)?, &positive, &negative) {
-            Ok(found) => {
-                positive.truncate(found.k + 1);
-                negative.truncate(found.k + 1);
-            }
-            Err(reason) => return Ok(Err(reason)),
-        }
-    } else if positive == negative {
-        return Ok(Err(Rejection::EqualTexts));
-    } else if positive.is_empty() || negative.is_empty() {
-        return Ok(Err(Rejection::NoTokens));
+    if let Some(wording) = Wording::of(example) {
+        return answer_texts(&wording, tokenizer);
     }
-    Ok(Ok([positive, negative]))
+    let [positive, negative] = example.full_texts();
+    let (positive, negative) = (tokenizer.encode(&positive)?, tokenizer.encode(&negative)?);
+    Ok(if positive == negative {
+        Err(Rejection::EqualTexts)
+    } else if positive.is_empty() || negative.is_empty() {
+        Err(Rejection::NoTokens)
+    } else {
+        Ok([positive, negative])
+    })
+}
+
+/// Tokens of both texts up to the answer token.
+fn answer_texts(wording: &Wording, tokenizer: &TextTokenizer) -> Result<Tokenised, EngineError> {
+    let found = wording.tokens(tokenizer)?;
+    Ok(found.map(|LocatedTexts { located, mut texts }| {
+        for text in &mut texts {
+            text.truncate(located.k + 1);
+        }
+        texts
+    }))
 }

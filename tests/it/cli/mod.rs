@@ -4,6 +4,7 @@ mod chat;
 mod commands;
 mod dataset;
 mod families;
+mod lab;
 mod refusals;
 mod runs;
 mod sweep;

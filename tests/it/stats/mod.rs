@@ -9,8 +9,10 @@
     reason = "helpers of tests fail by panicking, and exact figures are meant exactly"
 )]
 
+mod factors;
 mod golden;
 mod histogram;
 mod intervals;
+mod separation;
 mod shuffle;
 mod slopes;

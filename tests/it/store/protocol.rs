@@ -74,7 +74,8 @@ fn a_change_of_any_field_is_another_protocol() {
 fn what_is_named_but_not_computed_is_refused_by_name() {
     assert!(protocol().check().is_ok());
     assert_eq!(protocol().operator, Operator::Add);
-    let cases: [(fn(&mut Protocol), &str); 3] = [
+    type Change = fn(&mut Protocol);
+    let cases: [(Change, &str); 3] = [
         (|p| p.propensity = Propensity::SumLogits, "sum_logits"),
         (|p| p.template = Template::Chat, "chat"),
         (|p| p.split.kind = SplitKind::Published, "published"),
@@ -123,7 +124,7 @@ fn another_model_vector_text_or_choice_of_rows_is_another_key() {
     };
     let rows = set(&model, ROWS);
     let changed = ROWS.replace("garden", "forest");
-    let fewer: String = ROWS.lines().skip(1).map(|l| format!("{l}\n")).collect();
+    let fewer = ROWS.lines().skip(1).collect::<Vec<_>>().join("\n");
     let mut first = rows.clone();
     first.inputs.truncate(3);
     let v = vector(&model, 1.0);
@@ -137,8 +138,11 @@ fn another_model_vector_text_or_choice_of_rows_is_another_key() {
         store_key(&model, &v, &first, &protocol()),
         store_key(&model, &v, &rows, &protocol().clone_with_seed(4)),
     ];
-    let digests: std::collections::BTreeSet<String> =
-        others.iter().chain([&plain]).map(|k| k.digest()).collect();
+    let digests: std::collections::BTreeSet<String> = others
+        .iter()
+        .chain([&plain])
+        .map(steerscope::store::Key::digest)
+        .collect();
     assert_eq!(digests.len(), others.len() + 1);
     let again = store_key(
         &tiny(),
