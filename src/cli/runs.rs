@@ -133,7 +133,7 @@ fn show(args: &ShowArgs) -> Result<(), Ending> {
                     "id": input.row,
                     "positive_is_a": input.positive_is_a,
                     "positive_is_yes": input.positive_is_yes,
-                    "propensity": row.iter().map(|m| m.is_finite().then_some(*m)).collect::<Vec<_>>(),
+                    "propensity": shortest(&row.iter().map(|m| m.is_finite().then_some(*m)).collect::<Vec<_>>()),
                     "steerability": slope.is_finite().then_some(*slope),
                 })
             })
@@ -150,7 +150,7 @@ fn show(args: &ShowArgs) -> Result<(), Ending> {
             "protocol": protocol,
             "inputs": inputs,
             "summary": summary,
-            "curve": points,
+            "curve": shortest(&points),
         });
         writeln!(out, "{object:#}")?;
         return Ok(());
@@ -202,6 +202,12 @@ fn show(args: &ShowArgs) -> Result<(), Ending> {
         writeln!(out, "{:>10}  {:>15.3}", point.multiplier, point.mean)?;
     }
     Ok(())
+}
+
+/// As JSON with the shortest digits of single-precision numbers, not those of their doubles.
+fn shortest<T: serde::Serialize>(value: &T) -> serde_json::Value {
+    let text = serde_json::to_string(value).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
 }
 
 fn export(args: &ExportArgs) -> Result<(), Ending> {

@@ -32,9 +32,10 @@ fn measure_prints_one_json_object_with_everything_a_figure_needs() {
     ] {
         assert!(!value["summary"][key].is_null(), "summary.{key}");
     }
-    for key in ["block", "mask", "multipliers", "split", "seed"] {
+    for key in ["block", "mask", "multipliers", "split", "template"] {
         assert!(!value["protocol"][key].is_null(), "protocol.{key}");
     }
+    assert_eq!(value["protocol"]["split"]["seed"], 0);
     let input = &value["inputs"][0];
     assert_eq!(input["propensity"].as_array().unwrap().len(), 7);
     assert!(input["id"].is_u64() && input["steerability"].is_f64());
