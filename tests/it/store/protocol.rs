@@ -8,9 +8,13 @@ use steerscope::measure::{
 };
 use steerscope::steering::SteeringVector;
 use steerscope::steering::dataset::{Dataset, Part};
+use steerscope::store::Key;
 use steerscope::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask};
 
 use crate::measure::support::{ROWS, tiny};
+
+/// An edit of one field.
+type Change = fn(&mut Protocol);
 
 fn protocol() -> Protocol {
     Protocol::new(
@@ -35,7 +39,7 @@ fn the_canonical_text_never_changes_by_accident() {
 
 #[test]
 fn a_change_of_any_field_is_another_protocol() {
-    let change: [fn(&mut Protocol); 13] = [
+    let change: [Change; 13] = [
         |p| p.statistics += 1,
         |p| p.block = BlockIndex(3),
         |p| p.mask = Mask::All,
@@ -74,7 +78,6 @@ fn a_change_of_any_field_is_another_protocol() {
 fn what_is_named_but_not_computed_is_refused_by_name() {
     assert!(protocol().check().is_ok());
     assert_eq!(protocol().operator, Operator::Add);
-    type Change = fn(&mut Protocol);
     let cases: [(Change, &str); 3] = [
         (|p| p.propensity = Propensity::SumLogits, "sum_logits"),
         (|p| p.template = Template::Chat, "chat"),
@@ -124,7 +127,7 @@ fn another_model_vector_text_or_choice_of_rows_is_another_key() {
     };
     let rows = set(&model, ROWS);
     let changed = ROWS.replace("garden", "forest");
-    let fewer = ROWS.lines().skip(1).collect::<Vec<_>>().join("\n");
+    let fewer: String = ROWS.split_inclusive('\n').skip(1).collect();
     let mut first = rows.clone();
     first.inputs.truncate(3);
     let v = vector(&model, 1.0);
@@ -138,11 +141,8 @@ fn another_model_vector_text_or_choice_of_rows_is_another_key() {
         store_key(&model, &v, &first, &protocol()),
         store_key(&model, &v, &rows, &protocol().clone_with_seed(4)),
     ];
-    let digests: std::collections::BTreeSet<String> = others
-        .iter()
-        .chain([&plain])
-        .map(steerscope::store::Key::digest)
-        .collect();
+    let digests: std::collections::BTreeSet<String> =
+        others.iter().chain([&plain]).map(Key::digest).collect();
     assert_eq!(digests.len(), others.len() + 1);
     let again = store_key(
         &tiny(),
