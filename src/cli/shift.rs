@@ -103,13 +103,12 @@ pub(super) fn run(args: &ShiftArgs) -> Result<(), Ending> {
 /// Files that are asked for sentences, in order.
 fn sentence_files(args: &ShiftArgs) -> Result<Vec<SentenceFile>, Ending> {
     let mut files = Vec::new();
-    match &args.sentences {
-        Some(path) => files.push(SentenceFile::load(path).map_err(failed)?),
-        None => {
-            let path = Paths::find().data.join("sentences.toml");
-            if path.exists() {
-                files.push(SentenceFile::load(&path).map_err(failed)?);
-            }
+    if let Some(path) = &args.sentences {
+        files.push(SentenceFile::load(path).map_err(failed)?);
+    } else {
+        let path = Paths::find().data.join("sentences.toml");
+        if path.exists() {
+            files.push(SentenceFile::load(&path).map_err(failed)?);
         }
     }
     files.push(SentenceFile::bundled().map_err(failed)?);

@@ -92,9 +92,12 @@ pub fn measure_shift(
     let base: Vec<f64> = directions[0].iter().map(|x| f64::from(*x)).collect();
     let length = norm(&base);
     let applied: Vec<Option<Vec<f32>>> = (six.iter())
-        .map(|v| match plan.norm_matched {
-            true => scaled_to(v, length),
-            false => Some(v.clone()).filter(|v| v.iter().any(|x| *x != 0.0)),
+        .map(|v| {
+            if plan.norm_matched {
+                scaled_to(v, length)
+            } else {
+                Some(v.clone()).filter(|v| v.iter().any(|x| *x != 0.0))
+            }
         })
         .collect();
     let mut slopes: Vec<[Vec<f64>; 5]> = vec![Default::default(); six.len()];
