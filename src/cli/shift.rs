@@ -111,7 +111,7 @@ pub(super) fn run(args: &ShiftArgs) -> Result<(), Ending> {
 fn sentence_files(args: &ShiftArgs) -> Result<Vec<SentenceFile>, Ending> {
     let mut files = Vec::new();
     if let Some(path) = &args.sentences {
-        files.push(SentenceFile::load(path).map_err(failed)?)
+        files.push(SentenceFile::load(path).map_err(failed)?);
     } else {
         let path = Paths::find().data.join("sentences.toml");
         if path.exists() {

@@ -45,7 +45,7 @@ impl From<&PairActivations> for Cloud {
 }
 
 impl Cloud {
-    /// `d_i` = a⁺_i − a⁻_i.
+    /// dᵢ = a⁺ᵢ − a⁻ᵢ.
     fn differences(&self) -> Vec<Vec<f64>> {
         let minus = |(a, b): (&Vec<f64>, &Vec<f64>)| a.iter().zip(b).map(|(a, b)| a - b).collect();
         self.positive
@@ -73,19 +73,19 @@ pub struct Agreement {
     pub n: usize,
     /// Pairs without a difference; they enter nothing here.
     pub dropped: usize,
-    /// Mean cosine of `d_i` and v, v being their mean (Braun). v contains `d_i`: n unrelated
+    /// Mean cosine of dᵢ and v, v being their mean (Braun). v contains dᵢ: n unrelated
     /// differences give about 1/√n.
     pub directional: Option<f64>,
-    /// Mean cosine of `d_i` and the sum of all others; 0 for unrelated differences.
+    /// Mean cosine of dᵢ and the sum of all others; 0 for unrelated differences.
     pub leave_one_out: Option<f64>,
     /// Mean of the full matrix of cosines, diagonal included (Tan): the squared norm of the mean
     /// unit difference.
     pub pairwise: Option<f64>,
     /// The same without the diagonal.
     pub pairwise_off_diagonal: Option<f64>,
-    /// −mean ‖`d_i` − d̄‖ / mean ‖`d_i`‖ (Tan).
+    /// −mean ‖dᵢ − d̄‖ / mean ‖dᵢ‖ (Tan).
     pub euclidean: Option<f64>,
-    /// −`Var(‖d_i`‖) / mean ‖`d_i`‖, n − 1 denominator (Tan).
+    /// −Var(‖dᵢ‖) / mean ‖dᵢ‖, n − 1 denominator (Tan).
     pub norm_variance: Option<f64>,
 }
 

@@ -146,13 +146,16 @@ fn batch_len(pairs: &[ContrastivePair]) -> usize {
     pairs.iter().take_while(fits).count().max(1)
 }
 
+/// Told a block and the residual rows of a pair, positive and negative.
+type TakePair<'a> = dyn FnMut(BlockIndex, &[f32], &[f32]) + 'a;
+
 /// Runs all pairs in batches and hands every pair's residual rows at the positions read to
 /// `take(block, positive, negative)`: for each block of `blocks`, pairs in their order.
 fn read_pairs(
     model: &Model,
     pairs: &[ContrastivePair],
     blocks: Range<usize>,
-    take: &mut dyn FnMut(BlockIndex, &[f32], &[f32]),
+    take: &mut TakePair<'_>,
     progress: &mut dyn FnMut(usize, usize),
     cancel: &Cancel,
 ) -> Result<(), EngineError> {
@@ -172,7 +175,7 @@ fn read_batch(
     model: &Model,
     pairs: &[ContrastivePair],
     blocks: Range<usize>,
-    take: &mut dyn FnMut(BlockIndex, &[f32], &[f32]),
+    take: &mut TakePair<'_>,
     cancel: &Cancel,
 ) -> Result<(), EngineError> {
     // Sequences 2i and 2i + 1 are the texts of pair i; what they share is computed once.

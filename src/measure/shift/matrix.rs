@@ -66,9 +66,9 @@ pub struct RelativePoint {
     pub train: Setting,
     /// Setting of the test, B.
     pub test: Setting,
-    /// `mean_j` |`m_j^B(0)` − `m_j^A(0)`|, in logits.
+    /// Mean over inputs of |mᴮ(0) − mᴬ(0)|, in logits.
     pub gap: Option<f64>,
-    /// `s(v_A`, `D_B`) / `s(v_B`, `D_B`); undefined unless the denominator exceeds 0.25.
+    /// `s(v_A, D_B) / s(v_B, D_B)`; undefined unless the denominator exceeds 0.25.
     pub relative: Option<f64>,
 }
 
@@ -79,9 +79,9 @@ pub struct SimilarityPoint {
     pub a: String,
     /// Another.
     pub b: String,
-    /// |mean m^A(0) − mean m^B(0)|, in logits; the mean vector has the average of the five.
+    /// |mean mᴬ(0) − mean mᴮ(0)|, in logits; the mean vector has the average of the five.
     pub gap: Option<f64>,
-    /// `cos(v_A`, `v_B`).
+    /// Cosine of the two.
     pub cosine: Option<f64>,
 }
 

@@ -26,7 +26,7 @@ fn factors_recovers_the_letter_habit() {
     assert_eq!(
         (
             entry["factors"]["n"].as_u64(),
-            entry["protocol"]["split"].as_str()
+            entry["protocol"]["split"]["part"].as_str()
         ),
         (Some(64), Some("test"))
     );
