@@ -4,7 +4,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::StoreError;
 
-/// Layout this program writes: the number of [`MIGRATIONS`].
+/// Layout this program writes: the number of migrations.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Marks the file as ours ("strs"), so that nothing else is ever changed.
