@@ -1,7 +1,6 @@
 //! `steerscope factors`: how much of the spread of steerability is letter or word.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -11,7 +10,7 @@ use super::measure::own_vector;
 use super::open::{self, Opened, failed};
 use super::output::Ending;
 use crate::measure::{
-    DatasetIdentity, FactorRow, ModelIdentity, PreparedSet, Protocol, Site, Split, SpuriousFactors,
+    DatasetIdentity, FactorRow, ModelIdentity, Protocol, Site, Split, SpuriousFactors,
     VectorIdentity, check_multipliers,
 };
 use crate::stats::{Summary, steerability};
@@ -74,13 +73,7 @@ fn entry(args: &FactorsArgs, opened: &Opened, text: &str, grid: &[f32]) -> Resul
     let block = open::block(args.site.layer, &vector, opened)?;
     let mut rows = dataset.part(args.split.into(), args.seed);
     rows.truncate(args.limit.unwrap_or(usize::MAX));
-    let model = &opened.model;
-    let most = model.config().max_positions;
-    let set = PreparedSet::of_rows(&dataset, &rows, model.tokenizer(), most).map_err(failed)?;
-    for warning in set.warnings() {
-        open::remark(&warning);
-    }
-    let set = Arc::new(set);
+    let set = lab::prepared(&dataset, &rows, opened, args.site.mask)?;
     let site = Site {
         direction: vector.direction(block).map_err(failed)?,
         block,

@@ -2,18 +2,41 @@
 
 use std::sync::Arc;
 
-use super::open::{Opened, failed};
+use super::open::{Opened, failed, remark};
 use super::output::{Ending, Progress};
 use crate::engine::Cancel;
 use crate::measure::{
     CacheOptions, DatasetIdentity, ModelIdentity, PreparedSet, PromptCache, Site,
 };
-use crate::steering::dataset::Dataset;
-use crate::units::BlockIndex;
+use crate::steering::dataset::{Dataset, Example};
+use crate::units::{BlockIndex, Mask};
 use crate::worker::default_block;
 
 /// Inputs between two looks at the progress line.
 const SLICE: usize = 16;
+
+/// The rows as inputs of the model; what is left out or cannot be steered goes to standard error.
+pub(super) fn prepared(
+    dataset: &Dataset,
+    rows: &[&Example],
+    opened: &Opened,
+    mask: Mask,
+) -> Result<Arc<PreparedSet>, Ending> {
+    let model = &opened.model;
+    let most = model.config().max_positions;
+    let set = PreparedSet::of_rows(dataset, rows, model.tokenizer(), most).map_err(failed)?;
+    for warning in set.warnings() {
+        remark(&warning);
+    }
+    let void = set.void_under_from_answer();
+    if mask == Mask::FromAnswer && void > 0 {
+        remark(&format!(
+            "{void} of {} inputs read their answer at the last prompt token, which 'from_answer' does not steer: their effect is exactly zero; use --mask from_last_prompt",
+            set.inputs.len()
+        ));
+    }
+    Ok(Arc::new(set))
+}
 
 /// The block asked for, else 0.42 of the depth.
 pub(super) fn block(asked: Option<BlockIndex>, opened: &Opened) -> Result<BlockIndex, Ending> {

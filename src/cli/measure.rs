@@ -1,24 +1,20 @@
 //! `steerscope measure`: vector + data set → per-input steerability.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 
 use super::args::MeasureArgs;
+use super::lab::{self, number};
 use super::open::{self, Opened, failed};
 use super::output::{Ending, Progress};
 use crate::engine::Cancel;
 use crate::measure::{
-    CacheOptions, DatasetIdentity, Measurement, ModelIdentity, PreparedSet, PromptCache, Protocol,
-    Site, Split, VectorIdentity, check_multipliers, store_cell, store_key,
+    Measurement, PreparedSet, Protocol, Site, Split, VectorIdentity, check_multipliers, store_cell,
+    store_key,
 };
 use crate::stats::Interval;
 use crate::steering::dataset::{Dataset, Part};
 use crate::steering::{PairSet, SteeringVector, extract_mean};
 use crate::store::{Keeping, Names};
-use crate::units::Mask;
-
-/// Inputs between two looks at the progress line.
-const SLICE: usize = 16;
 
 pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     let grid = args.grid();
@@ -35,34 +31,22 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     let mut rows = dataset.part(args.split.into(), args.seed);
     rows.truncate(args.limit.unwrap_or(usize::MAX));
     let model = &opened.model;
-    let set = PreparedSet::of_rows(
-        &dataset,
-        &rows,
-        model.tokenizer(),
-        model.config().max_positions,
-    )
-    .map_err(failed)?;
-    for warning in set.warnings() {
-        open::remark(&warning);
-    }
-    let void = set.void_under_from_answer();
-    if mask == Mask::FromAnswer && void > 0 {
-        open::remark(&format!(
-            "{void} of {} inputs read their answer at the last prompt token, which 'from_answer' does not steer: their effect is exactly zero; use --mask from_last_prompt",
-            set.inputs.len()
-        ));
-    }
+    let set = lab::prepared(&dataset, &rows, &opened, mask)?;
     let split = Split::part(args.split.into(), args.seed).first(args.limit);
     let protocol = Protocol::new(block, mask, &grid, split).on(model);
     let key = store_key(model, &vector, &set, &protocol);
     let mut keeping = args.store.keeping();
     store_fault(&mut keeping);
-    let set = Arc::new(set);
     let measured = if let Some(cell) = keeping.find(&key) {
         open::remark("from the store; --no-store measures anew");
         cell.rows().map(<[f32]>::to_vec).collect()
     } else {
-        let measured = measure(&opened, &set, &vector, &protocol)?;
+        let site = Site {
+            direction: vector.direction(block).map_err(failed)?,
+            block,
+            mask,
+        };
+        let measured = lab::propensities(&opened, &set, &site, &protocol.multipliers)?;
         let names = Names {
             model: opened.name.clone(),
             vector: vector.name.clone(),
@@ -75,28 +59,13 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     store_fault(&mut keeping);
 
     let result = Measurement::new(
-        ModelIdentity {
-            name: opened.name.clone(),
-            sha256: model.hash().to_string(),
-            n_blocks: model.n_blocks(),
-            hidden_size: model.hidden_size(),
-        },
+        lab::model_identity(&opened),
         VectorIdentity {
             name: vector.name.clone(),
             id: vector.id(),
             norm: vector.norm(block).unwrap_or(f32::NAN),
         },
-        DatasetIdentity {
-            name: dataset.name.clone(),
-            id: dataset.id.clone(),
-            format: dataset.format.name().to_string(),
-            warnings: dataset
-                .warnings
-                .iter()
-                .map(ToString::to_string)
-                .chain(set.warnings())
-                .collect(),
-        },
+        lab::dataset_identity(&dataset, set.warnings()),
         protocol,
         &set,
         &measured,
@@ -111,35 +80,6 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
         table(&result, Part::from(args.split).name(), &set, &mut out)?;
     }
     Ok(())
-}
-
-/// Propensities of all inputs at all multipliers.
-fn measure(
-    opened: &Opened,
-    set: &Arc<PreparedSet>,
-    vector: &SteeringVector,
-    protocol: &Protocol,
-) -> Result<Vec<Vec<f32>>, Ending> {
-    let model = Arc::clone(&opened.model);
-    let mut cache = PromptCache::new(model, Arc::clone(set), CacheOptions::default());
-    let site = Site {
-        direction: vector.direction(protocol.block).map_err(failed)?,
-        block: protocol.block,
-        mask: protocol.mask,
-    };
-    let mut progress = Progress::start("measuring");
-    let mut measured = Vec::with_capacity(cache.len());
-    while measured.len() < cache.len() {
-        let range = measured.len()..(measured.len() + SLICE).min(cache.len());
-        measured.extend(
-            cache
-                .evaluate(&site, &protocol.multipliers, range, &Cancel::never())
-                .map_err(failed)?,
-        );
-        progress.update(measured.len(), cache.len());
-    }
-    progress.finish();
-    Ok(measured)
 }
 
 /// Says once what is wrong with the store; measuring goes on without it.
@@ -222,7 +162,6 @@ fn table(
     out: &mut impl Write,
 ) -> Result<(), Ending> {
     let summary = &result.summary;
-    let number = |x: Option<f64>| x.map_or_else(|| "-".to_string(), |x| format!("{x:.3}"));
     writeln!(out, "model    {}", result.model.name)?;
     writeln!(
         out,

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use super::args::{ModelArgs, SplitChoice, StoreArgs, parse_finite, parse_positive};
+use super::lab::{self, number};
 use super::measure::{own_vector, store_fault};
 use super::open::{self, Opened, failed};
 use super::output::{Ending, Progress};
 use crate::engine::Cancel;
 use crate::measure::{
-    CacheOptions, DatasetIdentity, ModelIdentity, PreparedSet, PromptCache, Protocol,
-    SCHEMA_VERSION, Split, Sweep, SweepResult, SweepRow, SweepUnit, VectorIdentity,
-    check_multipliers, store_cell, store_key, suggested_block, sweep_sites,
+    CacheOptions, PromptCache, Protocol, SCHEMA_VERSION, Split, Sweep, SweepResult, SweepRow,
+    SweepUnit, VectorIdentity, check_multipliers, store_cell, store_key, suggested_block,
+    sweep_sites,
 };
-use crate::steering::dataset::{Dataset, Part};
+use crate::steering::dataset::Part;
 use crate::steering::{SteeringVector, prompt_norms};
 use crate::store::Names;
 use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask};
@@ -149,17 +150,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
     let part = Part::from(args.split);
     let mut rows = dataset.part(part, args.seed);
     rows.truncate(args.limit.unwrap_or(usize::MAX));
-    let set = PreparedSet::of_rows(
-        &dataset,
-        &rows,
-        model.tokenizer(),
-        model.config().max_positions,
-    )
-    .map_err(failed)?;
-    for warning in set.warnings() {
-        open::remark(&warning);
-    }
-    let set = Arc::new(set);
+    let set = lab::prepared(&dataset, &rows, &opened, args.mask)?;
     let split = Split::part(part, args.seed).first(args.limit);
     let protocol =
         |block, grid: &[f32]| Protocol::new(block, args.mask, grid, split.clone()).on(model);
@@ -172,7 +163,8 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
     store_fault(&mut keeping);
     let mut cache = PromptCache::new(Arc::clone(model), Arc::clone(&set), CacheOptions::default());
     let mut progress = Progress::start("sweeping");
-    let (mut figures, mut finished, total) = (Vec::new(), 0, sites.len() * set.inputs.len());
+    let (mut figures, mut found) = (Vec::new(), 0);
+    let (mut finished, total) = (0, sites.len() * set.inputs.len());
     for sites in sites.chunks(TOGETHER) {
         let mut missing = Vec::new();
         for site in sites {
@@ -181,6 +173,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
                 Some(cell) => {
                     let rows: Vec<Vec<f32>> = cell.rows().map(<[f32]>::to_vec).collect();
                     figures.push(SweepRow::new(site, &grid, &rows));
+                    found += 1;
                     finished += set.inputs.len();
                 }
                 None => missing.push(site.clone()),
@@ -206,24 +199,25 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
         }
     }
     progress.finish();
+    if found > 0 {
+        open::remark(&format!(
+            "{found} of {} cells from the store; --no-store measures anew",
+            figures.len()
+        ));
+    }
     store_fault(&mut keeping);
     let order = |r: &SweepRow| (r.unit == SweepUnit::EqualKappa, r.block);
     figures.sort_by_key(order);
 
     let result = SweepResult {
         schema_version: SCHEMA_VERSION,
-        model: ModelIdentity {
-            name: opened.name.clone(),
-            sha256: model.hash().to_owned(),
-            n_blocks: model.n_blocks(),
-            hidden_size: model.hidden_size(),
-        },
+        model: lab::model_identity(&opened),
         vector: VectorIdentity {
             name: vector.name.clone(),
             id: vector.id(),
             norm: vector.norm(reference).unwrap_or(f32::NAN),
         },
-        dataset: identity(&dataset, &set),
+        dataset: lab::dataset_identity(&dataset, set.warnings()),
         protocol: protocol(reference, &grid),
         inputs: set.inputs.iter().map(|i| i.row).collect(),
         residual_norms: norms,
@@ -240,16 +234,6 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
         table(&result, &mut out)?;
     }
     Ok(())
-}
-
-fn identity(dataset: &Dataset, set: &PreparedSet) -> DatasetIdentity {
-    let remarks = dataset.warnings.iter().map(ToString::to_string);
-    DatasetIdentity {
-        name: dataset.name.clone(),
-        id: dataset.id.clone(),
-        format: dataset.format.name().to_owned(),
-        warnings: remarks.chain(set.warnings()).collect(),
-    }
 }
 
 /// The blocks asked for, each with a direction; else all that have one.
@@ -273,10 +257,6 @@ fn blocks(
         open::block(Some(*block), vector, opened)?;
     }
     Ok(wanted.clone())
-}
-
-fn number(x: Option<f64>) -> String {
-    x.map_or_else(|| "-".to_owned(), |x| format!("{x:.3}"))
 }
 
 fn percent(row: &SweepRow) -> String {
