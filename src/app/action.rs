@@ -69,6 +69,30 @@ actions! {
     Zoom = "zoom",
     /// Chat format of own prompts on or off.
     ToggleChat = "toggle-chat",
+    /// Screen of texts, sliders, histogram.
+    ShowExplore = "explore",
+    /// Screen of all blocks.
+    ShowLayers = "layers",
+    /// Screen of spurious factors.
+    ShowFactors = "factors",
+    /// Screen of prompt shifts.
+    ShowShift = "prompt-shift",
+    /// Screen of predictors.
+    ShowPredictors = "predictors",
+    /// Screen of many data sets.
+    ShowDatasets = "compare-data-sets",
+    /// Next screen.
+    NextScreen = "next-screen",
+    /// Previous screen.
+    PreviousScreen = "previous-screen",
+    /// Start the screen's study, also where it takes long.
+    RunStudy = "run-study",
+    /// Another figure of the panel.
+    NextFigure = "next-figure",
+    /// The panel's other comparison.
+    OtherComparison = "other-comparison",
+    /// The block that the sweep suggests.
+    SuggestedBlock = "suggested-block",
     /// Vector on or off.
     ToggleSteering = "toggle-steering",
     /// Stop generating and measuring.

@@ -15,7 +15,9 @@ impl App {
         match action {
             Action::RestartEngine => need(self.engine == Engine::Dead, "the engine is running"),
             Action::Stop => need(
-                self.compare.is_running() || self.experiment.is_running(),
+                self.compare.is_running()
+                    || self.experiment.is_running()
+                    || self.lab.running().is_some(),
                 "nothing is running",
             ),
             Action::Rerun | Action::RerunNewSeed => {
@@ -52,6 +54,17 @@ impl App {
                     .current()
                     .is_some_and(|m| !m.histogram.is_empty()),
                 "no input is measured yet",
+            ),
+            Action::RunStudy => {
+                self.engine_ready()?;
+                need(
+                    self.study_wanted().is_some(),
+                    "the study needs a vector and a data set; press v and d",
+                )
+            }
+            Action::SuggestedBlock => need(
+                self.lab.layers.suggested().is_some(),
+                "no block is swept yet; press w",
             ),
             Action::EditPrompt => need(
                 !self.prompts.active_text().is_empty(),
@@ -111,6 +124,9 @@ impl App {
                     let _ = writeln!(out, "{}	{}	{}	{}", p.multiplier, p.mean, p.lower, p.upper);
                 }
                 (!m.curve.points.is_empty()).then_some(out)
+            }
+            Pane::Map | Pane::Factors | Pane::Shift | Pane::Predictors | Pane::Datasets => {
+                self.lab_text()
             }
         }
     }

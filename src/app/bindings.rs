@@ -6,18 +6,32 @@
 use crate::app::action::{Action, Binding, When};
 use crate::app::focus::Pane;
 
-const LISTS: &[Pane] = &[Pane::Prompts, Pane::Histogram];
+const LISTS: &[Pane] = &[Pane::Prompts, Pane::Histogram, Pane::Map];
 const ROWS: &[Pane] = &[
     Pane::Prompts,
     Pane::Histogram,
     Pane::Baseline,
     Pane::Steered,
+    Pane::Map,
+    Pane::Factors,
+    Pane::Shift,
+    Pane::Predictors,
+    Pane::Datasets,
 ];
+/// Panes that a study fills.
+const LAB: &[Pane] = &[
+    Pane::Map,
+    Pane::Factors,
+    Pane::Shift,
+    Pane::Predictors,
+    Pane::Datasets,
+];
+const MAP: &[Pane] = &[Pane::Map];
 const SLIDERS: &[Pane] = &[Pane::Layer, Pane::Coefficient];
 const COEFFICIENT: &[Pane] = &[Pane::Coefficient];
 const LAYER: &[Pane] = &[Pane::Layer];
 const HISTOGRAM: &[Pane] = &[Pane::Histogram];
-const CURVE: &[Pane] = &[Pane::Curve];
+const CURVE: &[Pane] = &[Pane::Curve, Pane::Map];
 const PROMPTS: &[Pane] = &[Pane::Prompts];
 
 const fn row(
@@ -55,6 +69,11 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::NextBar, When::In(HISTOGRAM), &["l", "right"], "bar to the right", Some(("bar", 0))),
     row(Action::GridDown, When::In(CURVE), &["h", "left"], "next lower multiplier of the grid", Some(("multiplier", 0))),
     row(Action::GridUp, When::In(CURVE), &["l", "right"], "next higher multiplier of the grid", Some(("multiplier", 0))),
+    // Laboratory.
+    row(Action::SuggestedBlock, When::In(MAP), &["b"], "to the block that the sweep suggests", Some(("suggested", 3))),
+    row(Action::NextFigure, When::In(LAB), &["s"], "show the next figure", Some(("figure", 3))),
+    row(Action::OtherComparison, When::In(LAB), &["e"], "the other comparison: raw or equal kappa, one or all", Some(("compare", 3))),
+    row(Action::RunStudy, When::In(LAB), &["w"], "run the study of this screen", Some(("run", 2))),
     // Lists and texts.
     row(Action::Open, When::In(LISTS), &["enter"], "open the selected input in the text panes", Some(("open", 1))),
     row(Action::MoveUp, When::In(ROWS), &["k", "up"], "up one row", Some(("move", 2))),
@@ -89,6 +108,15 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::PickDataset, When::Main, &["d"], "choose a data set", Some(("data set", 6))),
     row(Action::PickMask, When::Main, &["m"], "choose the steered positions", None),
     row(Action::LoadModel, When::Main, &["M"], "choose a model", None),
+    // Screens.
+    row(Action::NextScreen, When::Main, &[")"], "next screen", Some(("screen", 4))),
+    row(Action::PreviousScreen, When::Main, &["("], "previous screen", None),
+    row(Action::ShowExplore, When::Main, &["F3"], "texts, sliders, histogram", None),
+    row(Action::ShowLayers, When::Main, &["F4"], "all layers at all multipliers", None),
+    row(Action::ShowFactors, When::Main, &["F5"], "how much of the effect is a letter or a Yes", None),
+    row(Action::ShowShift, When::Main, &["F6"], "the vector under other prompts", None),
+    row(Action::ShowPredictors, When::Main, &["F7"], "what is known before steering", None),
+    row(Action::ShowDatasets, When::Main, &["F8"], "many data sets side by side", None),
     // Screen.
     row(Action::NextPane, When::Main, &["tab"], "focus the next pane", Some(("pane", 1))),
     row(Action::PreviousPane, When::Main, &["backtab"], "focus the previous pane", None),

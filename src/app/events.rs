@@ -57,6 +57,13 @@ impl App {
                 }
                 ours
             }
+            Event::Study { run, news } => {
+                let ours = self.lab.news(run, news);
+                if ours {
+                    self.adopt_sweep();
+                }
+                ours
+            }
             Event::Failed(failure) => self.failed(&failure),
             Event::EngineDied(reason) => {
                 self.died(&reason);
@@ -67,7 +74,7 @@ impl App {
     }
 
     /// A stage is over; returns whether it was on screen.
-    fn ended(&mut self, stage: Stage) -> bool {
+    pub(super) fn ended(&mut self, stage: Stage) -> bool {
         let before = self.progress.len();
         self.progress.retain(|p| p.0 != stage);
         self.progress.len() != before
@@ -82,6 +89,7 @@ impl App {
         self.vector = None;
         self.dataset = None;
         self.experiment.clear();
+        self.lab.clear();
         self.bar = None;
         let mut setting = self.steering.now();
         setting.block = setting.block.min(info.n_blocks.saturating_sub(1));
@@ -229,6 +237,22 @@ impl App {
                 return false;
             }
             Stage::Measure | Stage::Prefill => self.experiment.stopped(),
+            Stage::Study => {
+                if failure.run.is_some() && failure.run != self.lab.running().map(|r| r.run) {
+                    return false;
+                }
+                self.lab.stopped();
+            }
+            // Results are shown all the same.
+            Stage::Store => {
+                self.messages.add(
+                    Level::Warning,
+                    &failure.id,
+                    format!("not kept in the run store: {}", one_line(&failure.message)),
+                    self.now,
+                );
+                return true;
+            }
             // The state before holds: what is wanted again is what is loaded.
             Stage::LoadVector => {
                 self.wanted_vector = self.vector.as_ref().map(|v| v.asset.clone());
@@ -273,6 +297,7 @@ impl App {
         self.engine = Engine::Dead;
         self.compare.stopped();
         self.experiment.stopped();
+        self.lab.stopped();
         self.progress.clear();
         let reason = one_line(reason);
         self.messages

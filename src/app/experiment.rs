@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::curve::Curve;
-use crate::protocol::{InputResult, MeasureRequest};
-use crate::stats::{Histogram, Interval, mean, median, wilson};
+use crate::protocol::{InputResult, MeasureRequest, SweepStudy};
+use crate::stats::{Histogram, Interval, mean, median, steerability, wilson};
 use crate::units::{Mask, RunId};
 
-/// Finished measurements kept.
-const KEPT: usize = 32;
+/// Finished measurements kept: all blocks of a deep model, swept with two vectors.
+const KEPT: usize = 256;
 
 /// What a measurement depends on; the probe is not part of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -257,6 +257,39 @@ impl Experiment {
         }
         let probed = probe.is_none() || current.probe_mean.is_some();
         !(current.finished && probed)
+    }
+
+    /// Keeps one block of a sweep, raw, as a finished measurement; `rows` holds a propensity per
+    /// multiplier for every input.
+    pub fn adopt(&mut self, sweep: &SweepStudy, block: usize, rows: &[Vec<f32>]) {
+        let key = MeasureKey {
+            vector: sweep.vector.clone(),
+            dataset: sweep.dataset.clone(),
+            block,
+            mask: sweep.mask,
+            multipliers: sweep.multipliers.clone(),
+        };
+        let known = self.kept.iter().any(|m| m.key == key);
+        if known || self.current.as_ref().is_some_and(|c| c.key == key) {
+            return;
+        }
+        let mut measurement = Measurement::new(key, rows.len());
+        for (index, row) in rows.iter().enumerate() {
+            let slope = steerability(&sweep.multipliers, row).map_or(f32::NAN, |s| s as f32);
+            let result = InputResult {
+                index,
+                propensity: row.clone(),
+                steerability: slope,
+                probe: None,
+            };
+            measurement.take_in(result, None);
+        }
+        measurement.finished = true;
+        measurement.refresh();
+        self.kept.push_back(Arc::new(measurement));
+        while self.kept.len() > KEPT {
+            self.kept.pop_front();
+        }
     }
 
     /// A request goes out.

@@ -1,6 +1,6 @@
-//! The panes of the Explore screen and the order focus moves through them.
+//! The panes of all screens; `screen` says which stand where.
 
-/// A pane that can hold the focus. Numbered from 1 in this order.
+/// A pane that can hold the focus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pane {
     /// Data-set inputs and typed prompts.
@@ -17,10 +17,20 @@ pub enum Pane {
     Histogram,
     /// Propensity curve.
     Curve,
+    /// Blocks by multipliers.
+    Map,
+    /// Spurious factors.
+    Factors,
+    /// Prompt shifts.
+    Shift,
+    /// Predictors.
+    Predictors,
+    /// Data sets side by side.
+    Datasets,
 }
 
 impl Pane {
-    /// All panes, in focus order.
+    /// Those of the Explore screen, in focus order.
     pub const ALL: [Self; 7] = [
         Self::Prompts,
         Self::Baseline,
@@ -30,14 +40,6 @@ impl Pane {
         Self::Histogram,
         Self::Curve,
     ];
-
-    /// Number key of the pane.
-    pub fn number(self) -> usize {
-        Self::ALL
-            .iter()
-            .position(|p| *p == self)
-            .map_or(1, |i| i + 1)
-    }
 
     /// Title on screen.
     pub fn title(self) -> &'static str {
@@ -49,14 +51,11 @@ impl Pane {
             Self::Coefficient => "coefficient",
             Self::Histogram => "steerability",
             Self::Curve => "propensity",
+            Self::Map => "layers",
+            Self::Factors => "spurious factors",
+            Self::Shift => "prompt shift",
+            Self::Predictors => "predictors",
+            Self::Datasets => "data sets",
         }
-    }
-
-    /// The pane `step` places further, around the end.
-    #[must_use]
-    pub fn moved(self, step: isize) -> Self {
-        let n = Self::ALL.len() as isize;
-        let at = (self.number() as isize - 1 + step).rem_euclid(n);
-        Self::ALL.get(at as usize).copied().unwrap_or(self)
     }
 }

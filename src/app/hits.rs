@@ -2,6 +2,7 @@
 
 use crate::app::action::Action;
 use crate::app::focus::Pane;
+use crate::app::screen::Screen;
 
 /// A rectangle of cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,6 +46,12 @@ pub enum Target {
     OverlayRow(usize),
     /// The top overlay's box.
     Overlay,
+    /// The tab of a screen.
+    Tab(Screen),
+    /// A cell of the map: block, index of the multiplier.
+    Cell(usize, usize),
+    /// A row of a laboratory's list.
+    LabRow(usize),
 }
 
 /// The regions of one frame and the sizes the app needs to keep its scroll positions valid.

@@ -36,7 +36,7 @@ impl App {
                 self.typed.extend(key.typed());
             }
             (Action::FocusPane, Some(n)) => {
-                if let Some(pane) = Pane::ALL.get((n as usize).saturating_sub(1)) {
+                if let Some(pane) = self.screen.panes().get((n as usize).saturating_sub(1)) {
                     self.set_focus(*pane);
                 }
             }

@@ -17,10 +17,12 @@ pub mod focus;
 pub mod hits;
 pub mod input;
 pub mod keymap;
+pub mod lab;
 pub mod messages;
 pub mod msg;
 pub mod overlay;
 pub mod prompts;
+pub mod screen;
 pub mod slider;
 pub mod steering;
 
@@ -44,9 +46,11 @@ use experiment::Experiment;
 use focus::Pane;
 use hits::{Area, Target};
 use keymap::Keymap;
+use lab::Lab;
 use messages::{Level, Messages};
 use overlay::Overlay;
 use prompts::Prompts;
+use screen::Screen;
 use slider::Scale;
 use steering::{Setting, Steering};
 
@@ -110,7 +114,11 @@ pub struct App {
     prompts: Prompts,
     messages: Messages,
 
+    screen: Screen,
+    lab: Lab,
     focus: Pane,
+    /// Focus of the Explore screen while another one is shown.
+    explore_focus: Pane,
     zoomed: bool,
     overlays: Vec<Overlay>,
     editor: Option<Editor>,
@@ -173,7 +181,10 @@ impl App {
             experiment: Experiment::default(),
             prompts: Prompts::new(settings.history.clone()),
             messages: Messages::default(),
+            screen: Screen::default(),
+            lab: Lab::default(),
             focus: Pane::Coefficient,
+            explore_focus: Pane::Coefficient,
             zoomed: false,
             overlays: Vec::new(),
             editor: None,
@@ -257,6 +268,9 @@ impl App {
     }
 
     fn set_focus(&mut self, pane: Pane) {
+        if !self.screen.panes().contains(&pane) {
+            self.show(Screen::Explore);
+        }
         if pane != self.focus {
             self.typed.clear();
         }

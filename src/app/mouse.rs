@@ -76,6 +76,14 @@ impl App {
                 self.select_bar(i);
             }
             Target::Run(action) => self.perform(action),
+            Target::Tab(screen) => self.show(screen),
+            Target::Cell(block, column) => {
+                self.set_focus(Pane::Map);
+                if let Some(multiplier) = self.lab.layers.grid().get(column).copied() {
+                    self.go_to_cell(block, multiplier);
+                }
+            }
+            Target::LabRow(row) => self.lab.row = row,
             Target::OverlayRow(_) | Target::Overlay => {}
         }
     }
@@ -132,6 +140,8 @@ impl App {
             }
             Some(Target::Pane(Pane::Baseline | Pane::Steered)) => self.scroll_text(rows),
             Some(Target::PromptRow(_) | Target::Pane(Pane::Prompts)) => self.prompts.step(rows),
+            Some(Target::Cell(..) | Target::Pane(Pane::Map)) => self.step_map_block(rows),
+            Some(Target::LabRow(_)) => self.move_rows(rows),
             _ => {}
         }
     }

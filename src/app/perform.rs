@@ -8,6 +8,7 @@ use crate::app::messages::Level;
 use crate::app::msg::{Effect, GlyphSet};
 use crate::app::overlay::{Form, List, Overlay, PickerKind};
 use crate::app::prompts::PromptRef;
+use crate::app::screen::Screen;
 use crate::app::{App, Engine};
 use crate::protocol::Command;
 
@@ -33,6 +34,18 @@ impl App {
             Action::NextPane | Action::FocusPane => self.move_focus(1),
             Action::PreviousPane => self.move_focus(-1),
             Action::Zoom => self.zoomed = !self.zoomed,
+            Action::ShowExplore => self.show(Screen::Explore),
+            Action::ShowLayers => self.show(Screen::Layers),
+            Action::ShowFactors => self.show(Screen::Factors),
+            Action::ShowShift => self.show(Screen::Shift),
+            Action::ShowPredictors => self.show(Screen::Predictors),
+            Action::ShowDatasets => self.show(Screen::Datasets),
+            Action::NextScreen => self.show(self.screen.moved(1)),
+            Action::PreviousScreen => self.show(self.screen.moved(-1)),
+            Action::RunStudy => self.run_study(),
+            Action::NextFigure => self.next_figure(),
+            Action::OtherComparison => self.other_comparison(),
+            Action::SuggestedBlock => self.go_to_suggested(),
             Action::ToggleSteering => self.change(|s| s.enabled = !s.enabled),
             Action::ToggleChat => self.toggle_chat(),
             Action::Stop => self.stop(),
@@ -108,6 +121,7 @@ impl App {
             Action::PageDown => self.move_rows(self.page()),
             Action::First => self.move_rows(isize::MIN / 2),
             Action::Last => self.move_rows(isize::MAX / 2),
+            Action::Open if self.focus == Pane::Map => self.show(Screen::Explore),
             Action::Open => self.open_selected(),
             Action::Decrease => self.step_slider(-1),
             Action::Increase => self.step_slider(1),
@@ -120,6 +134,8 @@ impl App {
             Action::TypeValue => "0".clone_into(&mut self.typed),
             Action::PreviousBar => self.step_bar(-1),
             Action::NextBar => self.step_bar(1),
+            Action::GridDown if self.focus == Pane::Map => self.step_cell(false),
+            Action::GridUp if self.focus == Pane::Map => self.step_cell(true),
             Action::GridDown => self.step_grid(false),
             Action::GridUp => self.step_grid(true),
             Action::Submit => self.submit(),
@@ -171,8 +187,13 @@ impl App {
             self.refresh_prompts();
         } else if self.zoomed {
             self.zoomed = false;
-        } else if self.compare.is_running() || self.experiment.is_running() {
+        } else if self.lab.running().is_some()
+            || self.compare.is_running()
+            || self.experiment.is_running()
+        {
             self.stop();
+        } else if self.screen != Screen::Explore {
+            self.show(Screen::Explore);
         }
     }
 
@@ -203,6 +224,7 @@ impl App {
             self.experiment.stopped();
             self.send(Command::StopMeasure);
         }
+        self.stop_study();
         self.wants_generate = false;
         self.wants_measure = false;
     }
@@ -222,9 +244,12 @@ impl App {
 
     /// Tab goes round the panes that are on screen; before the first frame, all of them.
     fn move_focus(&mut self, step: isize) {
+        let panes = self.screen.panes();
+        let n = panes.len() as isize;
         let mut pane = self.focus;
-        for _ in 0..Pane::ALL.len() {
-            pane = pane.moved(step);
+        for _ in 0..panes.len() {
+            let at = (self.screen.number(pane) as isize - 1 + step).rem_euclid(n.max(1));
+            pane = panes.get(at as usize).copied().unwrap_or(pane);
             if self.hits.panes.is_empty() || self.zoomed || self.hits.panes.contains(&pane) {
                 break;
             }
@@ -243,7 +268,22 @@ impl App {
     pub(super) fn move_rows(&mut self, rows: isize) {
         match self.focus {
             Pane::Baseline | Pane::Steered => self.scroll_text(rows),
+            Pane::Map => self.step_map_block(rows),
+            Pane::Factors | Pane::Shift | Pane::Predictors | Pane::Datasets => {
+                let last = self.lab_rows().saturating_sub(1);
+                self.lab.row = self.lab.row.min(last).saturating_add_signed(rows).min(last);
+            }
             _ => self.prompts.step(rows),
+        }
+    }
+
+    /// Rows that the cursor can stand on in the screen's list.
+    fn lab_rows(&self) -> usize {
+        match self.screen {
+            Screen::Factors | Screen::Datasets => self.lab.responses.items.len(),
+            Screen::Shift => self.lab.shifts.items.len(),
+            Screen::Predictors => self.lab.predictions.items.len(),
+            Screen::Explore | Screen::Layers => 0,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the worker is asked for: at most one generation and one measurement per batch.
 
 use crate::app::experiment::MeasureKey;
+use crate::app::screen::Screen;
 use crate::app::{App, Effect, Engine};
 use crate::protocol::{self, ChatFormat, ChatSupport, Command, GenerateRequest, MeasureRequest};
 use crate::units::{BlockIndex, RunId};
@@ -15,22 +16,20 @@ impl App {
         self.compare.refresh();
         self.experiment.refresh();
         if self.engine == Engine::Ready {
-            if std::mem::take(&mut self.wants_generate) {
+            // Nobody reads the texts on another screen; they are made on the way back.
+            if self.screen == Screen::Explore && std::mem::take(&mut self.wants_generate) {
                 self.request_texts();
             }
             if std::mem::take(&mut self.wants_measure) {
                 self.request_figures();
             }
+            self.request_study();
         }
+        self.lab.layers.refresh();
         if self.bar.is_some() {
             self.refresh_prompts();
         }
         std::mem::take(&mut self.effects)
-    }
-
-    fn next_run(&mut self) -> RunId {
-        self.runs += 1;
-        RunId(self.runs)
     }
 
     fn request_texts(&mut self) {

@@ -26,6 +26,7 @@ impl App {
         self.dirty = true;
         self.wants_generate = true;
         self.wants_measure = true;
+        self.lab.wanted = true;
     }
 
     pub(super) fn set_coefficient(&mut self, value: f32) {

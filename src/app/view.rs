@@ -165,6 +165,7 @@ impl App {
     pub fn is_busy(&self) -> bool {
         !matches!(self.engine, Engine::Dead | Engine::Empty)
             && (self.engine == Engine::Starting
+                || self.lab.running().is_some()
                 || self.compare.is_running()
                 || self.experiment.is_running()
                 || !self.progress.is_empty())

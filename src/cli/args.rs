@@ -95,6 +95,9 @@ pub struct ScreenArgs {
     /// Leave the mouse to the terminal
     #[arg(long)]
     pub no_mouse: bool,
+    /// Where results are kept.
+    #[command(flatten)]
+    pub store: StoreArgs,
     /// Panic on purpose, for the tests of the panic policy
     #[arg(long, hide = true, value_enum)]
     pub crash: Option<CrashPoint>,
@@ -302,10 +305,14 @@ pub struct StoreArgs {
 impl StoreArgs {
     /// The store these flags ask for, or none.
     pub fn keeping(&self) -> Keeping {
-        if self.no_store {
-            return Keeping::none();
-        }
-        Keeping::open(&self.store.clone().unwrap_or_else(|| Paths::find().runs()))
+        self.path()
+            .map_or_else(Keeping::none, |path| Keeping::open(&path))
+    }
+
+    /// Its file.
+    pub fn path(&self) -> Option<PathBuf> {
+        let default = || Paths::find().runs();
+        (!self.no_store).then(|| self.store.clone().unwrap_or_else(default))
     }
 }
 

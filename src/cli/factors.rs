@@ -10,10 +10,9 @@ use super::measure::own_vector;
 use super::open::{self, Opened, failed};
 use super::output::Ending;
 use crate::measure::{
-    DatasetIdentity, FactorRow, ModelIdentity, Protocol, Site, Split, SpuriousFactors,
-    VectorIdentity, check_multipliers,
+    DatasetIdentity, ModelIdentity, Protocol, Site, Split, VectorIdentity, check_multipliers,
 };
-use crate::stats::{Summary, steerability};
+use crate::stats::{FactorRow, SpuriousFactors, Summary, steerability};
 use crate::steering::dataset::Part;
 
 /// Characters of a whole bar.

@@ -43,6 +43,7 @@ pub(super) fn run(args: ScreenArgs) -> ExitCode {
         mouse: !args.no_mouse,
         inputs: args.inputs,
         device: args.device,
+        store: args.store.path(),
         paths,
         crash_ui: args.crash == Some(CrashPoint::Ui),
         crash_engine: args.crash == Some(CrashPoint::Engine),

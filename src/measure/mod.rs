@@ -27,7 +27,6 @@ pub use protocol::{Operator, Propensity, Protocol, STATISTICS, Split, SplitKind,
 pub use result::{
     DatasetIdentity, InputMeasurement, Measurement, ModelIdentity, SCHEMA_VERSION, VectorIdentity,
 };
-pub use spurious::{Cell, FactorEffect, FactorRow, SpuriousFactors};
 pub use stored::{store_cell, store_key};
 pub use sweep::{Sweep, SweepResult, SweepRow, SweepSite, SweepUnit, suggested_block, sweep_sites};
 

@@ -55,6 +55,25 @@ impl Cloud {
             .collect()
     }
 
+    /// kproj of both sides of another cloud along this one's mean difference: what the separation
+    /// figures are read off. Empty for a zero vector.
+    pub fn places(&self, other: &Self) -> (Vec<f32>, Vec<f32>) {
+        let (v, midpoint) = (mean_row(&self.differences()), self.midpoint());
+        let places = |rows: &[Vec<f64>]| {
+            let places = kproj(rows, &v, &midpoint);
+            places.into_iter().map(|x| x as f32).collect()
+        };
+        (places(&other.positive), places(&other.negative))
+    }
+
+    /// μ = (mean a⁺ + mean a⁻)/2.
+    fn midpoint(&self) -> Vec<f64> {
+        (mean_row(&self.positive).iter())
+            .zip(mean_row(&self.negative))
+            .map(|(a, b)| f64::midpoint(*a, b))
+            .collect()
+    }
+
     /// Pairs in both sides.
     pub fn len(&self) -> usize {
         self.positive.len().min(self.negative.len())
@@ -145,10 +164,7 @@ impl Predictors {
     pub fn of_clouds(train: &Cloud, held_out: &Cloud, seed: u64) -> Self {
         let differences = train.differences();
         let v = mean_row(&differences);
-        let midpoint: Vec<f64> = (mean_row(&train.positive).iter())
-            .zip(mean_row(&train.negative))
-            .map(|(a, b)| f64::midpoint(*a, b))
-            .collect();
+        let midpoint = train.midpoint();
         let separation = |cloud: &Cloud| separation(cloud, &v, &midpoint);
         Self {
             norm: norm(&v),

@@ -136,14 +136,28 @@ impl Sweep {
         self.rows.first().map_or(0, Vec::len)
     }
 
-    /// Measures the next few inputs at all sites; returns how many are done. All cells are there after
-    /// the first call, over few inputs, and sharpen with each further one.
+    /// Measures the next few inputs at all sites, as many as ride in one pass; returns how many are
+    /// done. All cells are there after the first call, over few inputs, and sharpen with each further
+    /// one.
     ///
     /// # Errors
     /// Those of [`PromptCache::sweep`]; nothing of the call is kept then.
     pub fn advance(
         &mut self,
         cache: &mut PromptCache,
+        cancel: &Cancel,
+    ) -> Result<usize, MeasureError> {
+        self.advance_by(cache, usize::MAX, cancel)
+    }
+
+    /// The same for at most `most` inputs, at least one.
+    ///
+    /// # Errors
+    /// Those of [`Sweep::advance`].
+    pub fn advance_by(
+        &mut self,
+        cache: &mut PromptCache,
+        most: usize,
         cancel: &Cancel,
     ) -> Result<usize, MeasureError> {
         let cells: Vec<SweepCell<'_>> = self
@@ -160,7 +174,8 @@ impl Sweep {
             })
             .collect();
         let from = self.done();
-        let to = cache.len().min(from + cache.sweep_step(&cells));
+        let step = cache.sweep_step(&cells).min(most.max(1));
+        let to = cache.len().min(from + step);
         let measured = cache.sweep(
             &cells,
             Range {
@@ -173,6 +188,11 @@ impl Sweep {
             all.extend(new);
         }
         Ok(to)
+    }
+
+    /// Propensities `(inputs, multipliers)` of site `i` measured so far.
+    pub fn rows(&self, i: usize) -> &[Vec<f32>] {
+        self.rows.get(i).map_or(&[], Vec::as_slice)
     }
 
     /// Its sites, each with the propensities `(inputs, multipliers)` measured so far.

@@ -12,6 +12,7 @@ mod terminal;
 
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub struct Screenplay {
     pub device: DeviceChoice,
     /// The user's folders.
     pub paths: Paths,
+    /// File that measured results are kept in for later sessions.
+    pub store: Option<PathBuf>,
     /// Panic on the first key: for the tests of the panic policy.
     pub crash_ui: bool,
     /// Panic on the engine thread: likewise.
@@ -59,6 +62,7 @@ pub fn run(play: Screenplay) -> io::Result<ExitCode> {
         inputs,
         device,
         paths,
+        store,
         crash_ui,
         crash_engine,
     } = play;
@@ -72,6 +76,7 @@ pub fn run(play: Screenplay) -> io::Result<ExitCode> {
         inputs,
         device,
         data: Some(paths.data.clone()),
+        store,
         crash: crash_engine,
     };
 

@@ -15,6 +15,7 @@ mod quantile;
 mod rank;
 mod separation;
 mod split;
+mod spurious;
 mod summary;
 
 pub use bootstrap::{Bootstrap, MIN_EXAMPLES, REPLICATES};
@@ -28,6 +29,7 @@ pub use quantile::{Quartiles, median, quantile, quantile_sorted, quartiles};
 pub use rank::{average_ranks, spearman};
 pub use separation::{DPrime, auc, d_prime, overlap};
 pub use split::{SplitError, Splits, parse_split};
+pub use spurious::{FactorCell, FactorEffect, FactorRow, SpuriousFactors};
 pub use summary::{AntiSteerable, CurvePoint, Summary, curve, steerability};
 
 /// Share of slopes that are not positive: the anti-steerable fraction of Tan et al. (2407.12404),

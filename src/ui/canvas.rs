@@ -170,7 +170,7 @@ impl Canvas<'_> {
         let focused = self.app.focus() == pane && self.app.overlay().is_none();
         self.region(area, Target::Pane(pane));
         self.hits.panes.push(pane);
-        let number = pane.number().to_string();
+        let number = self.app.screen().number(pane).to_string();
         let name = self.style(if focused { Role::Focus } else { Role::Text });
         let mut title = vec![
             (number.as_str(), self.style(Role::Muted)),

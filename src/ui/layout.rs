@@ -4,9 +4,10 @@ use ratatui::layout::Rect;
 
 use crate::app::focus::Pane;
 use crate::app::hits::Target;
+use crate::app::screen::Screen;
 use crate::text;
 use crate::ui::canvas::Canvas;
-use crate::ui::{Role, curve, histogram, prompts, slider, statusbar, textpane};
+use crate::ui::{Role, curve, histogram, lab, prompts, slider, statusbar, textpane};
 
 /// Draws everything but the overlays.
 pub(super) fn screen(c: &mut Canvas<'_>, area: Rect) {
@@ -21,7 +22,9 @@ pub(super) fn screen(c: &mut Canvas<'_>, area: Rect) {
     let [rest, footer] = cut_bottom(rest, 1);
     let [body, status] = cut_bottom(rest, status);
     statusbar::title(c, title);
-    if tabs {
+    if c.app.screen() != Screen::Explore {
+        lab::draw(c, body);
+    } else if tabs {
         one_pane(c, body);
     } else if c.app.is_zoomed() {
         pane(c, body, c.app.focus());
@@ -36,7 +39,7 @@ pub(super) fn screen(c: &mut Canvas<'_>, area: Rect) {
     statusbar::footer(c, footer);
 }
 
-fn pane(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
+pub(super) fn pane(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
     if area.is_empty() {
         return;
     }
@@ -48,6 +51,9 @@ fn pane(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
         Pane::Coefficient => slider::coefficient(c, area),
         Pane::Histogram => histogram::draw(c, area),
         Pane::Curve => curve::draw(c, area),
+        Pane::Map | Pane::Factors | Pane::Shift | Pane::Predictors | Pane::Datasets => {
+            lab::pane(c, area, pane);
+        }
     }
 }
 
@@ -194,14 +200,14 @@ fn draw_tabs(c: &mut Canvas<'_>, area: Rect) {
                 Pane::Curve => "curve",
                 other => other.title(),
             };
-            format!("{} {short}", p.number())
+            format!("{} {short}", c.app.screen().number(*p))
         })
         .collect();
     let full: usize = names.iter().map(|n| text::width(n) + 2).sum();
     let mut x = area.x;
     for (pane, name) in Pane::ALL.iter().zip(&names) {
         let focused = *pane == c.app.focus();
-        let number = pane.number().to_string();
+        let number = c.app.screen().number(*pane).to_string();
         let label = if full <= usize::from(area.width) || focused {
             name
         } else {

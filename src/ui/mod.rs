@@ -23,6 +23,7 @@ mod canvas;
 mod curve;
 mod glyphs;
 mod histogram;
+mod lab;
 mod layout;
 mod overlay;
 mod prompts;

@@ -118,7 +118,7 @@ fn one_line(
     let accent = c.style(Role::Accent);
     let mark = if focused { c.glyphs.here } else { " " };
     let short = if area.width < 60 { "" } else { pane.title() };
-    let label = format!("{mark}{} {short} ", pane.number());
+    let label = format!("{mark}{} {short} ", c.app.screen().number(pane));
     let used = c.pieces(
         area.x,
         area.y,

@@ -9,7 +9,7 @@ use crate::app::hits::Target;
 use crate::app::keymap::holds_in;
 use crate::app::overlay::Overlay;
 use crate::app::{Engine, signed};
-use crate::protocol::Stage;
+use crate::protocol::{Stage, StudyKind};
 use crate::text;
 use crate::ui::Role;
 use crate::ui::canvas::Canvas;
@@ -105,7 +105,9 @@ fn parameters(n: usize) -> String {
 
 fn state(c: &Canvas<'_>) -> (String, Style) {
     let app = c.app;
-    let running = app.compare().is_running() || app.experiment().is_running();
+    let running = app.compare().is_running()
+        || app.experiment().is_running()
+        || app.lab().running().is_some();
     match app.engine() {
         Engine::Dead => (
             format!("{} engine stopped", c.glyphs.cross),
@@ -187,12 +189,20 @@ fn work(c: &Canvas<'_>) -> Option<(&'static str, usize, usize)> {
         Stage::Prefill => "reading the prompts",
         Stage::Measure => "measuring",
         Stage::Generate => "generating",
+        Stage::Store => "keeping results",
+        Stage::Study => match app.lab().running().map(|r| r.kind) {
+            Some(StudyKind::Sweep) => "sweeping the layers",
+            Some(StudyKind::Predict) => "reading activations",
+            Some(StudyKind::Shift) => "shifting prompts",
+            Some(StudyKind::Datasets) | None => "measuring data sets",
+        },
     };
     let rank = |stage| match stage {
         Stage::Fetch | Stage::LoadModel | Stage::LoadVector | Stage::LoadDataset => 0,
         Stage::Prefill => 1,
         Stage::Measure => 2,
-        Stage::Generate => 3,
+        Stage::Study | Stage::Store => 3,
+        Stage::Generate => 4,
     };
     let reported = app.progress().iter().min_by_key(|p| rank(p.0)).copied();
     if let Some((stage, done, total)) = reported.filter(|p| rank(p.0) < 2) {
@@ -210,6 +220,9 @@ fn work(c: &Canvas<'_>) -> Option<(&'static str, usize, usize)> {
         if done < total {
             return Some((name(Stage::Measure), done, total));
         }
+    }
+    if let Some((stage, done, total)) = reported.filter(|p| p.0 == Stage::Study) {
+        return Some((name(stage), done, total));
     }
     if app.compare().is_running() {
         let done = app.compare().shown().filter(|_| !app.compare().is_stale());

@@ -84,6 +84,12 @@ impl Library {
     }
 
     /// Files of a subfolder with one of `endings`, sorted. A missing folder holds none.
+    /// A file of the user's folder, if it is there.
+    pub fn file(&self, name: &str) -> Option<PathBuf> {
+        let path = self.data.as_ref()?.join(name);
+        path.exists().then_some(path)
+    }
+
     fn files(&self, folder: &str, endings: &[&str]) -> Vec<PathBuf> {
         let Some(folder) = self.data.as_ref().map(|d| d.join(folder)) else {
             return Vec::new();

@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::archive::Archive;
+use super::bench::Bench;
 use super::catalog::Library;
 use super::fetch::{Fetch, News};
 use super::generate::{self, Baselines};
 use super::mailbox::{Load, Mail, Mailbox};
-use super::measure::{self, Bench};
+use super::measure;
 use super::source::{LocalModel, Whereabouts};
+use super::studying::Studying;
 use super::{Options, load};
 use crate::engine::Model;
 use crate::hub::HubId;
@@ -32,10 +35,12 @@ pub(crate) struct Desk {
     pub(crate) inputs: usize,
     /// Where models are computed.
     pub(crate) device: DeviceChoice,
+    /// Results of earlier sessions, and for later ones.
+    pub(crate) archive: Archive,
 }
 
 impl Desk {
-    fn new(inputs: usize, device: DeviceChoice) -> Self {
+    fn new(inputs: usize, device: DeviceChoice, archive: Archive) -> Self {
         Self {
             model: None,
             model_name: String::new(),
@@ -45,6 +50,7 @@ impl Desk {
             last: None,
             inputs,
             device,
+            archive,
         }
     }
 
@@ -53,7 +59,7 @@ impl Desk {
         *self = Self {
             model: Some(Arc::new(model)),
             model_name: name,
-            ..Self::new(self.inputs, self.device)
+            ..Self::new(self.inputs, self.device, self.archive.clone())
         };
     }
 }
@@ -65,21 +71,29 @@ pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
         vectors: library.vectors(),
         datasets: library.datasets(),
     });
-    let mut desk = Desk::new(options.inputs, options.device);
+    let archive = Archive::open(options.store.as_deref());
+    let mut desk = Desk::new(options.inputs, options.device, archive);
+    let mut studying = Studying::default();
     let mut generating: Option<generate::Job> = None;
     let mut measuring: Option<measure::Job> = None;
     let mut fetching: Option<Fetch> = None;
     let mut generations = 0;
     loop {
+        studying.hold(measuring.is_some());
+        let busy = generating.is_some() || measuring.is_some() || studying.has_slices();
+        let (mail, gives_way) = mailbox.take_with_slice(busy);
         let Mail {
             mut loads,
             generate,
             measure,
+            study,
+            words,
             model: wanted,
             news,
             shutdown,
-        } = mailbox.take(generating.is_some() || measuring.is_some());
+        } = mail;
         if shutdown {
+            desk.archive.close();
             return;
         }
         if let Some(wanted) = wanted {
@@ -131,6 +145,13 @@ pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
         if let Some((request, arrived)) = measure {
             measuring = measure::Job::start(request, arrived, &mut desk, mailbox, emit);
         }
+        studying.hear(words, mailbox, emit);
+        if let Some((request, arrived)) = study {
+            studying.start(request, arrived, &mut desk, &library, mailbox, emit);
+        }
+        if measuring.is_none() {
+            studying.step(&mut desk, &gives_way, emit);
+        }
         if let Some(job) = &mut measuring {
             match job.step(&mut desk, emit) {
                 Ok(true) => {}
@@ -141,6 +162,9 @@ pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
                     measuring = None;
                 }
             }
+        }
+        if let Some(fault) = desk.archive.take_fault() {
+            report(Some(failure(Stage::Store, None, "store", &fault)), emit);
         }
         let turn = generating.as_ref().is_some_and(|text| {
             measuring

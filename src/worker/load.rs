@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
+use super::bench::Bench;
 use super::catalog::{Library, LibraryError};
 use super::job::{Desk, Emit, failure};
 use super::mailbox::{Load, Mailbox};
-use super::measure::Bench;
 use super::source::{LocalModel, model_name, open_model};
+use super::study::live;
 use crate::engine::{Cancel, EngineError, Model};
 use crate::measure::PreparedSet;
 use crate::protocol::{
     Asset, CHAT_UNUSABLE, ChatSupport, DatasetInfo, Event, Failure, InputItem, ModelInfo,
     ModelSource, Stage, VectorInfo,
 };
-use crate::steering::dataset::{Dataset, Example, Part};
 use crate::steering::prompt_norms;
 use crate::units::BlockIndex;
 
@@ -159,7 +159,7 @@ fn dataset(
         total: 0,
     });
     let dataset = library.load_dataset(asset).map_err(|e| refuse(&e))?;
-    let rows = live_rows(&dataset, desk.inputs);
+    let (rows, split) = live(&dataset, desk.inputs);
     if rows.is_empty() {
         return Err(("no-measurable-rows", texts_only(&dataset.name)));
     }
@@ -173,11 +173,16 @@ fn dataset(
     let items: Vec<InputItem> = set
         .inputs
         .iter()
-        .map(|input| InputItem {
-            id: input.row,
-            prompt: input.prompt.clone(),
-            positive: input.positive.clone(),
-            negative: input.negative.clone(),
+        .map(|input| {
+            let example = rows.iter().find(|e| e.row == input.row);
+            InputItem {
+                id: input.row,
+                prompt: input.prompt.clone(),
+                positive: input.positive.clone(),
+                negative: input.negative.clone(),
+                positive_is_a: example.and_then(|e| e.positive_is_a),
+                positive_is_yes: example.and_then(|e| e.positive_is_yes),
+            }
         })
         .collect();
     let norms = prompt_norms(&model, &dataset, cancel).map_err(|e| (e.id(), e.to_string()))?;
@@ -190,9 +195,10 @@ fn dataset(
         format: dataset.format.name().to_string(),
         items: Arc::new(items),
         warnings,
-        residual_norms: norms,
+        residual_norms: norms.clone(),
     };
-    desk.bench = Some(Bench::new(&model, set));
+    let examples = rows.into_iter().cloned().collect();
+    desk.bench = Some(Bench::new(&model, set, examples, split, norms));
     emit(Event::DatasetLoaded(info));
     Ok(())
 }
@@ -201,12 +207,4 @@ fn texts_only(name: &str) -> String {
     format!(
         "'{name}' holds pairs of whole texts, which serve for extraction only; to measure, load a data set with prompts and two answers"
     )
-}
-
-/// What the live histogram measures: the first rows of the test part (seed 0).
-fn live_rows(dataset: &Dataset, limit: usize) -> Vec<&Example> {
-    let mut rows = dataset.part(Part::Test, 0);
-    rows.retain(|e| e.prompt_text().is_some());
-    rows.truncate(limit);
-    rows
 }

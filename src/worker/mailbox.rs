@@ -11,8 +11,9 @@ use std::time::Instant;
 
 use super::fetch::News;
 use super::source::LocalModel;
+use super::study::Word;
 use crate::engine::Cancel;
-use crate::protocol::{Asset, Command, GenerateRequest, MeasureRequest, ModelSource};
+use crate::protocol::{Asset, Command, GenerateRequest, MeasureRequest, ModelSource, StudyRequest};
 use crate::units::RunId;
 
 /// Value of a "newest id" that no request carries: everything running is stale.
@@ -34,6 +35,10 @@ pub(crate) struct Mail {
     pub(crate) generate: Option<GenerateRequest>,
     /// With the moment it arrived, for the recompute time shown to the user.
     pub(crate) measure: Option<(MeasureRequest, Instant)>,
+    /// Likewise.
+    pub(crate) study: Option<(StudyRequest, Instant)>,
+    /// What the running study says, in order.
+    pub(crate) words: Vec<(RunId, Word)>,
     /// Another model, and no other any more.
     pub(crate) model: Option<ModelSource>,
     /// Newest word of the running fetch.
@@ -46,6 +51,8 @@ impl Mail {
         self.loads.is_empty()
             && self.generate.is_none()
             && self.measure.is_none()
+            && self.study.is_none()
+            && self.words.is_empty()
             && self.model.is_none()
             && self.news.is_none()
             && !self.shutdown
@@ -59,6 +66,9 @@ pub(crate) struct Mailbox {
     arrived: Condvar,
     newest_generate: Arc<AtomicU64>,
     newest_measure: Arc<AtomicU64>,
+    newest_study: Arc<AtomicU64>,
+    /// Moves with every command: a slice of a sweep gives way to it.
+    commands: Arc<AtomicU64>,
     closing: Arc<AtomicU64>,
 }
 
@@ -69,6 +79,8 @@ impl Mailbox {
             arrived: Condvar::new(),
             newest_generate: Arc::new(AtomicU64::new(NONE)),
             newest_measure: Arc::new(AtomicU64::new(NONE)),
+            newest_study: Arc::new(AtomicU64::new(NONE)),
+            commands: Arc::new(AtomicU64::new(0)),
             closing: Arc::new(AtomicU64::new(0)),
         }
     }
@@ -81,6 +93,7 @@ impl Mailbox {
     /// Leaves a command. Never blocks for longer than the lock.
     pub(crate) fn put(&self, command: Command) {
         let mut mail = self.lock();
+        self.commands.fetch_add(1, Ordering::AcqRel);
         match command {
             // One of the hub may have to be fetched: the loaded model is used until it is there.
             Command::LoadModel(source @ ModelSource::Hub(_)) => mail.model = Some(source),
@@ -88,8 +101,10 @@ impl Mailbox {
                 // Running work belongs to the old model.
                 self.newest_generate.store(NONE, Ordering::Release);
                 self.newest_measure.store(NONE, Ordering::Release);
+                self.newest_study.store(NONE, Ordering::Release);
                 mail.generate = None;
                 mail.measure = None;
+                mail.study = None;
                 mail.model = Some(source);
             }
             Command::LoadVector(asset) => {
@@ -117,7 +132,16 @@ impl Mailbox {
                 self.newest_measure.store(NONE, Ordering::Release);
                 mail.measure = None;
             }
+            Command::Study(request) => {
+                self.newest_study.store(request.run.0, Ordering::Release);
+                mail.study = Some((request, Instant::now()));
+            }
+            Command::StopStudy => {
+                self.newest_study.store(NONE, Ordering::Release);
+                mail.study = None;
+            }
             Command::Shutdown => {
+                self.newest_study.store(NONE, Ordering::Release);
                 self.newest_generate.store(NONE, Ordering::Release);
                 self.newest_measure.store(NONE, Ordering::Release);
                 self.closing.store(1, Ordering::Release);
@@ -137,10 +161,28 @@ impl Mailbox {
         self.arrived.notify_one();
     }
 
+    /// Leaves word of the running study.
+    pub(crate) fn word(&self, run: RunId, word: Word) {
+        self.lock().words.push((run, word));
+        self.arrived.notify_one();
+    }
+
     /// Another model is to be read: what runs belongs to the old one.
     pub(crate) fn replaced(&self) {
+        self.newest_study.store(NONE, Ordering::Release);
         self.newest_generate.store(NONE, Ordering::Release);
         self.newest_measure.store(NONE, Ordering::Release);
+    }
+
+    /// Takes everything that waits; blocks until something does unless `busy`. The second value is
+    /// cancelled once another command arrives.
+    pub(crate) fn take_with_slice(&self, busy: bool) -> (Mail, Cancel) {
+        let mail = self.take(busy);
+        // A command that came in between is found waiting: the slice gives way at once.
+        let waiting = !self.lock().is_empty();
+        let now = self.commands.load(Ordering::Acquire);
+        let at = if waiting { now.wrapping_sub(1) } else { now };
+        (mail, Cancel::new(Arc::clone(&self.commands), at))
     }
 
     /// Takes everything that waits; blocks until something does unless `busy`.
@@ -163,6 +205,11 @@ impl Mailbox {
     /// Cancelled once a newer measurement (or a stop) arrives.
     pub(crate) fn measure_cancel(&self, run: RunId) -> Cancel {
         Cancel::new(Arc::clone(&self.newest_measure), run.0)
+    }
+
+    /// Cancelled once a newer study (or a stop) arrives.
+    pub(crate) fn study_cancel(&self, run: RunId) -> Cancel {
+        Cancel::new(Arc::clone(&self.newest_study), run.0)
     }
 
     /// Cancelled when the program ends; for loads.

@@ -7,13 +7,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::bench::Bench;
 use super::job::{Desk, Emit, failure};
 use super::mailbox::Mailbox;
-use crate::engine::{Cancel, Model};
-use crate::measure::{
-    CacheOptions, KeptResults, MeasureError, PreparedSet, PromptCache, Site, SiteKey,
-    check_multipliers,
-};
+use crate::engine::Cancel;
+use crate::measure::{MeasureError, Site, SiteKey, check_multipliers};
 use crate::protocol::{Event, Failure, InputResult, MeasureRequest, Stage};
 use crate::stats::steerability;
 use crate::steering::SteeringVector;
@@ -26,22 +24,6 @@ const SLICE: Duration = Duration::from_millis(12);
 /// Time for multipliers against time for streaming text, where both want the engine: a moved slider
 /// is waited for, and a text read at reading speed.
 const SHARE: u32 = 3;
-
-/// The loaded data set with everything computed on it.
-pub(crate) struct Bench {
-    cache: PromptCache,
-    kept: KeptResults,
-}
-
-impl Bench {
-    pub(crate) fn new(model: &Arc<Model>, set: PreparedSet) -> Self {
-        let cache = PromptCache::new(Arc::clone(model), Arc::new(set), CacheOptions::default());
-        Self {
-            cache,
-            kept: KeptResults::default(),
-        }
-    }
-}
 
 /// A running measurement.
 pub(crate) struct Job {
@@ -85,7 +67,7 @@ impl Job {
             return None;
         };
         // A request for what has been replaced meanwhile; the app asks again for the new one.
-        if vector.id() != request.vector || bench.cache.set().dataset_id != request.dataset {
+        if vector.id() != request.vector || bench.set().dataset_id != request.dataset {
             return None;
         }
         if let Err(error) = check_multipliers(&request.multipliers) {
@@ -100,14 +82,15 @@ impl Job {
         }
         let mut multipliers = request.multipliers.clone();
         multipliers.extend(request.probe.filter(|p| p.is_finite()));
-        let total = bench.cache.len();
+        let total = bench.len();
         let key = SiteKey {
             vector: request.vector.clone(),
             dataset: request.dataset.clone(),
             block: request.block,
             mask: request.mask,
         };
-        if let Some(rows) = bench.kept.complete(&key, &multipliers, total) {
+        bench.recall(&vector, &key, &request.multipliers, &desk.archive);
+        if let Some(rows) = bench.complete(&key, &multipliers) {
             let results = rows
                 .iter()
                 .enumerate()
@@ -122,7 +105,7 @@ impl Job {
             idle(emit);
             return None;
         }
-        let missing = bench.kept.missing(&key, &multipliers, total);
+        let missing = bench.kept().missing(&key, &multipliers, total);
         let cancel = mailbox.measure_cancel(run);
         Some(Self {
             request,
@@ -171,7 +154,7 @@ impl Job {
             return Ok(false);
         };
         let range = self.next..(self.next + self.slice).min(self.total);
-        let fresh = !range.clone().all(|i| bench.cache.is_ready(i));
+        let fresh = !range.clone().all(|i| bench.cache().is_ready(i));
         let stage = if fresh {
             Stage::Prefill
         } else {
@@ -227,13 +210,24 @@ impl Job {
             from_cache: false,
         });
         idle(emit);
+        let grid = &self.request.multipliers;
+        // A probe alone is not kept: the grid it belongs to was, before.
+        if grid.iter().any(|m| self.missing.contains(m)) {
+            bench.store(
+                &self.vector,
+                &self.key,
+                grid,
+                &desk.archive,
+                &desk.model_name,
+            );
+        }
         Ok(false)
     }
 
     fn rows(&self, bench: &mut Bench, range: Range<usize>) -> Result<Vec<Vec<f32>>, MeasureError> {
         let lacking = range
             .clone()
-            .any(|i| bench.kept.row(&self.key, &self.multipliers, i).is_none());
+            .any(|i| bench.kept().row(&self.key, &self.multipliers, i).is_none());
         if lacking {
             let direction = self.vector.direction(self.request.block)?;
             let site = Site {
@@ -242,12 +236,14 @@ impl Job {
                 mask: self.request.mask,
             };
             let rows = bench
-                .cache
+                .cache()
                 .evaluate(&site, &self.missing, range.clone(), &self.cancel)?;
-            bench.kept.put(&self.key, &self.missing, range.start, &rows);
+            bench
+                .kept()
+                .put(&self.key, &self.missing, range.start, &rows);
         }
         Ok(range
-            .filter_map(|i| bench.kept.row(&self.key, &self.multipliers, i))
+            .filter_map(|i| bench.kept().row(&self.key, &self.multipliers, i))
             .collect())
     }
 }

@@ -5,6 +5,8 @@
 //! lanes, then a look into the mailbox. So text streams while the histogram fills, and neither
 //! needs a lock on the model. It must not know how anything is drawn.
 
+mod archive;
+mod bench;
 mod catalog;
 mod fetch;
 mod generate;
@@ -14,6 +16,8 @@ mod mailbox;
 mod measure;
 mod shipped;
 mod source;
+mod study;
+mod studying;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -27,6 +31,7 @@ pub use generate::generate_to_end;
 pub use load::default_block;
 use mailbox::Mailbox;
 pub use source::{LocalModel, Whereabouts, model_name, neither, open_model};
+pub use study::STUDY_THREAD;
 
 use crate::protocol::{Command, Event};
 use crate::units::DeviceChoice;
@@ -46,6 +51,8 @@ pub struct Options {
     pub device: DeviceChoice,
     /// The user's folder with `vectors/` and `datasets/`.
     pub data: Option<PathBuf>,
+    /// File of the run store; `None`: nothing is kept from one session to the next.
+    pub store: Option<PathBuf>,
     /// Panic on the second generation, once: for the tests of the panic policy.
     pub crash: bool,
 }
@@ -56,6 +63,7 @@ impl Default for Options {
             inputs: LIVE_INPUTS,
             device: DeviceChoice::Auto,
             data: None,
+            store: None,
             crash: false,
         }
     }

@@ -84,6 +84,15 @@ fn indexed(rgb: [u8; 3]) -> Color {
         .map_or(Color::Reset, Color::Indexed)
 }
 
+/// Red, green, blue; the sixteen as most terminals draw them, `None` for the terminal's own.
+pub(super) fn rgb(color: Color) -> Option<[u8; 3]> {
+    match color {
+        Color::Rgb(r, g, b) => Some([r, g, b]),
+        Color::Indexed(i) if i >= 16 => Some(table(i)),
+        named => SIXTEEN.iter().find(|(c, _)| *c == named).map(|(_, v)| *v),
+    }
+}
+
 /// WCAG contrast ratio of two 24-bit colours; `None` for the terminal's own colours.
 pub fn contrast(a: Color, b: Color) -> Option<f64> {
     let (x, y) = (luminance(a)?, luminance(b)?);

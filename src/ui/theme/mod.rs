@@ -5,6 +5,7 @@
 //! leaves out comes from the theme it `inherits`. Mistakes are warnings, never a refusal.
 
 mod color;
+mod heat;
 mod parse;
 
 use ratatui::style::Style;
@@ -107,6 +108,7 @@ const SHIPPED: [(&str, &str); 7] = [
 pub struct Theme {
     name: String,
     variant: Variant,
+    depth: Depth,
     styles: Vec<Style>,
 }
 
@@ -190,6 +192,7 @@ impl Look {
             Theme {
                 name: name.to_owned(),
                 variant: parsed.variant,
+                depth: self.depth,
                 styles,
             },
             warnings,

@@ -4,9 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use steerscope::engine::{Cancel, Model};
-use steerscope::measure::{
-    CacheOptions, FactorRow, PreparedSet, PromptCache, Site, SpuriousFactors,
-};
+use steerscope::measure::{CacheOptions, PreparedSet, PromptCache, Site};
+use steerscope::stats::{FactorRow, SpuriousFactors};
 use steerscope::stats::{MersenneTwister, mean, sd, steerability};
 use steerscope::steering::dataset::{Dataset, Part};
 use steerscope::steering::{ContrastivePair, PairSet, SteeringVector, pair_activations};

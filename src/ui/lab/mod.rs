@@ -1,0 +1,161 @@
+//! The laboratory's screens: a line of tabs, one panel, and what its figures belong to.
+
+mod datasets;
+mod factors;
+mod map;
+mod plots;
+mod predictors;
+mod shift;
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::app::focus::Pane;
+use crate::app::hits::Target;
+use crate::app::screen::Screen;
+use crate::text;
+use crate::ui::Role;
+use crate::ui::canvas::Canvas;
+use crate::ui::layout::{self, cut_bottom, cut_left, cut_top};
+
+/// Draws the screen below the title line.
+pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
+    let [line, body] = cut_top(area, 1);
+    tabs(c, line);
+    if c.app.is_zoomed() {
+        layout::pane(c, body, c.app.focus());
+        return;
+    }
+    match c.app.screen() {
+        Screen::Layers if body.width >= 110 && body.height >= 16 => {
+            let [left, right] = cut_left(body, body.width * 62 / 100);
+            layout::pane(c, left, Pane::Map);
+            let [upper, lower] = cut_top(right, right.height / 2);
+            layout::pane(c, upper, Pane::Histogram);
+            layout::pane(c, lower, Pane::Curve);
+        }
+        Screen::Layers if matches!(c.app.focus(), Pane::Histogram | Pane::Curve) => {
+            let [upper, lower] = cut_bottom(body, body.height / 2);
+            layout::pane(c, upper, Pane::Map);
+            layout::pane(c, lower, c.app.focus());
+            c.hits.panes = Screen::Layers.panes().to_vec();
+        }
+        screen => {
+            let first = screen.panes().first().copied().unwrap_or(Pane::Map);
+            layout::pane(c, body, first);
+            c.hits.panes = screen.panes().to_vec();
+        }
+    }
+}
+
+/// Draws one of its panels.
+pub(super) fn pane(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
+    match pane {
+        Pane::Map => map::draw(c, area),
+        Pane::Factors => factors::draw(c, area),
+        Pane::Shift => shift::draw(c, area),
+        Pane::Predictors => predictors::draw(c, area),
+        _ => datasets::draw(c, area),
+    }
+}
+
+fn tabs(c: &mut Canvas<'_>, area: Rect) {
+    let wide = area.width >= 100;
+    let mut x = area.x + 1;
+    for (i, screen) in Screen::ALL.into_iter().enumerate() {
+        let here = screen == c.app.screen();
+        let name = match (screen, wide) {
+            (Screen::Shift, false) => "shift",
+            (_, _) => screen.title(),
+        };
+        let label = format!(" F{} {name} ", i + 3);
+        let style = c.style(if here { Role::Selection } else { Role::Muted });
+        let room = area.right().saturating_sub(x);
+        let used = c.raw(x, area.y, &label, style, room);
+        let tab = Rect {
+            x,
+            width: used,
+            height: 1,
+            y: area.y,
+        };
+        c.region(tab, Target::Tab(screen));
+        x += used + 1;
+    }
+}
+
+/// What to do on an empty panel.
+fn empty(c: &mut Canvas<'_>, area: Rect, what: &str) {
+    let muted = c.style(Role::Muted);
+    let app = c.app;
+    let message = if app.is_loading() {
+        "loading".to_owned()
+    } else if app.lab().running().is_some() {
+        "measuring".to_owned()
+    } else if app.dataset().is_none() {
+        "no data set: press d".to_owned()
+    } else if app.vector().is_none() && app.screen() == Screen::Layers {
+        "no vector: press v".to_owned()
+    } else {
+        format!("press w to {what}")
+    };
+    c.message(area, &message, muted);
+}
+
+/// A number with its sign for a cell or a table; a dash where there is none.
+fn number(value: Option<f64>) -> String {
+    match value {
+        None => "-".to_owned(),
+        Some(v) if !v.is_finite() => "-".to_owned(),
+        Some(v) if v.abs() < 9.995 => format!("{v:+.2}"),
+        Some(v) if v.abs() < 99.95 => format!("{v:+.1}"),
+        Some(v) if v.abs() < 99_999.0 => format!("{v:+.0}"),
+        Some(v) => format!("{v:+.0e}"),
+    }
+}
+
+/// A share in per cent.
+fn percent(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |v| format!("{:.0}%", 100.0 * v))
+}
+
+/// The study's protocol on the last line of a panel: no figure without it.
+fn protocol(c: &mut Canvas<'_>, area: Rect, pieces: &[String]) {
+    let muted = c.style(Role::Muted);
+    let dot = format!(" {} ", c.glyphs.dot);
+    let mut line = String::new();
+    for piece in pieces.iter().filter(|p| !p.is_empty()) {
+        let longer = if line.is_empty() {
+            piece.clone()
+        } else {
+            format!("{line}{dot}{piece}")
+        };
+        if text::width(&longer) > usize::from(area.width) {
+            break;
+        }
+        line = longer;
+    }
+    c.text(area.x, area.y, &line, muted, area.width);
+}
+
+/// The facts that every study shares.
+fn protocol_words(c: &Canvas<'_>, more: &[String]) -> Vec<String> {
+    let app = c.app;
+    let setting = app.setting();
+    let mut words = more.to_vec();
+    words.push(format!("mask {}", setting.mask.name()));
+    words.push("add".to_owned());
+    words.push(format!(
+        "slope over {} multipliers",
+        app.multipliers().len()
+    ));
+    words.push("test part, seed 0".to_owned());
+    words.push("prompts as written".to_owned());
+    words
+}
+
+/// Text right-aligned in `width` columns.
+fn right(c: &mut Canvas<'_>, x: u16, y: u16, text: &str, style: Style, width: u16) {
+    let len = text::width(text) as u16;
+    let skip = width.saturating_sub(len);
+    c.text(x + skip, y, text, style, width - skip.min(width));
+}

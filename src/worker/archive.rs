@@ -1,0 +1,109 @@
+//! The run store as the engine's thread uses it: looking up at once, writing behind its back.
+//!
+//! A write waits for the disk; streaming text must not. One thread writes all cells in order and ends
+//! with the program, after the last of them.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use crate::store::{Cell, Keeping, Key};
+
+/// Shared by the engine's thread and a study's.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Archive(Option<Arc<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    /// Opened with the first question, once there is a file: a start waits for nothing.
+    reading: Mutex<Option<Keeping>>,
+    fault: Arc<Mutex<Option<String>>>,
+    writing: Mutex<Option<Sender<(Key, Cell)>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Archive {
+    /// Opens the store; without one nothing is found and nothing is kept.
+    pub(crate) fn open(path: Option<&Path>) -> Self {
+        let Some(path) = path else {
+            return Self::default();
+        };
+        let fault = Arc::new(Mutex::new(None));
+        let (sender, receiver) = channel();
+        let (file, told) = (path.to_owned(), Arc::clone(&fault));
+        let thread = std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || write(&file, &receiver, &told));
+        Self(Some(Arc::new(Inner {
+            path: path.to_owned(),
+            reading: Mutex::default(),
+            fault,
+            writing: Mutex::new(thread.is_ok().then_some(sender)),
+            thread: Mutex::new(thread.ok()),
+        })))
+    }
+
+    /// The cell of a key, if it is kept.
+    pub(crate) fn find(&self, key: &Key) -> Option<Cell> {
+        let inner = self.0.as_ref()?;
+        let mut reading = inner.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if reading.is_none() && inner.path.exists() {
+            *reading = Some(Keeping::open(&inner.path));
+        }
+        reading.as_mut()?.find(key)
+    }
+
+    /// Hands a cell to the writing thread.
+    pub(crate) fn put(&self, key: Key, cell: Cell) {
+        let Some(inner) = &self.0 else { return };
+        let writing = inner.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = writing.as_ref() {
+            // The thread ends only after this sender is gone.
+            let _ = sender.send((key, cell));
+        }
+    }
+
+    /// What went wrong since the last time this was asked.
+    pub(crate) fn take_fault(&self) -> Option<String> {
+        let inner = self.0.as_ref()?;
+        let read = (inner.reading.lock())
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_mut()
+            .and_then(Keeping::take_fault);
+        let written = (inner.fault.lock())
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        read.map(|e| e.to_string()).or(written)
+    }
+
+    /// Waits until everything handed over is written.
+    pub(crate) fn close(&self) {
+        let Some(inner) = &self.0 else { return };
+        drop(
+            (inner.writing.lock())
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        let thread = (inner.thread.lock())
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
+            // A panic there has lost cells that can be measured again.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn write(path: &Path, cells: &Receiver<(Key, Cell)>, fault: &Mutex<Option<String>>) {
+    // Opened with the first cell: a program that measures nothing leaves no file behind.
+    let mut keeping: Option<Keeping> = None;
+    while let Ok((key, cell)) = cells.recv() {
+        let keeping = keeping.get_or_insert_with(|| Keeping::open(path));
+        keeping.put(&key, &cell);
+        if let Some(error) = keeping.take_fault() {
+            *fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The loaded data set with everything computed on it: prompts, results of this session, and the way
+//! to those of earlier ones.
+
+use std::sync::Arc;
+
+use super::archive::Archive;
+use crate::engine::Model;
+use crate::measure::{
+    CacheOptions, KeptResults, PreparedSet, PromptCache, Protocol, SiteKey, Split, store_cell,
+    store_key,
+};
+use crate::steering::SteeringVector;
+use crate::steering::dataset::Example;
+use crate::store::{Key, Names};
+
+/// Prompts and results of one data set.
+pub(crate) struct Bench {
+    model: Arc<Model>,
+    cache: PromptCache,
+    kept: KeptResults,
+    examples: Vec<Example>,
+    split: Split,
+    norms: Vec<f32>,
+}
+
+impl Bench {
+    /// `norms` holds `H_b` per block, `examples` the rows that the inputs were made of.
+    pub(crate) fn new(
+        model: &Arc<Model>,
+        set: PreparedSet,
+        examples: Vec<Example>,
+        split: Split,
+        norms: Vec<f32>,
+    ) -> Self {
+        let options = CacheOptions::default();
+        Self {
+            cache: PromptCache::new(Arc::clone(model), Arc::new(set), options),
+            model: Arc::clone(model),
+            kept: KeptResults::default(),
+            examples,
+            split,
+            norms,
+        }
+    }
+
+    /// Its inputs.
+    pub(crate) fn set(&self) -> &PreparedSet {
+        self.cache.set()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.cache.len()
+    }
+
+    pub(crate) fn norms(&self) -> &[f32] {
+        &self.norms
+    }
+
+    pub(crate) fn cache(&mut self) -> &mut PromptCache {
+        &mut self.cache
+    }
+
+    pub(crate) fn kept(&mut self) -> &mut KeptResults {
+        &mut self.kept
+    }
+
+    /// Propensities of all inputs at all of `multipliers`, once they are known.
+    pub(crate) fn complete(
+        &mut self,
+        site: &SiteKey,
+        multipliers: &[f32],
+    ) -> Option<Vec<Vec<f32>>> {
+        let n = self.len();
+        self.kept.complete(site, multipliers, n)
+    }
+
+    /// Fetches a grid from the run store unless it is known; returns whether the store had it.
+    pub(crate) fn recall(
+        &mut self,
+        vector: &SteeringVector,
+        site: &SiteKey,
+        grid: &[f32],
+        archive: &Archive,
+    ) -> bool {
+        if self.complete(site, grid).is_some() {
+            return false;
+        }
+        let (key, protocol) = self.key(vector, site, grid);
+        let n = self.len();
+        let Some(cell) = archive.find(&key) else {
+            return false;
+        };
+        let rows: Vec<Vec<f32>> = cell.rows().map(<[f32]>::to_vec).collect();
+        if rows.len() != n {
+            return false;
+        }
+        self.kept.put(site, &protocol.multipliers, 0, &rows);
+        true
+    }
+
+    /// Keeps a finished grid, in memory and in the run store.
+    pub(crate) fn keep(
+        &mut self,
+        vector: &SteeringVector,
+        site: &SiteKey,
+        grid: &[f32],
+        rows: &[Vec<f32>],
+        archive: &Archive,
+        model_name: &str,
+    ) {
+        self.kept.put(site, grid, 0, rows);
+        self.store(vector, site, grid, archive, model_name);
+    }
+
+    /// Hands a grid that is complete in memory to the run store.
+    pub(crate) fn store(
+        &mut self,
+        vector: &SteeringVector,
+        site: &SiteKey,
+        grid: &[f32],
+        archive: &Archive,
+        model_name: &str,
+    ) {
+        let (key, protocol) = self.key(vector, site, grid);
+        let Some(rows) = self.complete(site, &protocol.multipliers) else {
+            return;
+        };
+        let names = Names {
+            model: model_name.to_owned(),
+            vector: vector.name.clone(),
+            dataset: self.set().dataset.clone(),
+        };
+        let examples: Vec<&Example> = self.examples.iter().collect();
+        let cell = store_cell(names, &protocol, self.set(), &examples, &rows);
+        archive.put(key, cell);
+    }
+
+    fn key(&self, vector: &SteeringVector, site: &SiteKey, grid: &[f32]) -> (Key, Protocol) {
+        let protocol =
+            Protocol::new(site.block, site.mask, grid, self.split.clone()).on(&self.model);
+        let key = store_key(&self.model, vector, self.set(), &protocol);
+        (key, protocol)
+    }
+}

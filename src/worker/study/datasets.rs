@@ -1,0 +1,96 @@
+//! Many data sets at one site: per-input steerability of each (Tan et al. 2407.12404, Figure 1).
+
+use super::rows::{self, Wanted};
+use super::{Room, Trouble};
+use crate::measure::check_multipliers;
+use crate::protocol::{Asset, DatasetResponse, DatasetsStudy, StudyNews};
+use crate::stats::steerability;
+use crate::steering::dataset::{Dataset, Part};
+use crate::steering::{PairSet, SteeringVector, extract_mean};
+
+/// Returns how many data sets the store had.
+pub(super) fn run(room: &Room<'_>, study: &DatasetsStudy) -> Result<usize, Trouble> {
+    check_multipliers(&study.multipliers).map_err(|e| room.trouble(e.id(), &e))?;
+    let loaded = match &study.vector {
+        // A vector that was replaced meanwhile; the app asks again.
+        Some(id) => Some(room.vector.clone().filter(|v| v.id() == *id).ok_or(None)?),
+        None => None,
+    };
+    let (mut from_store, mut done) = (0, 0);
+    let total = study.datasets.len() * 100;
+    room.each(&study.datasets, |asset| {
+        let at = done;
+        done += 100;
+        let part = |share: usize, i: usize, n: usize| at + share + 50 * i / n.max(1);
+        let dataset = load(room, asset)?;
+        let mut told = |i, n| room.progress(part(0, i, n), total);
+        let own;
+        let (vector, how) = if let Some(vector) = &loaded {
+            (vector.as_ref(), vector.name.clone())
+        } else {
+            own = own_vector(room, &dataset, &mut told)?;
+            (&own, "mean of its training pairs".to_owned())
+        };
+        let wanted = Wanted {
+            vector,
+            block: study.block,
+            mask: study.mask,
+            grid: &study.multipliers,
+        };
+        let mut told = |i, n| room.progress(part(50, i, n), total);
+        let measured = rows::measure(room, &dataset, &wanted, &mut told)?;
+        from_store += usize::from(measured.from_store);
+        let slope =
+            |row: &Vec<f32>| steerability(&study.multipliers, row).map_or(f32::NAN, |s| s as f32);
+        let inputs = (measured.set.inputs.iter().zip(&measured.rows))
+            .map(|(input, row)| {
+                let example = dataset.examples.iter().find(|e| e.row == input.row);
+                let factors =
+                    |f: fn(&crate::steering::dataset::Example) -> Option<bool>| example.and_then(f);
+                (
+                    slope(row),
+                    factors(|e| e.positive_is_a),
+                    factors(|e| e.positive_is_yes),
+                )
+            })
+            .collect();
+        room.news(StudyNews::Dataset(Box::new(DatasetResponse {
+            dataset: dataset.name.clone(),
+            vector: how,
+            norm: vector.norm(study.block).unwrap_or(f32::NAN),
+            inputs,
+            from_store: measured.from_store,
+            published: None,
+        })));
+        Ok(())
+    })?;
+    Ok(from_store)
+}
+
+/// A data set of the library, or a file.
+pub(super) fn load(room: &Room<'_>, asset: &Asset) -> Result<Dataset, Trouble> {
+    room.library
+        .load_dataset(asset)
+        .map_err(|e| room.trouble(e.id(), &e))
+}
+
+/// The mean difference over the training part, which no reported input is in.
+fn own_vector(
+    room: &Room<'_>,
+    dataset: &Dataset,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<SteeringVector, Trouble> {
+    let (model, rows) = (room.model, dataset.part(Part::Train, 0));
+    let most = model.config().max_positions;
+    let pairs = PairSet::of_rows(dataset, &rows, model.tokenizer(), most)
+        .map_err(|e| room.trouble(e.id(), &e))?;
+    extract_mean(
+        model,
+        &dataset.name,
+        room.model_name,
+        &pairs,
+        progress,
+        room.cancel,
+    )
+    .map_err(|e| room.trouble(e.id(), &e))
+}

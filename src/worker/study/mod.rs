@@ -1,0 +1,162 @@
+//! Studies. A sweep runs in slices on the engine's thread, because it shares the prompts that the
+//! histogram has computed; the others read data sets of their own on a thread of their own and
+//! stand back while a moved slider is being measured.
+
+mod datasets;
+mod gate;
+mod predict;
+mod rows;
+mod shift;
+pub(super) mod sweep;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+pub(crate) use gate::Gate;
+pub(super) use rows::live;
+
+use super::archive::Archive;
+use super::catalog::Library;
+use super::job::Desk;
+use super::mailbox::Mailbox;
+use crate::engine::{Cancel, Model};
+use crate::protocol::{Asset, Study, StudyNews, StudyRequest};
+use crate::steering::SteeringVector;
+
+/// Name of the thread; its panics are reported like the engine's.
+pub const STUDY_THREAD: &str = "study";
+
+/// What the study's thread tells the engine's.
+#[derive(Debug)]
+pub(crate) enum Word {
+    /// Units finished, units in all.
+    Progress(usize, usize),
+    /// Something to pass on.
+    News(StudyNews),
+    /// It ended: with the stable id and words of what went wrong, or well.
+    Ended(Result<(), (&'static str, String)>),
+}
+
+/// Why a study ends early; `None`: it was stopped.
+pub(super) type Trouble = Option<(&'static str, String)>;
+
+/// What a study on its own thread has at hand.
+pub(super) struct Room<'a> {
+    pub(super) model: &'a Arc<Model>,
+    pub(super) model_name: &'a str,
+    pub(super) vector: Option<Arc<SteeringVector>>,
+    pub(super) library: &'a Library,
+    pub(super) archive: Archive,
+    /// Inputs of a data set at most.
+    pub(super) inputs: usize,
+    pub(super) cancel: &'a Cancel,
+    tell: &'a dyn Fn(Word),
+    gate: &'a Gate,
+}
+
+impl Room<'_> {
+    /// Reports, and waits while a moved slider is measured.
+    pub(super) fn progress(&self, done: usize, total: usize) {
+        (self.tell)(Word::Progress(done, total));
+        self.gate.pass(self.cancel);
+    }
+
+    pub(super) fn news(&self, news: StudyNews) {
+        (self.tell)(Word::News(news));
+    }
+
+    pub(super) fn remark(&self, words: String) {
+        self.news(StudyNews::Remark(words));
+    }
+
+    /// Whether something else is wanted by now.
+    pub(super) fn check(&self) -> Result<(), Trouble> {
+        if self.cancel.is_cancelled() {
+            Err(None)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// An error in its own words, nothing for a cancelled piece of work.
+    pub(super) fn trouble(&self, id: &'static str, error: &dyn std::fmt::Display) -> Trouble {
+        (!self.cancel.is_cancelled()).then(|| (id, error.to_string()))
+    }
+
+    /// Runs `one` for every data set. One that cannot be studied is a remark, unless it is the only one.
+    pub(super) fn each(
+        &self,
+        datasets: &[Asset],
+        mut one: impl FnMut(&Asset) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
+        for asset in datasets {
+            self.check()?;
+            match one(asset) {
+                Err(Some((_, words))) if datasets.len() > 1 => {
+                    self.remark(format!("'{}' left out: {words}", asset.label()));
+                }
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Starts a study on its own thread; what it says arrives in the mailbox under its run id.
+pub(crate) fn start(
+    request: StudyRequest,
+    arrived: Instant,
+    desk: &Desk,
+    library: &Library,
+    mailbox: &Arc<Mailbox>,
+    gate: &Arc<Gate>,
+) -> std::io::Result<()> {
+    let Some(model) = desk.model.clone() else {
+        return Ok(());
+    };
+    let run = request.run;
+    let cancel = mailbox.study_cancel(run);
+    let (library, archive) = (library.clone(), desk.archive.clone());
+    let (model_name, vector, inputs) = (desk.model_name.clone(), desk.vector.clone(), desk.inputs);
+    let (mailbox, gate) = (Arc::clone(mailbox), Arc::clone(gate));
+    std::thread::Builder::new()
+        .name(STUDY_THREAD.to_owned())
+        .stack_size(16 << 20)
+        .spawn(move || {
+            let tell = |word: Word| mailbox.word(run, word);
+            let room = Room {
+                model: &model,
+                model_name: &model_name,
+                vector,
+                library: &library,
+                archive,
+                inputs,
+                cancel: &cancel,
+                tell: &tell,
+                gate: &gate,
+            };
+            let work = || match &request.study {
+                Study::Predict(study) => predict::run(&room, study),
+                Study::Shift(study) => shift::run(&room, study),
+                Study::Datasets(study) => datasets::run(&room, study),
+                Study::Sweep(_) => Ok(0),
+            };
+            let done = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+                let words = "the study ended unexpectedly; start it again".to_owned();
+                Err(Some(("study-fault", words)))
+            });
+            match done {
+                Ok(from_store) => {
+                    tell(Word::News(StudyNews::Finished {
+                        elapsed: arrived.elapsed(),
+                        from_store,
+                    }));
+                    tell(Word::Ended(Ok(())));
+                }
+                Err(Some(trouble)) => tell(Word::Ended(Err(trouble))),
+                Err(None) => tell(Word::Ended(Ok(()))),
+            }
+        })?;
+    Ok(())
+}

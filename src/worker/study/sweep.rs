@@ -1,0 +1,226 @@
+//! A sweep over every block, in slices on the engine's thread.
+//!
+//! All cells come at once over a few inputs and sharpen; then the sites are finished in groups, so that
+//! what is finished can be kept while the rest goes on.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Trouble;
+use crate::engine::Cancel;
+use crate::measure::{
+    SiteKey, Sweep, SweepSite, SweepUnit as Unit, check_multipliers, sweep_sites,
+};
+use crate::protocol::{StudyNews, SweepPart, SweepStudy, SweepUnit};
+use crate::steering::SteeringVector;
+use crate::units::{BlockIndex, RunId};
+use crate::worker::job::Desk;
+use crate::worker::mailbox::Mailbox;
+
+/// Sites whose rows are on their way up together, as far as one result is kept.
+const TOGETHER: usize = 16;
+/// Inputs of the first look at all cells.
+const FIRST: usize = 4;
+/// Shortest length a slice aims at.
+const SLICE: Duration = Duration::from_millis(25);
+
+/// Some sites and how far they are.
+struct Group {
+    sites: Vec<SweepSite>,
+    sweep: Sweep,
+}
+
+/// A running sweep.
+pub(crate) struct Job {
+    run: RunId,
+    study: SweepStudy,
+    arrived: Instant,
+    cancel: Cancel,
+    vector: Arc<SteeringVector>,
+    groups: Vec<Group>,
+    /// Inputs that every group has had before one is finished.
+    first: usize,
+    inputs: usize,
+    slice: usize,
+    from_store: usize,
+    /// Sites times inputs to measure.
+    total: usize,
+}
+
+impl Job {
+    /// Checks the request and reports what is known already. `None`: nothing to do, or a request for
+    /// what has been replaced meanwhile.
+    pub(crate) fn start(
+        run: RunId,
+        study: SweepStudy,
+        arrived: Instant,
+        desk: &mut Desk,
+        mailbox: &Mailbox,
+        tell: &mut dyn FnMut(StudyNews),
+    ) -> Result<Option<Self>, Trouble> {
+        let (Some(vector), Some(bench)) = (desk.vector.clone(), desk.bench.as_mut()) else {
+            return Ok(None);
+        };
+        if vector.id() != study.vector || bench.set().dataset_id != study.dataset {
+            return Ok(None);
+        }
+        check_multipliers(&study.multipliers).map_err(|e| Some((e.id(), e.to_string())))?;
+        let n = desk.model.as_ref().map_or(0, |m| m.n_blocks());
+        let directions = (0..n).filter_map(|b| {
+            let block = BlockIndex(b);
+            Some((block, vector.direction(block).ok()?))
+        });
+        let units = [Unit::Raw, Unit::EqualKappa];
+        let sites = sweep_sites(directions, bench.norms(), study.reference, &units);
+        if sites.is_empty() {
+            let words = format!("'{}' has no direction of any length to sweep", vector.name);
+            return Err(Some(("no-direction", words)));
+        }
+        let (mut missing, mut from_store) = (Vec::new(), 0);
+        for site in sites {
+            let key = site_key(&study, site.block);
+            let grid = site.grid(&study.multipliers);
+            from_store += usize::from(bench.recall(&vector, &key, &grid, &desk.archive));
+            match bench.complete(&key, &grid) {
+                Some(rows) => tell(StudyNews::Sweep(vec![part(&site, 0, rows)])),
+                None => missing.push(site),
+            }
+        }
+        let groups = missing
+            .chunks(TOGETHER)
+            .map(|sites| Group {
+                sites: sites.to_vec(),
+                sweep: Sweep::new(sites.to_vec(), &study.multipliers, study.mask),
+            })
+            .collect();
+        let inputs = bench.len();
+        let mut job = Self {
+            run,
+            arrived,
+            cancel: mailbox.study_cancel(run),
+            vector,
+            groups,
+            first: FIRST.min(inputs),
+            inputs,
+            slice: 1,
+            from_store,
+            total: inputs * missing.len(),
+            study,
+        };
+        if job.groups.is_empty() {
+            job.finish(tell);
+            return Ok(None);
+        }
+        job.groups.reverse();
+        Ok(Some(job))
+    }
+
+    pub(crate) fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// Whether something else is wanted by now.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
+    /// One slice, which gives way to any command. `Ok(false)` at the end.
+    pub(crate) fn step(
+        &mut self,
+        desk: &mut Desk,
+        gives_way: &Cancel,
+        tell: &mut dyn FnMut(StudyNews),
+    ) -> Result<bool, Trouble> {
+        let Some(bench) = desk.bench.as_mut() else {
+            return Ok(false);
+        };
+        // First all groups get a few inputs, then the last of the list is finished.
+        let coarse = (self
+            .groups
+            .iter()
+            .rposition(|g| g.sweep.done() < self.first))
+        .unwrap_or(self.groups.len().saturating_sub(1));
+        let Some(group) = self.groups.get_mut(coarse) else {
+            return Ok(false);
+        };
+        let begin = Instant::now();
+        let from = group.sweep.done();
+        let to = match group.sweep.advance_by(bench.cache(), self.slice, gives_way) {
+            Ok(to) => to,
+            // What was asked for in between comes first; the slice is made again after it.
+            Err(error) if error.is_cancelled() => return Ok(true),
+            Err(error) => return Err(Some((error.id(), error.to_string()))),
+        };
+        let spent = begin.elapsed().max(Duration::from_micros(50));
+        let ideal = (to - from) as f64 * SLICE.as_secs_f64() / spent.as_secs_f64();
+        self.slice = (ideal as usize).clamp(1, 4 * self.slice);
+        let parts = (group.sites.iter().enumerate())
+            .map(|(i, site)| {
+                part(
+                    site,
+                    from,
+                    group.sweep.rows(i).get(from..).unwrap_or(&[]).to_vec(),
+                )
+            })
+            .collect();
+        tell(StudyNews::Sweep(parts));
+        if to < self.inputs {
+            return Ok(true);
+        }
+        let group = self.groups.remove(coarse);
+        for (site, rows) in group.sweep.into_rows() {
+            let key = site_key(&self.study, site.block);
+            let grid = site.grid(&self.study.multipliers);
+            bench.keep(
+                &self.vector,
+                &key,
+                &grid,
+                &rows,
+                &desk.archive,
+                &desk.model_name,
+            );
+        }
+        if self.groups.is_empty() {
+            self.finish(tell);
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Sites times inputs finished, and in all.
+    pub(crate) fn progress(&self) -> (usize, usize) {
+        let left: usize = (self.groups.iter())
+            .map(|g| g.sites.len() * (self.inputs - g.sweep.done()))
+            .sum();
+        (self.total - left, self.total)
+    }
+
+    fn finish(&self, tell: &mut dyn FnMut(StudyNews)) {
+        tell(StudyNews::Finished {
+            elapsed: self.arrived.elapsed(),
+            from_store: self.from_store,
+        });
+    }
+}
+
+fn site_key(study: &SweepStudy, block: BlockIndex) -> SiteKey {
+    SiteKey {
+        vector: study.vector.clone(),
+        dataset: study.dataset.clone(),
+        block,
+        mask: study.mask,
+    }
+}
+
+fn part(site: &SweepSite, first: usize, rows: Vec<Vec<f32>>) -> SweepPart {
+    SweepPart {
+        block: site.block,
+        unit: match site.unit {
+            Unit::Raw => SweepUnit::Raw,
+            Unit::EqualKappa => SweepUnit::EqualKappa,
+        },
+        scale: site.scale,
+        first,
+        rows,
+    }
+}
