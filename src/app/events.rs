@@ -5,7 +5,7 @@ use crate::app::overlay::Overlay;
 use crate::app::{App, Engine};
 use crate::protocol::{
     Asset, CHAT_UNUSABLE, CatalogEntry, Command, DatasetInfo, Event, Failure, ModelInfo,
-    ModelSource, Stage, VectorInfo,
+    ModelSource, Stage, StudyNews, VectorInfo,
 };
 use crate::text::one_line;
 
@@ -31,8 +31,7 @@ impl App {
             Event::VectorLoaded(info) => self.vector_loaded(info),
             Event::DatasetLoaded(info) => self.dataset_loaded(info),
             Event::Progress { stage, done, total } => {
-                self.progress.retain(|p| p.0 != stage);
-                self.progress.push((stage, done, total));
+                self.progress.report(stage, done, total, self.now);
                 true
             }
             Event::Idle(stage) => self.ended(stage),
@@ -58,6 +57,9 @@ impl App {
                 ours
             }
             Event::Study { run, news } => {
+                if let StudyNews::Remark(words) = &news {
+                    self.messages.note(one_line(words), self.now);
+                }
                 let ours = self.lab.news(run, news);
                 if ours {
                     self.adopt_sweep();
@@ -75,9 +77,7 @@ impl App {
 
     /// A stage is over; returns whether it was on screen.
     pub(super) fn ended(&mut self, stage: Stage) -> bool {
-        let before = self.progress.len();
-        self.progress.retain(|p| p.0 != stage);
-        self.progress.len() != before
+        self.progress.end(stage)
     }
 
     fn model_loaded(&mut self, source: ModelSource, info: ModelInfo) {

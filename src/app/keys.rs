@@ -161,9 +161,9 @@ impl App {
     }
 
     pub(super) fn open_editor(&mut self, text: &str) {
+        self.set_focus(Pane::Prompts);
         self.editor = Some(Editor::new(text));
         self.filtering = false;
-        self.set_focus(Pane::Prompts);
     }
 }
 

@@ -21,6 +21,7 @@ pub mod lab;
 pub mod messages;
 pub mod msg;
 pub mod overlay;
+pub mod progress;
 pub mod prompts;
 pub mod screen;
 pub mod slider;
@@ -49,13 +50,14 @@ use keymap::Keymap;
 use lab::Lab;
 use messages::{Level, Messages};
 use overlay::Overlay;
+use progress::Progress;
 use prompts::Prompts;
 use screen::Screen;
 use slider::Scale;
 use steering::{Setting, Steering};
 
 use crate::protocol::{
-    Asset, CatalogEntry, Command, DatasetInfo, ModelInfo, ModelSource, Sampling, Stage, VectorInfo,
+    Asset, CatalogEntry, Command, DatasetInfo, ModelInfo, ModelSource, Sampling, VectorInfo,
 };
 
 /// Spinner period.
@@ -102,7 +104,7 @@ pub struct App {
     wanted_dataset: Option<Asset>,
     dataset_chosen: bool,
     block_chosen: bool,
-    progress: Vec<(Stage, usize, usize)>,
+    progress: Progress,
 
     steering: Steering,
     scale: Scale,
@@ -167,7 +169,7 @@ impl App {
             wanted_dataset: settings.dataset.clone(),
             dataset_chosen: settings.dataset.is_some(),
             block_chosen: settings.block.is_some(),
-            progress: Vec::new(),
+            progress: Progress::default(),
             steering: Steering::new(Setting {
                 block: settings.block.unwrap_or(0),
                 coefficient,

@@ -92,8 +92,8 @@ impl App {
                 }
             }
             Action::FilterPrompts => {
-                self.filtering = true;
                 self.set_focus(Pane::Prompts);
+                self.filtering = true;
             }
             Action::NextPrompt | Action::PreviousPrompt => {
                 self.prompts.select_active();

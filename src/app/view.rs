@@ -158,7 +158,12 @@ impl App {
 
     /// Work under way: stage, units done, units in all (0: unknown).
     pub fn progress(&self) -> &[(Stage, usize, usize)] {
-        &self.progress
+        self.progress.stages()
+    }
+
+    /// Time that a stage will still take.
+    pub fn time_left(&self, stage: Stage) -> Option<std::time::Duration> {
+        self.progress.left(stage, self.now)
     }
 
     /// Whether the worker has something to do.
@@ -168,7 +173,7 @@ impl App {
                 || self.lab.running().is_some()
                 || self.compare.is_running()
                 || self.experiment.is_running()
-                || !self.progress.is_empty())
+                || !self.progress.stages().is_empty())
     }
 
     /// Turn of the spinner; always 0 without animation.

@@ -24,7 +24,16 @@ pub(super) fn screen(c: &mut Canvas<'_>, area: Rect) {
     statusbar::title(c, title);
     if c.app.screen() != Screen::Explore {
         lab::draw(c, body);
-    } else if tabs {
+        statusbar::status(c, status);
+        statusbar::footer(c, footer);
+        return;
+    }
+    // A line of screens where a line can be spared.
+    let [screens, body] = cut_top(body, u16::from(area.height >= 32 && area.width >= 80));
+    if screens.height > 0 {
+        lab::tabs(c, screens);
+    }
+    if tabs {
         one_pane(c, body);
     } else if c.app.is_zoomed() {
         pane(c, body, c.app.focus());

@@ -8,6 +8,7 @@ use crate::app::bindings::BINDINGS;
 use crate::app::hits::Target;
 use crate::app::keymap::holds_in;
 use crate::app::overlay::Overlay;
+use crate::app::progress::short;
 use crate::app::{Engine, signed};
 use crate::protocol::{Stage, StudyKind};
 use crate::text;
@@ -142,18 +143,23 @@ pub(super) fn status(c: &mut Canvas<'_>, area: Rect) {
         c.style(Role::Accent),
     );
     let left = match (work(c), app.engine()) {
-        (Some(_), _) => 40,
+        (Some(_), _) => 52,
         (None, Engine::Ready) => 10,
         (None, _) => 60,
     };
     let right = facts(c, area.width.saturating_sub(left));
     let right_width = text::width(&right) as u16;
     let room = area.width.saturating_sub(right_width + 3);
-    if let Some((what, done, total)) = work(c) {
+    if let Some((stage, what, done, total)) = work(c) {
         let spin = format!("{} {what} ", c.glyphs.spin(app.spin()));
         let used = c.text(area.x + 1, area.y, &spin, plain, room);
-        let gauge = room.saturating_sub(used + 12).min(24);
-        if total > 0 && gauge >= 4 {
+        if total > 0 {
+            let left = app
+                .time_left(stage)
+                .map_or_else(String::new, |t| format!("  {} left", short(t)));
+            let count = format!(" {done}/{total}{left}");
+            let room = room.saturating_sub(used);
+            let gauge = room.saturating_sub(text::width(&count) as u16).min(24);
             let full = (usize::from(gauge) * done.min(total) / total) as u16;
             for i in 0..gauge {
                 let (symbol, style) = if i < full {
@@ -163,8 +169,8 @@ pub(super) fn status(c: &mut Canvas<'_>, area: Rect) {
                 };
                 c.cell(area.x + 1 + used + i, area.y, symbol, style);
             }
-            let count = format!(" {done}/{total}");
-            c.text(area.x + 1 + used + gauge, area.y, &count, muted, 12);
+            let x = area.x + 1 + used + gauge;
+            c.text(x, area.y, &count, muted, room.saturating_sub(gauge));
         }
     } else {
         let idle = match app.engine() {
@@ -179,7 +185,7 @@ pub(super) fn status(c: &mut Canvas<'_>, area: Rect) {
 }
 
 /// The most telling piece of work under way.
-fn work(c: &Canvas<'_>) -> Option<(&'static str, usize, usize)> {
+fn work(c: &Canvas<'_>) -> Option<(Stage, &'static str, usize, usize)> {
     let app = c.app;
     let name = |stage| match stage {
         Stage::Fetch => "fetching the model, MiB",
@@ -206,30 +212,31 @@ fn work(c: &Canvas<'_>) -> Option<(&'static str, usize, usize)> {
     };
     let reported = app.progress().iter().min_by_key(|p| rank(p.0)).copied();
     if let Some((stage, done, total)) = reported.filter(|p| rank(p.0) < 2) {
-        return Some((name(stage), done, total));
+        return Some((stage, name(stage), done, total));
     }
     if app.engine() == Engine::Dead {
         return None;
     }
     if app.engine() == Engine::Starting {
-        return Some((name(Stage::LoadModel), 0, 0));
+        return Some((Stage::LoadModel, name(Stage::LoadModel), 0, 0));
     }
     if app.experiment().is_running() {
         let current = app.experiment().current();
         let (done, total) = current.map_or((0, 0), |m| (m.done, m.results.len()));
         if done < total {
-            return Some((name(Stage::Measure), done, total));
+            return Some((Stage::Measure, name(Stage::Measure), done, total));
         }
     }
     if let Some((stage, done, total)) = reported.filter(|p| p.0 == Stage::Study) {
-        return Some((name(stage), done, total));
+        return Some((stage, name(stage), done, total));
     }
     if app.compare().is_running() {
         let done = app.compare().shown().filter(|_| !app.compare().is_stale());
         let done = done.map_or(0, |g| g.steered.len());
-        return Some((name(Stage::Generate), done, app.sampling().max_tokens));
+        let most = app.sampling().max_tokens;
+        return Some((Stage::Generate, name(Stage::Generate), done, most));
     }
-    reported.map(|(stage, done, total)| (name(stage), done, total))
+    reported.map(|(stage, done, total)| (stage, name(stage), done, total))
 }
 
 /// Facts that fit, most telling first.

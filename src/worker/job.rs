@@ -11,6 +11,7 @@ use super::generate::{self, Baselines};
 use super::mailbox::{Load, Mail, Mailbox};
 use super::measure;
 use super::source::{LocalModel, Whereabouts};
+use super::study::OwnVectors;
 use super::studying::Studying;
 use super::{Options, load};
 use crate::engine::Model;
@@ -37,6 +38,8 @@ pub(crate) struct Desk {
     pub(crate) device: DeviceChoice,
     /// Results of earlier sessions, and for later ones.
     pub(crate) archive: Archive,
+    /// Mean differences of data sets' training pairs.
+    pub(crate) own: OwnVectors,
 }
 
 impl Desk {
@@ -51,6 +54,7 @@ impl Desk {
             inputs,
             device,
             archive,
+            own: OwnVectors::default(),
         }
     }
 

@@ -115,7 +115,9 @@ fn table(c: &mut Canvas<'_>, area: Rect, rows: &[Row<'_>]) {
     let [list, axis_line] = cut_bottom(list, 1);
     let muted = c.style(Role::Muted);
     let names = rows.iter().map(|r| text::width(&r.response.dataset));
-    let name = (names.max().unwrap_or(8) as u16 + 1).clamp(9, area.width / 4);
+    let name = (names.max().unwrap_or(8) as u16 + 1)
+        .min(area.width / 4)
+        .max(9);
     let published = area.width >= 100 && rows.iter().any(|r| r.response.published.is_some());
     let anti_bar = if area.width >= 90 { 12 } else { 0 };
     let tail = 7 + 6 + anti_bar + if published { 16 } else { 0 };

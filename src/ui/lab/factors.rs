@@ -96,7 +96,9 @@ fn parts(c: &Canvas<'_>) -> [(&'static str, Style); 3] {
 fn stacks(c: &mut Canvas<'_>, area: Rect, rows: &[Row<'_>], selected: usize, in_variance: bool) {
     let [head, list] = cut_top(area, 1);
     let names = rows.iter().map(|r| text::width(&r.response.dataset));
-    let name = (names.max().unwrap_or(8) as u16 + 1).clamp(8, area.width / 4);
+    let name = (names.max().unwrap_or(8) as u16 + 1)
+        .min(area.width / 4)
+        .max(8);
     let fixed = name + 2 + 5 + 7 + 7 + 6 + 6;
     let bar = area.width.saturating_sub(fixed + 1);
     let muted = c.style(Role::Muted);
@@ -297,7 +299,13 @@ fn four_cells(c: &mut Canvas<'_>, area: Rect, row: &Row<'_>) {
                 "{} median  {} quartiles  {} range",
                 c.glyphs.measured, c.glyphs.gauge, c.glyphs.axis
             );
-            c.text(area.x + label, y + 1, &legend, muted, area.width - label);
+            c.text(
+                area.x + label,
+                y + 1,
+                &legend,
+                muted,
+                area.width.saturating_sub(label),
+            );
         }
     }
 }

@@ -61,7 +61,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
         }
         return;
     }
-    let [inner, notes] = cut_bottom(inner, if inner.height >= 12 { 2 } else { 1 });
+    let [inner, notes] = cut_bottom(inner, if inner.height >= 12 { 3 } else { 1 });
     let [head, rows] = cut_top(inner, 1);
     let columns = columns(layers.grid().len() as u16, inner.width);
     header(c, head, columns);
@@ -195,7 +195,7 @@ fn cells(c: &mut Canvas<'_>, area: Rect, columns: Columns, line: &Line, most: f6
         };
         c.fill(cell, " ", style.remove_modifier(Modifier::UNDERLINED));
         right(c, x, middle, &shown, style, columns.cell - 1);
-        if is_here {
+        if is_here && text::width(&shown) + 1 < usize::from(columns.cell) {
             let mark = c.style(Role::Focus).patch(Style {
                 bg: style.bg,
                 fg: style.fg.filter(|_| style.bg.is_some()),
@@ -267,7 +267,8 @@ fn footnotes(c: &mut Canvas<'_>, area: Rect) {
     let layers = &app.lab().layers;
     let setting = app.setting();
     let (text_style, muted) = (c.style(Role::Text), c.style(Role::Muted));
-    if area.height >= 2 {
+    let [first, words_area] = cut_top(area, u16::from(area.height >= 2));
+    if first.height > 0 {
         let suggestion = layers.suggested().map_or_else(String::new, |b| {
             format!(
                 "{} suggested: block {b}, largest mean at equal {}",
@@ -303,11 +304,6 @@ fn footnotes(c: &mut Canvas<'_>, area: Rect) {
             )
         }),
     };
-    let line = Rect {
-        y: area.bottom() - 1,
-        height: 1,
-        ..area
-    };
     let words = protocol_words(c, &[vector, unit]);
-    protocol(c, line, &words);
+    protocol(c, words_area, &words);
 }

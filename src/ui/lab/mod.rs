@@ -22,6 +22,11 @@ use crate::ui::layout::{self, cut_bottom, cut_left, cut_top};
 pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
     let [line, body] = cut_top(area, 1);
     tabs(c, line);
+    if body.width < 30 || body.height < 5 {
+        let muted = c.style(Role::Muted);
+        c.message(body, "this screen needs 30 columns and 8 rows", muted);
+        return;
+    }
     if c.app.is_zoomed() {
         layout::pane(c, body, c.app.focus());
         return;
@@ -59,7 +64,8 @@ pub(super) fn pane(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
     }
 }
 
-fn tabs(c: &mut Canvas<'_>, area: Rect) {
+/// The line of tabs.
+pub(super) fn tabs(c: &mut Canvas<'_>, area: Rect) {
     let wide = area.width >= 100;
     let mut x = area.x + 1;
     for (i, screen) in Screen::ALL.into_iter().enumerate() {
@@ -118,23 +124,29 @@ fn percent(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |v| format!("{:.0}%", 100.0 * v))
 }
 
-/// The study's protocol on the last line of a panel: no figure without it.
+/// The study's protocol on the last lines of a panel: no figure without it.
 fn protocol(c: &mut Canvas<'_>, area: Rect, pieces: &[String]) {
     let muted = c.style(Role::Muted);
     let dot = format!(" {} ", c.glyphs.dot);
     let mut line = String::new();
+    let mut y = area.y;
     for piece in pieces.iter().filter(|p| !p.is_empty()) {
         let longer = if line.is_empty() {
             piece.clone()
         } else {
             format!("{line}{dot}{piece}")
         };
-        if text::width(&longer) > usize::from(area.width) {
+        if text::width(&longer) <= usize::from(area.width) {
+            line = longer;
+        } else if y + 1 < area.bottom() {
+            c.text(area.x, y, &line, muted, area.width);
+            line.clone_from(piece);
+            y += 1;
+        } else {
             break;
         }
-        line = longer;
     }
-    c.text(area.x, area.y, &line, muted, area.width);
+    c.text(area.x, y, &line, muted, area.width);
 }
 
 /// The facts that every study shares.

@@ -72,7 +72,9 @@ fn table(c: &mut Canvas<'_>, area: Rect, items: &[Prediction], selected: usize) 
         c.style(Role::Focus),
     );
     let names = items.iter().map(|p| text::width(&p.dataset));
-    let name = (names.max().unwrap_or(8) as u16 + 3).clamp(10, area.width / 3);
+    let name = (names.max().unwrap_or(8) as u16 + 3)
+        .min(area.width / 3)
+        .max(10);
     let heads = [
         "pairs", "agree", "left out", "d' held", "AUC held", "overlap", "d' in", "stable",
     ];

@@ -84,20 +84,18 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
         [inner, Rect::default()]
     };
     let wide = inner.width >= 100;
-    let [left, right_side] = if wide {
-        cut_left(inner, 66.min(inner.width * 3 / 5))
+    let (left, plots) = if wide {
+        let [left, side] = cut_left(inner, 66.min(inner.width * 3 / 5));
+        let [_, side] = cut_left(side, 1);
+        (left, cut_top(side, side.height / 2))
+    } else if inner.height >= 24 {
+        let [upper, lower] = cut_top(inner, inner.height - 12);
+        (upper, cut_left(lower, lower.width / 2))
     } else {
-        [inner, Rect::default()]
+        (inner, [Rect::default(); 2])
     };
     heat(c, left, table, matrix);
-    if right_side.width > 0 {
-        let right_side = Rect {
-            x: right_side.x + 1,
-            width: right_side.width - 1,
-            ..right_side
-        };
-        scatters(c, right_side, table, tables);
-    }
+    scatters(c, plots, table, tables);
     if list.width > 0 {
         names(c, list, tables, selected);
     }
@@ -174,9 +172,13 @@ fn correlation(rho: Option<f64>) -> String {
 }
 
 /// One data set: what goes with the gap; several: with against without the shift.
-fn scatters(c: &mut Canvas<'_>, area: Rect, table: &ShiftTable, tables: &[ShiftTable]) {
+fn scatters(
+    c: &mut Canvas<'_>,
+    [upper, lower]: [Rect; 2],
+    table: &ShiftTable,
+    tables: &[ShiftTable],
+) {
     let own = c.style(Role::Curve);
-    let [upper, lower] = cut_top(area, area.height / 2);
     if tables.len() > 1 {
         let (points, rho) = shifted(tables);
         let title = format!("shifted s over data sets, {}", correlation(rho));

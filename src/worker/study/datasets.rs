@@ -1,5 +1,7 @@
 //! Many data sets at one site: per-input steerability of each (Tan et al. 2407.12404, Figure 1).
 
+use std::sync::Arc;
+
 use super::rows::{self, Wanted};
 use super::{Room, Trouble};
 use crate::measure::check_multipliers;
@@ -24,15 +26,16 @@ pub(super) fn run(room: &Room<'_>, study: &DatasetsStudy) -> Result<usize, Troub
         let part = |share: usize, i: usize, n: usize| at + share + 50 * i / n.max(1);
         let dataset = load(room, asset)?;
         let mut told = |i, n| room.progress(part(0, i, n), total);
-        let own;
-        let (vector, how) = if let Some(vector) = &loaded {
-            (vector.as_ref(), vector.name.clone())
-        } else {
-            own = own_vector(room, &dataset, &mut told)?;
-            (&own, "mean of its training pairs".to_owned())
+        let (vector, how) = match &loaded {
+            Some(vector) => (Arc::clone(vector), vector.name.clone()),
+            None => {
+                let extract = || own_vector(room, &dataset, &mut told);
+                let vector = room.own.get(&dataset.id, extract)?;
+                (vector, "mean of its training pairs".to_owned())
+            }
         };
         let wanted = Wanted {
-            vector,
+            vector: &vector,
             block: study.block,
             mask: study.mask,
             grid: &study.multipliers,

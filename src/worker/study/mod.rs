@@ -4,6 +4,7 @@
 
 mod datasets;
 mod gate;
+mod own;
 mod predict;
 mod rows;
 mod shift;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub(crate) use gate::Gate;
+pub(crate) use own::OwnVectors;
 pub(super) use rows::live;
 
 use super::archive::Archive;
@@ -48,6 +50,7 @@ pub(super) struct Room<'a> {
     pub(super) vector: Option<Arc<SteeringVector>>,
     pub(super) library: &'a Library,
     pub(super) archive: Archive,
+    pub(super) own: OwnVectors,
     /// Inputs of a data set at most.
     pub(super) inputs: usize,
     pub(super) cancel: &'a Cancel,
@@ -118,6 +121,7 @@ pub(crate) fn start(
     let run = request.run;
     let cancel = mailbox.study_cancel(run);
     let (library, archive) = (library.clone(), desk.archive.clone());
+    let own = desk.own.clone();
     let (model_name, vector, inputs) = (desk.model_name.clone(), desk.vector.clone(), desk.inputs);
     let (mailbox, gate) = (Arc::clone(mailbox), Arc::clone(gate));
     std::thread::Builder::new()
@@ -131,6 +135,7 @@ pub(crate) fn start(
                 vector,
                 library: &library,
                 archive,
+                own,
                 inputs,
                 cancel: &cancel,
                 tell: &tell,

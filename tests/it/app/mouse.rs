@@ -57,7 +57,7 @@ fn the_wheel_steps_sliders_and_scrolls_lists() {
 fn a_click_on_a_prompt_opens_it_and_on_a_hint_runs_it() {
     let mut world = World::ready();
     world.draw(120, 40);
-    world.mouse(MouseKind::Down, 5, 4);
+    world.mouse(MouseKind::Down, 5, 5);
     assert_eq!(world.app.prompts().active_input(), Some(2));
     assert_eq!(world.generation().unwrap().prompt, items()[2].prompt);
     let screen = world.screen(120, 40);

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
-use steerscope::app::focus::Pane;
 use steerscope::app::input::{Key, KeyCode, Mods, Mouse, MouseKind};
 use steerscope::app::slider::{LIMIT, Scale};
 use steerscope::app::steering::{Setting, Steering};
@@ -67,6 +66,8 @@ fn event() -> impl Strategy<Value = Event> {
         Stage::Prefill,
         Stage::Measure,
         Stage::Generate,
+        Stage::Study,
+        Stage::Store,
     ]);
     let tokens = proptest::collection::vec((any::<u32>(), hostile()), 0..6).prop_map(|t| {
         t.into_iter()
@@ -194,7 +195,8 @@ proptest! {
             prop_assert!(setting.coefficient.abs() <= world.app.scale().max() + 1e-6);
             let blocks = world.app.blocks();
             prop_assert!(blocks == 0 || setting.block < blocks);
-            prop_assert!(Pane::ALL.contains(&world.app.focus()));
+            let panes = world.app.screen().panes();
+            prop_assert!(panes.contains(&world.app.focus()));
             let screen = world.screen(size.0, size.1);
             let escapes = screen.contains('\u{1b}');
             prop_assert!(!escapes);
@@ -221,6 +223,7 @@ fn answer(world: &mut World, n: usize) {
             }
         }
         Command::Measure(request) => world.measure(&request, 0..n.min(64)),
+        Command::Study(request) => world.study(&request, n),
         command => {
             world.waiting.push(command);
             world.load();

@@ -10,10 +10,13 @@ use steerscope::app::input::{Key, KeyCode, Mouse, MouseKind};
 use steerscope::app::{App, Effect, Msg, Settings};
 use steerscope::protocol::{
     Asset, CatalogEntry, ChatSupport, Command, DatasetInfo, Event, FinishReason, GenerateRequest,
-    InputItem, InputResult, MeasureRequest, ModelInfo, ModelSource, TokenPiece, VectorInfo,
+    InputItem, InputResult, MeasureRequest, ModelInfo, ModelSource, StudyRequest, TokenPiece,
+    VectorInfo,
 };
 use steerscope::ui::{Depth, Glyphs, Theme, render};
 use steerscope::units::{BlockIndex, Lane};
+
+use super::studies;
 
 pub const BLOCKS: usize = 6;
 
@@ -143,6 +146,7 @@ impl World {
                             from_cache: false,
                         }));
                     }
+                    Command::Study(request) => self.study(&request, usize::MAX),
                     Command::LoadVector(_) | Command::LoadDataset(_) | Command::LoadModel(_) => {
                         self.waiting.push(command);
                         self.load();
@@ -150,6 +154,25 @@ impl World {
                     _ => {}
                 }
             }
+        }
+    }
+
+    /// A study reports so many parts, and its end if those are all.
+    pub fn study(&mut self, request: &StudyRequest, parts: usize) {
+        let all = studies::news(request, usize::MAX).len();
+        for event in studies::news(request, parts) {
+            self.send(Msg::Worker(event));
+        }
+        if parts >= all {
+            self.send(Msg::Worker(studies::finished(request)));
+        }
+    }
+
+    /// The same for the study that waits.
+    pub fn study_in_part(&mut self, parts: usize) {
+        let place = (self.waiting.iter()).position(|c| matches!(c, Command::Study(_)));
+        if let Some(Command::Study(request)) = place.map(|i| self.waiting.remove(i)) {
+            self.study(&request, parts);
         }
     }
 
@@ -329,6 +352,8 @@ pub fn items() -> Vec<InputItem> {
             ),
             positive: " she".to_owned(),
             negative: " he".to_owned(),
+            positive_is_a: None,
+            positive_is_yes: None,
         })
         .collect()
 }

@@ -10,6 +10,7 @@
     reason = "a failed unwrap or slice is a failed test, and exact figures are meant exactly"
 )]
 
+mod lab;
 mod layout;
 mod screens;
 mod themes;

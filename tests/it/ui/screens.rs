@@ -24,7 +24,7 @@ fn check(name: &str, content: &str) {
 }
 
 /// A state at every size and in both character sets.
-fn snapshot(name: &str, state: impl Fn(Settings) -> World) {
+pub fn snapshot(name: &str, state: impl Fn(Settings) -> World) {
     for (set, glyphs) in [("unicode", GlyphSet::Unicode), ("ascii", GlyphSet::Ascii)] {
         let mut all = String::new();
         for (columns, rows) in SIZES {

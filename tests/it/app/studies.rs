@@ -1,0 +1,190 @@
+//! What the scripted worker answers to studies: deterministic, with every kind of gap in it.
+
+use std::time::Duration;
+
+use steerscope::protocol::{
+    Apart, DatasetResponse, Event, MeasureRequest, Prediction, ShiftTable, Study, StudyNews,
+    StudyRequest, SweepPart, SweepUnit,
+};
+use steerscope::units::{BlockIndex, RunId};
+
+use super::world::{BLOCKS, items, result};
+
+/// Everything a study reports, `parts` of a sweep's slices at most.
+pub fn news(request: &StudyRequest, parts: usize) -> Vec<Event> {
+    let mut news = match &request.study {
+        Study::Sweep(sweep) => {
+            let measure = |block| MeasureRequest {
+                run: RunId(0),
+                vector: sweep.vector.clone(),
+                dataset: sweep.dataset.clone(),
+                block: BlockIndex(block),
+                mask: sweep.mask,
+                multipliers: sweep.multipliers.clone(),
+                probe: None,
+            };
+            let slice = |first: usize| {
+                let one = |unit, scale: f32, block: usize| SweepPart {
+                    block: BlockIndex(block),
+                    unit,
+                    scale,
+                    first,
+                    rows: (first..first + 16)
+                        .map(|i| result(i, &measure(block)).propensity)
+                        .map(|row| row.into_iter().map(|m| m * scale).collect())
+                        .collect(),
+                };
+                let kappa = |block: usize| 1.6 - 0.2 * block as f32;
+                let raw = (1..BLOCKS).map(|b| one(SweepUnit::Raw, 1.0, b));
+                let equal = (1..BLOCKS).map(|b| one(SweepUnit::EqualKappa, kappa(b), b));
+                StudyNews::Sweep(raw.chain(equal).collect())
+            };
+            (0..items().len()).step_by(16).map(slice).collect()
+        }
+        Study::Predict(_) => ["she_he", "a data set with a longer name"]
+            .map(|name| StudyNews::Predicted(Box::new(prediction(name))))
+            .into(),
+        Study::Shift(_) => ["she_he", "mood", "kindness", "bravery", "patience"]
+            .iter()
+            .enumerate()
+            .map(|(i, name)| StudyNews::Shifted(Box::new(shifts(name, i as f64))))
+            .collect(),
+        Study::Datasets(_) => {
+            let mut news: Vec<StudyNews> = ["kindness", "patience", "she_he", "few"]
+                .iter()
+                .enumerate()
+                .map(|(i, name)| StudyNews::Dataset(Box::new(response(name, i))))
+                .collect();
+            news.push(StudyNews::Remark("'texts' left out: pairs of texts".into()));
+            news
+        }
+    };
+    news.truncate(parts);
+    news.into_iter()
+        .map(|news| Event::Study {
+            run: request.run,
+            news,
+        })
+        .collect()
+}
+
+/// The end of a study.
+pub fn finished(request: &StudyRequest) -> Event {
+    Event::Study {
+        run: request.run,
+        news: StudyNews::Finished {
+            elapsed: Duration::from_millis(1234),
+            from_store: 2,
+        },
+    }
+}
+
+fn prediction(name: &str) -> Prediction {
+    let side = |sign: f32| {
+        (0..32)
+            .map(|i| sign * 0.6 + ((i * 37 % 32) as f32 / 16.0 - 1.0))
+            .collect::<Vec<f32>>()
+    };
+    let apart = |positive: Vec<f32>, negative: Vec<f32>| Apart {
+        n: 32,
+        directional: Some(0.41),
+        d_prime: Some(1.04),
+        separated: false,
+        auc: Some(0.77),
+        overlap: Some(0.42),
+        positive,
+        negative,
+    };
+    Prediction {
+        dataset: name.to_owned(),
+        block: 3,
+        norm: 12.5,
+        pairs: 96,
+        dropped: 1,
+        directional: Some(0.48),
+        leave_one_out: Some(0.45),
+        pairwise: Some(0.24),
+        euclidean: Some(-0.81),
+        norm_variance: Some(-1.52),
+        held_out: Some(apart(side(1.0), side(-1.0))),
+        in_sample: Apart {
+            separated: true,
+            d_prime: None,
+            ..apart(Vec::new(), Vec::new())
+        },
+        stability: Some((0.97, 0.91, 25)),
+    }
+}
+
+fn shifts(name: &str, i: f64) -> ShiftTable {
+    let test: Vec<String> = ["BASE", "SYS_POS", "SYS_NEG", "USER_POS", "USER_NEG"]
+        .map(str::to_owned)
+        .into();
+    let mut train = test.clone();
+    train.push("MEAN".to_owned());
+    let at = |a: usize, b: usize| 1.5 - 0.3 * i - 0.25 * (a as f64 - b as f64).abs();
+    let matrix = |f: &dyn Fn(usize, usize) -> Option<f64>, columns: usize| {
+        (0..6)
+            .map(|a| (0..columns).map(|b| f(a, b)).collect())
+            .collect()
+    };
+    ShiftTable {
+        dataset: name.to_owned(),
+        steerability: matrix(&|a, b| Some(at(a, b)), 5),
+        variance: matrix(&|a, b| Some(at(a, b).abs() / 3.0), 5),
+        relative: (0..5)
+            .map(|a| {
+                (0..5)
+                    .map(|b| (b != 2).then(|| at(a, b) / at(b, b)))
+                    .collect()
+            })
+            .collect(),
+        cosine: matrix(&|a, b| Some(1.0 - 0.1 * (a as f64 - b as f64).abs()), 6),
+        gaps: (0..20)
+            .map(|k| (f64::from(k) / 10.0, 1.0 - f64::from(k) / 30.0))
+            .collect(),
+        cosines: (0..15)
+            .map(|k| (f64::from(k) / 12.0, 0.95 - f64::from(k) / 40.0))
+            .collect(),
+        gap_correlation: Some(-0.71),
+        cosine_correlation: None,
+        rows: 64,
+        left_out: 3,
+        sentences: (
+            "You are patient and take your time.".to_owned(),
+            "You are impatient.".to_owned(),
+            i > 2.0,
+        ),
+        chat: false,
+        train,
+        test,
+    }
+}
+
+fn response(name: &str, k: usize) -> DatasetResponse {
+    let n = if name == "few" { 3 } else { 64 };
+    let slope = |i: usize| {
+        let noise = (i * 37 % 64) as f32 / 64.0 - 0.5;
+        let letter = if i.is_multiple_of(2) { 0.4 } else { -0.4 };
+        match name {
+            "kindness" => 1.4 + 0.3 * noise,
+            "patience" => 0.2 + 1.1 * letter + 0.4 * noise,
+            _ => 0.6 + 0.8 * noise - 0.3 * k as f32,
+        }
+    };
+    let lettered = matches!(name, "kindness" | "patience");
+    DatasetResponse {
+        dataset: name.to_owned(),
+        vector: "mean of its training pairs".to_owned(),
+        norm: 3.5,
+        inputs: (0..n)
+            .map(|i| {
+                let a = lettered.then_some(i % 2 == 0);
+                let yes = lettered.then_some(i % 4 < 2);
+                (slope(i), a, yes)
+            })
+            .collect(),
+        from_store: k == 1,
+        published: None,
+    }
+}

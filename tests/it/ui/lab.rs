@@ -1,0 +1,66 @@
+//! Snapshots of the laboratory's screens.
+
+use super::screens::snapshot;
+use crate::app::world::World;
+
+fn shown(
+    key: &'static str,
+    more: &'static [&'static str],
+) -> impl Fn(steerscope::app::Settings) -> World {
+    move |settings| {
+        let mut world = World::new(settings);
+        world.load();
+        world.settle();
+        world.key(key);
+        world.settle();
+        more.iter().for_each(|k| world.key(k));
+        world
+    }
+}
+
+#[test]
+fn layers() {
+    snapshot("lab_layers", shown("F4", &["j", "l"]));
+}
+
+#[test]
+fn layers_at_equal_kappa_by_share_of_wrong_way() {
+    snapshot("lab_layers_kappa", shown("F4", &["e", "s", "s"]));
+}
+
+#[test]
+fn layers_while_they_fill() {
+    snapshot("lab_layers_filling", |settings| {
+        let mut world = World::new(settings);
+        world.load();
+        world.settle();
+        world.key("F4");
+        world.study_in_part(1);
+        world
+    });
+}
+
+#[test]
+fn spurious_factors() {
+    snapshot("lab_factors", shown("F5", &["j"]));
+}
+
+#[test]
+fn prompt_shifts() {
+    snapshot("lab_shift", shown("F6", &[]));
+}
+
+#[test]
+fn relative_steerability_under_prompt_shifts() {
+    snapshot("lab_shift_relative", shown("F6", &["s", "j", "j", "j"]));
+}
+
+#[test]
+fn predictors() {
+    snapshot("lab_predictors", shown("F7", &[]));
+}
+
+#[test]
+fn data_sets() {
+    snapshot("lab_datasets", shown("F8", &["j"]));
+}
