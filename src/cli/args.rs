@@ -8,11 +8,10 @@ pub use super::args_data::{
     ConvertArgs, DatasetCommand, ExportArgs, GcArgs, InfoArgs, LayoutChoice, MergeArgs,
     RunsCommand, RunsFilter, RunsListArgs, ShowArgs, SplitArgs, TableChoice, WhichStore,
 };
+pub use super::args_keep::{MemoryArgs, StoreArgs};
 pub use super::args_lab::{FactorsArgs, PredictArgs, ShiftArgs};
+pub use super::args_rows::SplitChoice;
 use crate::protocol::{ModelSource, Sampling};
-use crate::runtime::Paths;
-use crate::steering::dataset::Part;
-use crate::store::Keeping;
 use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS, DeviceChoice, Mask};
 use crate::worker::LIVE_INPUTS;
 
@@ -286,27 +285,9 @@ pub struct MeasureArgs {
     /// Where results are kept.
     #[command(flatten)]
     pub store: StoreArgs,
-}
-
-/// The run store of a measuring command.
-#[derive(Debug, Clone, Args)]
-pub struct StoreArgs {
-    /// Run store to look results up in and to keep them in [default: runs.sqlite in the data directory]
-    #[arg(long, value_name = "FILE", conflicts_with = "no_store")]
-    pub store: Option<PathBuf>,
-    /// Measure anew and keep nothing
-    #[arg(long)]
-    pub no_store: bool,
-}
-
-impl StoreArgs {
-    /// The store these flags ask for, or none.
-    pub fn keeping(&self) -> Keeping {
-        if self.no_store {
-            return Keeping::none();
-        }
-        Keeping::open(&self.store.clone().unwrap_or_else(|| Paths::find().runs()))
-    }
+    /// Memory of prompts.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
 }
 
 impl MeasureArgs {
@@ -326,30 +307,6 @@ pub struct ListArgs {
     /// One JSON object instead of a table
     #[arg(long)]
     pub json: bool,
-}
-
-/// Part of a data set; disjoint, as the file says in `meta.split`, else 40, 10 and 50 %.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SplitChoice {
-    /// Vectors are made from it
-    Train,
-    /// Layers and coefficients are chosen on it
-    Val,
-    /// Everything reported is measured on it
-    Test,
-    /// Everything, in file order
-    All,
-}
-
-impl From<SplitChoice> for Part {
-    fn from(choice: SplitChoice) -> Self {
-        match choice {
-            SplitChoice::Train => Self::Train,
-            SplitChoice::Val => Self::Validation,
-            SplitChoice::Test => Self::Test,
-            SplitChoice::All => Self::All,
-        }
-    }
 }
 
 /// Lets clap list a mask's names and hand over the value.

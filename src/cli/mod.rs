@@ -3,7 +3,9 @@
 
 pub mod args;
 mod args_data;
+mod args_keep;
 mod args_lab;
+mod args_rows;
 mod dataset;
 mod extract;
 mod factors;

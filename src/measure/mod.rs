@@ -17,7 +17,7 @@ mod spurious;
 mod stored;
 mod sweep;
 
-pub use cache::{CacheOptions, PromptCache, Site, SweepCell};
+pub use cache::{CacheFacts, CacheOptions, PromptCache, Site, SweepCell};
 pub use error::MeasureError;
 pub use kept::{KeptResults, SiteKey};
 pub use naive::naive_propensity;

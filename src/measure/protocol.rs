@@ -146,6 +146,9 @@ pub struct Protocol {
     pub split: Split,
     /// What stands around the prompts.
     pub template: Template,
+    /// System text before the prompts; `None` (and no field in the canonical text) without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
     /// What a propensity is.
     pub propensity: Propensity,
     /// Number type of the matrix products: `f32` on the CPU, the weights' own on a GPU.
@@ -165,6 +168,7 @@ impl Protocol {
             multipliers: multipliers.iter().map(|m| m + 0.0).collect(),
             split,
             template: Template::Plain,
+            system: None,
             propensity: Propensity::AnswerLogit,
             arithmetic: "f32".to_owned(),
         }

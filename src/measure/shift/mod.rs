@@ -4,6 +4,7 @@
 //! 2407.12404). Every vector is rescaled to the norm of BASE's unless told otherwise, so that the
 //! matrix compares directions.
 
+mod column;
 mod error;
 mod matrix;
 mod run;
@@ -17,7 +18,7 @@ pub use matrix::{
     Correlation, MEAN_VECTOR, RELATIVE_ABOVE, RelativePoint, ShiftCell, ShiftFigures, ShiftMatrix,
     SimilarityPoint, scaled_to, six_vectors,
 };
-pub use run::{ShiftPlan, ShiftRun, measure_shift};
+pub use run::{ShiftPlan, ShiftResources, ShiftRun, measure_shift, measure_shift_with};
 pub use sentences::{SentenceFile, Sentences};
 pub use setting::{DEFAULT_SYSTEM, Setting};
 

@@ -47,6 +47,11 @@ impl Setting {
         }
     }
 
+    /// System text of the setting; `default` where it does not replace it.
+    pub fn system<'a>(self, default: &'a str, sentences: &'a Sentences) -> &'a str {
+        self.texts(default, sentences)[0]
+    }
+
     /// System text and what precedes the question.
     fn texts<'a>(self, system: &'a str, sentences: &'a Sentences) -> [&'a str; 2] {
         match self {
