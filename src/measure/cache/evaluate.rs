@@ -32,7 +32,7 @@ impl PromptCache {
         inputs: Range<usize>,
         cancel: &Cancel,
     ) -> Result<Vec<Vec<f32>>, MeasureError> {
-        self.check_site(site)?;
+        site.check(&self.model)?;
         if let Some(bad) = multipliers.iter().find(|m| !m.is_finite()) {
             return Err(MeasureError::Multiplier { value: *bad });
         }
@@ -187,21 +187,6 @@ impl PromptCache {
 
     pub(super) fn is_last(&self, block: BlockIndex) -> bool {
         block.0 + 1 == self.model.n_blocks()
-    }
-
-    pub(super) fn check_site(&self, site: &Site<'_>) -> Result<(), MeasureError> {
-        let (n_blocks, expected) = (self.model.n_blocks(), self.model.hidden_size());
-        if site.block.0 >= n_blocks {
-            let last = n_blocks.saturating_sub(1);
-            return Err(MeasureError::Block {
-                block: site.block,
-                last,
-            });
-        }
-        match site.direction.len() {
-            got if got != expected => Err(MeasureError::Width { got, expected }),
-            _ => Ok(()),
-        }
     }
 }
 

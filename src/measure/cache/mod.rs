@@ -30,6 +30,24 @@ pub struct Site<'a> {
     pub mask: Mask,
 }
 
+impl Site<'_> {
+    /// Refuses a block that the model does not have and a direction of another width.
+    pub(in crate::measure) fn check(&self, model: &Model) -> Result<(), MeasureError> {
+        let (n_blocks, expected) = (model.n_blocks(), model.hidden_size());
+        if self.block.0 >= n_blocks {
+            let last = n_blocks.saturating_sub(1);
+            return Err(MeasureError::Block {
+                block: self.block,
+                last,
+            });
+        }
+        match self.direction.len() {
+            got if got != expected => Err(MeasureError::Width { got, expected }),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Keys, values and residual checkpoints of the prompts of a data set.
 ///
 /// Nothing is computed before it is asked for; [`PromptCache::prefill`] and

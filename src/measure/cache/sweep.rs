@@ -45,7 +45,7 @@ impl PromptCache {
         cancel: &Cancel,
     ) -> Result<Vec<Vec<Vec<f32>>>, MeasureError> {
         for cell in cells {
-            self.check_site(&cell.site)?;
+            cell.site.check(&self.model)?;
             if let Some(bad) = cell.multipliers.iter().find(|m| !m.is_finite()) {
                 return Err(MeasureError::Multiplier { value: *bad });
             }

@@ -20,7 +20,9 @@ pub use matrix::{
 };
 pub use run::{ShiftPlan, ShiftResources, ShiftRun, measure_shift, measure_shift_with};
 pub use sentences::{SentenceFile, Sentences};
-pub use setting::{DEFAULT_SYSTEM, Setting};
+pub use setting::Setting;
+
+pub use super::prompting::DEFAULT_SYSTEM;
 
 /// Shifts that Tan et al. (2407.12404) report beside BASE → BASE: training setting, test setting.
 pub const REPORTED_SHIFTS: [(Setting, Setting); 4] = [
