@@ -10,7 +10,8 @@ pub use super::args_data::{
 };
 pub use super::args_keep::{MemoryArgs, StoreArgs};
 pub use super::args_lab::{FactorsArgs, PredictArgs, ShiftArgs};
-pub use super::args_rows::SplitChoice;
+pub use super::args_rows::{AskArgs, SplitChoice, TemplateChoice};
+pub use super::args_sweep::{Blocks, Shard, SweepArgs, UnitChoice};
 use crate::protocol::{ModelSource, Sampling};
 use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS, DeviceChoice, Mask};
 use crate::worker::LIVE_INPUTS;
@@ -47,7 +48,7 @@ pub enum Command {
     /// Measure how strongly each input of a data set responds to a vector
     Measure(MeasureArgs),
     /// Measure a vector at all blocks and multipliers, and suggest where to steer
-    Sweep(super::sweep::SweepArgs),
+    Sweep(SweepArgs),
     /// What share of the spread of steerability is the option letter or the word Yes
     Factors(FactorsArgs),
     /// What can be known about a data set's vector before steering: agreement and separation
@@ -270,6 +271,12 @@ pub struct MeasureArgs {
     /// Part of the data set to measure after the seeded shuffle
     #[arg(long, value_enum, default_value_t = SplitChoice::Test)]
     pub split: SplitChoice,
+    /// Template.
+    #[command(flatten)]
+    pub ask: AskArgs,
+    /// As the released code of Tan et al. does it: overlapping split, repeated prompts kept, summed logits of whole answers
+    #[arg(long)]
+    pub parity: bool,
     /// Measure at most N inputs
     #[arg(long, value_name = "N", value_parser = parse_positive)]
     pub limit: Option<usize>,

@@ -61,9 +61,16 @@ fn installed_in(meminfo: &str) -> Option<usize> {
 
 /// A size in bytes, or with K, M, G or T (powers of 1024; an `iB` or `B` after it changes nothing).
 fn parse_size(text: &str) -> Result<usize, String> {
-    let wrong = || format!("'{text}' is no size; write a number above 0 with K, M, G or T, such as 512M or 1.5G");
+    let wrong = || {
+        format!(
+            "'{text}' is no size; write a number above 0 with K, M, G or T, such as 512M or 1.5G"
+        )
+    };
     let plain = text.trim().to_ascii_uppercase();
-    let plain = plain.strip_suffix("IB").or(plain.strip_suffix('B')).unwrap_or(&plain);
+    let plain = plain
+        .strip_suffix("IB")
+        .or(plain.strip_suffix('B'))
+        .unwrap_or(&plain);
     let (digits, unit) = match plain.char_indices().last() {
         Some((at, unit)) if unit.is_ascii_alphabetic() => (&plain[..at], Some(unit)),
         _ => (plain, None),

@@ -1,6 +1,6 @@
-//! Flags that say which rows of a data set are read.
+//! Flags that say which rows of a data set are read, and what stands around them.
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 
 use crate::steering::dataset::Part;
 
@@ -26,4 +26,24 @@ impl From<SplitChoice> for Part {
             SplitChoice::All => Self::All,
         }
     }
+}
+
+/// `--template`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TemplateChoice {
+    /// Prompts as the data set has them
+    Plain,
+    /// The model's own chat template; a model without one reads plain questions
+    Chat,
+}
+
+/// What stands around a data set's prompts.
+#[derive(Debug, Clone, Args)]
+pub struct AskArgs {
+    /// What stands around the prompts, of vectors extracted here too
+    #[arg(long, value_enum, default_value_t = TemplateChoice::Plain)]
+    pub template: TemplateChoice,
+    /// System text of --template chat; '' for none [default: "You are a helpful, honest and concise assistant."]
+    #[arg(long, value_name = "TEXT")]
+    pub system: Option<String>,
 }

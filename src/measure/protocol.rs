@@ -99,6 +99,17 @@ pub enum Template {
     Question,
 }
 
+impl Template {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Plain => "plain prompts",
+            Self::Chat => "chat template",
+            Self::Question => "plain questions (Braun et al.)",
+        }
+    }
+}
+
 /// How the vector enters the residual stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -250,11 +261,7 @@ impl Protocol {
             .limit
             .map_or_else(String::new, |n| format!(", first {n}"));
         let grid: Vec<String> = self.multipliers.iter().map(ToString::to_string).collect();
-        let template = match self.template {
-            Template::Plain => "plain prompts",
-            Template::Chat => "chat template",
-            Template::Question => "plain questions (Braun et al.)",
-        };
+        let template = self.template.words();
         let system = (self.system.as_deref())
             .map_or_else(String::new, |text| format!(", system text {text:?}"));
         let propensity = match self.propensity {

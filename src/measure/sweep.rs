@@ -229,11 +229,17 @@ pub struct SweepResult {
     pub dataset: DatasetIdentity,
     /// Settings; its block is the reference of equal κ.
     pub protocol: Protocol,
+    /// [`Protocol::badge`]: said wherever the figures are shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub badge: Option<String>,
+    /// The part of the cells that this is, as `i/n`; without it all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<String>,
     /// Rows of the data set, in the order of the propensities.
     pub inputs: Vec<usize>,
     /// `H_b` per block.
     pub residual_norms: Vec<f32>,
-    /// Where to steer (largest mean steerability at equal κ).
+    /// Where to steer (largest mean steerability at equal κ); not said of a part of the cells.
     pub suggested_block: Option<BlockIndex>,
     /// All blocks, raw, then all at equal κ.
     pub rows: Vec<SweepRow>,

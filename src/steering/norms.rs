@@ -6,7 +6,7 @@ use crate::engine::{Cancel, EngineError, Hook, Keep, KvCache, Model, Part, Place
 use crate::units::BlockIndex;
 
 /// Prompts whose residual norms are looked at for `H_b`; the median settles long before.
-const PROMPTS: usize = 32;
+pub const NORM_PROMPTS: usize = 32;
 
 /// `H_b` for every block: median over prompt tokens of `‖h_t‖` at the block's output, unsteered.
 ///
@@ -44,7 +44,7 @@ pub fn prompt_norms(
     }
     let wordings: Vec<Wording> = (part.into_iter())
         .filter_map(Wording::of)
-        .take(PROMPTS)
+        .take(NORM_PROMPTS)
         .collect();
     wording_norms(model, &wordings, cancel)
 }
@@ -60,7 +60,7 @@ pub fn wording_norms(
 ) -> Result<Vec<f32>, EngineError> {
     let tokenizer = model.tokenizer();
     let mut prompts = Vec::new();
-    for wording in wordings.iter().take(PROMPTS) {
+    for wording in wordings.iter().take(NORM_PROMPTS) {
         let ids = wording.encode(tokenizer, &wording.prompt)?;
         if ids.len() <= model.config().max_positions {
             prompts.push(ids);

@@ -86,8 +86,11 @@ impl<'a> Column<'a> {
         let mut unsteered = Vec::with_capacity(set.inputs.len());
         for chunk in chunks(plan, set.inputs.clone(), self.resources.cache.kv_bytes) {
             let size = chunk.inputs.len();
-            let mut cache =
-                PromptCache::new(Arc::clone(plan.model), Arc::new(chunk), self.resources.cache);
+            let mut cache = PromptCache::new(
+                Arc::clone(plan.model),
+                Arc::new(chunk),
+                self.resources.cache,
+            );
             cache.prefill(0..size, cancel)?;
             unsteered.extend((0..size).map(|i| cache.baseline(i).map_or(f64::NAN, f64::from)));
             for (i, direction, _) in &missing {
@@ -135,7 +138,9 @@ fn vector_name(plan: &ShiftPlan<'_>, vector: usize) -> String {
 fn unsteered(multipliers: &[f32], rows: &[Vec<Vec<f32>>]) -> Option<Vec<f64>> {
     let zero = multipliers.iter().position(|m| *m == 0.0)?;
     let rows = rows.iter().find(|rows| !rows.is_empty())?;
-    rows.iter().map(|row| Some(f64::from(*row.get(zero)?))).collect()
+    rows.iter()
+        .map(|row| Some(f64::from(*row.get(zero)?)))
+        .collect()
 }
 
 fn set_of(plan: &ShiftPlan<'_>, inputs: Vec<PreparedInput>) -> PreparedSet {
@@ -150,11 +155,7 @@ fn set_of(plan: &ShiftPlan<'_>, inputs: Vec<PreparedInput>) -> PreparedSet {
 
 /// Cuts inputs so that the prompts of a part fit into `affordable` bytes: all vectors are branches of
 /// prompts that are never computed twice.
-fn chunks(
-    plan: &ShiftPlan<'_>,
-    inputs: Vec<PreparedInput>,
-    affordable: usize,
-) -> Vec<PreparedSet> {
+fn chunks(plan: &ShiftPlan<'_>, inputs: Vec<PreparedInput>, affordable: usize) -> Vec<PreparedSet> {
     let mut parts: Vec<PreparedSet> = Vec::new();
     let mut filled = 0;
     for input in inputs {
