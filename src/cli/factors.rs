@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::args::FactorsArgs;
-use super::lab::{self, Keep, Measured, number, store_fault};
+use super::lab::{self, Keep, Measured, beside_published, number, store_fault};
 use super::open::{self, Opened};
 use super::output::Ending;
 use super::study::Study;
+use crate::measure::reference::CAVEAT;
 use crate::measure::{
     DatasetIdentity, FactorRow, ModelIdentity, Protocol, SpuriousFactors, VectorIdentity,
     check_multipliers,
@@ -71,11 +72,15 @@ pub(super) fn run(args: &FactorsArgs) -> Result<(), Ending> {
         return Ok(());
     }
     writeln!(out, "model    {}", report.model.name)?;
+    let mut beside = false;
     for entry in &report.datasets {
-        table(entry, &mut out)?;
+        beside |= table(entry, &mut out)?;
     }
     if report.datasets.len() > 1 {
         overview(&report.datasets, &mut out)?;
+    }
+    if beside {
+        writeln!(out, "\n{CAVEAT}")?;
     }
     Ok(())
 }
@@ -120,7 +125,8 @@ fn entry(
     Ok((entry, found))
 }
 
-fn table(entry: &Entry, out: &mut impl Write) -> Result<(), Ending> {
+/// Says whether a published row stands beside ours.
+fn table(entry: &Entry, out: &mut impl Write) -> Result<bool, Ending> {
     let (factors, protocol) = (&entry.factors, &entry.protocol);
     writeln!(out)?;
     writeln!(
@@ -201,7 +207,13 @@ fn table(entry: &Entry, out: &mut impl Write) -> Result<(), Ending> {
             number(cell.mean)
         )?;
     }
-    Ok(())
+    let shares = entry.factors.shares;
+    Ok(beside_published(
+        &entry.dataset.name,
+        &entry.summary,
+        shares,
+        out,
+    )?)
 }
 
 /// One stacked bar per data set: A for the letter, Y for the word, dots for the rest.

@@ -1,14 +1,17 @@
 //! What the laboratory's commands have in common.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::open::{Opened, failed, remark};
 use super::output::Ending;
 use super::study::{Rows, Study};
+use crate::measure::reference::published;
 use crate::measure::{
     CacheOptions, DatasetIdentity, ModelIdentity, PreparedSet, Protocol, Site, store_cell,
     store_key,
 };
+use crate::stats::Summary;
 use crate::steering::SteeringVector;
 use crate::steering::dataset::Dataset;
 use crate::store::{Keeping, Names};
@@ -128,4 +131,65 @@ pub(super) fn widest<'a>(names: impl IntoIterator<Item = &'a str>) -> usize {
         .map(|n| n.chars().count())
         .max()
         .unwrap_or(0)
+}
+
+/// Our figures and the published ones of the same data set, one line each, where there are published
+/// ones; says whether there are.
+pub(super) fn beside_published(
+    dataset: &str,
+    ours: &Summary,
+    shares: Option<[f64; 3]>,
+    out: &mut dyn Write,
+) -> io::Result<bool> {
+    let Some(row) = published(dataset) else {
+        return Ok(false);
+    };
+    let two = |x: Option<f64>| x.map_or_else(|| "-".to_string(), |x| format!("{x:.2}"));
+    let percent = |x: Option<f64>| x.map_or_else(|| "-".to_string(), |x| format!("{x:.1} %"));
+    let share = |part: usize| percent(shares.map(|s| 100.0 * s[part]));
+    let quartiles = ours.quartiles;
+    let lines = [
+        (
+            "ours",
+            [
+                two(ours.median),
+                two(quartiles.map(|q| q.lower)),
+                two(quartiles.map(|q| q.upper)),
+                percent(ours.anti_steerable.fraction.map(|f| 100.0 * f)),
+                two(ours.sd.map(|sd| sd * sd)),
+                share(0),
+                share(1),
+                ours.n.to_string(),
+            ],
+        ),
+        (
+            "published",
+            [
+                two(Some(row.median)),
+                two(Some(row.quartiles[0])),
+                two(Some(row.quartiles[1])),
+                percent(Some(row.anti_percent)),
+                two(Some(row.variance)),
+                percent(Some(100.0 * row.letter_share)),
+                percent(Some(100.0 * row.word_share)),
+                row.n.to_string(),
+            ],
+        ),
+    ];
+    let titles = [
+        "median", "lower", "upper", "anti", "variance", "A/B", "Yes/No", "inputs",
+    ];
+    write!(out, "\n{:<9}", "")?;
+    for title in titles {
+        write!(out, "  {title:>8}")?;
+    }
+    writeln!(out)?;
+    for (name, figures) in lines {
+        write!(out, "{name:<9}")?;
+        for figure in figures {
+            write!(out, "  {figure:>8}")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(true)
 }

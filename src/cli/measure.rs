@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 
 use super::args::MeasureArgs;
-use super::lab::{self, Keep, Measured, number, store_fault};
+use super::lab::{self, Keep, Measured, beside_published, number, store_fault};
 use super::open;
 use super::output::Ending;
 use super::study::Study;
+use crate::measure::reference::CAVEAT;
 use crate::measure::{Measurement, PreparedSet, VectorIdentity, check_multipliers};
 use crate::stats::Interval;
 use crate::steering::dataset::Part;
@@ -197,6 +198,9 @@ fn table(
             "not finite         {} inputs left the usable range and are not in the figures above",
             summary.non_finite
         )?;
+    }
+    if beside_published(&result.dataset.name, summary, None, out)? {
+        writeln!(out, "{CAVEAT}")?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::output::Ending;
 use super::study::Study;
 use super::sweep_cells::{CellRun, Cells};
 use crate::measure::{
-    SCHEMA_VERSION, SweepResult, SweepRow, SweepUnit, VectorIdentity, check_multipliers,
+    SCHEMA_VERSION, SweepResult, SweepRow, SweepSite, SweepUnit, VectorIdentity, check_multipliers,
     suggested_block, sweep_sites,
 };
 use crate::steering::SteeringVector;
@@ -47,6 +47,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
             vector.name
         )));
     }
+    left_out(&wanted, &sites, args.unit.units());
     let default = if args.parity {
         SplitChoice::Test
     } else {
@@ -126,40 +127,40 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
     Ok(())
 }
 
-/// The blocks asked for, each with a direction of some length; else all that have one.
+/// The blocks asked for, each with a direction; else all that have one. No vector that can be loaded or
+/// extracted has a direction of length 0.
 fn blocks(
     args: &SweepArgs,
     vector: &SteeringVector,
     opened: &Opened,
 ) -> Result<Vec<BlockIndex>, Ending> {
-    let empty = |block: &BlockIndex| vector.norm(*block).is_none_or(|norm| norm <= 0.0);
-    if let Some(Blocks(wanted)) = &args.layers {
-        for block in wanted {
-            open::block(Some(*block), vector, opened)?;
-            if empty(block) {
-                return Err(Ending::Failed(format!(
-                    "'{}' has a direction of length 0 at block {block}, which nothing can be measured with; leave it out of --layers",
-                    vector.name
-                )));
-            }
+    let Some(Blocks(wanted)) = &args.layers else {
+        return Ok(vector.directions.keys().copied().map(BlockIndex).collect());
+    };
+    for block in wanted {
+        open::block(Some(*block), vector, opened)?;
+    }
+    Ok(wanted.clone())
+}
+
+/// Names the blocks that one comparison had to leave out.
+fn left_out(wanted: &[BlockIndex], sites: &[SweepSite], units: &[SweepUnit]) {
+    for unit in units {
+        let measured = |b: &&BlockIndex| !sites.iter().any(|s| s.unit == *unit && s.block == **b);
+        let missing: Vec<String> = (wanted.iter().filter(measured))
+            .map(ToString::to_string)
+            .collect();
+        if !missing.is_empty() {
+            let which = match unit {
+                SweepUnit::Raw => "as it is",
+                SweepUnit::EqualKappa => "at equal κ",
+            };
+            open::remark(&format!(
+                "not measured {which}: block {}, where the direction or the residual stream has no length",
+                missing.join(", ")
+            ));
         }
-        return Ok(wanted.clone());
     }
-    let all = vector.directions.keys().copied().map(BlockIndex);
-    let (left_out, kept): (Vec<BlockIndex>, Vec<BlockIndex>) = all.partition(empty);
-    if kept.is_empty() {
-        return Err(Ending::Failed(format!(
-            "'{}' has no direction of any length; extract it anew",
-            vector.name
-        )));
-    }
-    for block in left_out {
-        open::remark(&format!(
-            "block {block} left out: the direction of '{}' has length 0 there",
-            vector.name
-        ));
-    }
-    Ok(kept)
 }
 
 /// Refuses to compute a part of a sweep that nobody could join with the others.

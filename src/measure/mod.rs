@@ -12,6 +12,7 @@ mod predictors;
 mod prepare;
 mod prompting;
 mod protocol;
+pub mod reference;
 mod result;
 pub mod shift;
 mod spurious;
