@@ -71,18 +71,12 @@ fn parse_size(text: &str) -> Result<usize, String> {
         .strip_suffix("IB")
         .or(plain.strip_suffix('B'))
         .unwrap_or(&plain);
-    let (digits, unit) = match plain.char_indices().last() {
-        Some((at, unit)) if unit.is_ascii_alphabetic() => (&plain[..at], Some(unit)),
-        _ => (plain, None),
-    };
-    let factor = match unit {
-        None => 1.0,
-        Some('K') => 1024.0,
-        Some('M') => 1024.0 * 1024.0,
-        Some('G') => 1024.0 * 1024.0 * 1024.0,
-        Some('T') => 1024.0 * 1024.0 * 1024.0 * 1024.0,
-        Some(_) => return Err(wrong()),
-    };
+    let powers = [('K', 1), ('M', 2), ('G', 3), ('T', 4)];
+    let named = powers
+        .iter()
+        .find_map(|(unit, n)| Some((plain.strip_suffix(*unit)?, *n)));
+    let (digits, power) = named.unwrap_or((plain, 0));
+    let factor = 1024_f64.powi(power);
     let bytes = digits.trim().parse::<f64>().map_err(|_| wrong())? * factor;
     // Beyond 2⁵³ a double no longer holds every whole number, and no machine has that much.
     if (1.0..9e15).contains(&bytes) {

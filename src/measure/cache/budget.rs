@@ -17,6 +17,9 @@ const PASSES_PER_GROUP: usize = 8;
 /// Positions that keys and values are kept by; a begun one counts as whole.
 const PAGE: usize = 32;
 
+/// Values of a head are kept in panels of this width.
+const PANEL: usize = 32;
+
 /// Limits of a [`PromptCache`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheOptions {
@@ -165,7 +168,8 @@ impl PromptCache {
 pub(in crate::measure) fn prompt_bytes(model: &Model, input: &PreparedInput) -> usize {
     let config = model.config();
     let n = input.prefix.len();
-    let keys_values = 2 * config.n_kv_heads * config.head_dim * n.next_multiple_of(PAGE);
+    let head = config.head_dim + config.head_dim.next_multiple_of(PANEL);
+    let keys_values = config.n_kv_heads * head * n.next_multiple_of(PAGE);
     let rows = (n + 1).saturating_sub(tail_start(input)) * model.hidden_size();
     config.n_blocks * (keys_values + rows) * size_of::<f32>()
 }

@@ -64,7 +64,7 @@ impl<'a> Column<'a> {
             };
             self.cells += 1;
             let vector = SteeringVector::new(
-                &vector_name(plan, i),
+                vector_name(plan, i),
                 [(plan.block.0, direction.clone())].into(),
                 [].into(),
             )

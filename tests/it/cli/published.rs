@@ -74,12 +74,9 @@ fn the_published_split_has_two_parts_and_needs_more_than_fifty_rows() {
         assert!(said.contains("--split test or train"), "{said}");
     }
     let file = home.path().join("few.jsonl");
-    let rows: String = (0..50)
-        .map(|i| {
-            format!("{{\"prompt\":\"{i} is\",\"positive\":\" big\",\"negative\":\" small\"}}\n")
-        })
-        .collect();
-    std::fs::write(&file, rows).unwrap();
+    let row = r#"{"prompt":"Number @ is","positive":" big","negative":" small"}"#;
+    let rows: Vec<String> = (0..50).map(|i| row.replace('@', &i.to_string())).collect();
+    std::fs::write(&file, rows.join("\n")).unwrap();
     let (status, said) = refusal(
         steerscope(&home)
             .args(["measure", "--vector", "kindness", "--parity", "--dataset"])

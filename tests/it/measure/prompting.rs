@@ -8,6 +8,7 @@ use steerscope::measure::{DEFAULT_SYSTEM, PreparedSet, Prompting, Template, stor
 use steerscope::measure::{Protocol, Split};
 use steerscope::steering::SteeringVector;
 use steerscope::steering::dataset::{Dataset, Example, Part};
+use steerscope::store::Key;
 use steerscope::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask};
 
 use super::support::{dataset, tiny};
@@ -126,7 +127,7 @@ fn another_template_or_system_text_is_another_protocol_and_another_key() {
     );
     let chat = |system| key(&Prompting::chat(&model, system).unwrap());
     let (brief, long) = (chat("Be brief."), chat("Be long."));
-    let keys = [&plain, &brief.0, &long.0, &chat("").0].map(|k| k.digest());
+    let keys = [&plain, &brief.0, &long.0, &chat("").0].map(Key::digest);
     let inputs = [&plain, &brief.0, &long.0].map(|k| k.inputs.clone());
     for (i, one) in keys.iter().enumerate() {
         assert!(keys[i + 1..].iter().all(|other| other != one));

@@ -18,6 +18,7 @@ const GRID: [f32; 3] = [-1.5, 0.0, 1.0];
 const ROWS: &str = r#"{"prompt":"Tom found a dog in the garden. Tom was very","positive":" happy","negative":" sad"}
 {"prompt":"Would you say \"I like rain\"?\n(A) Yes\n(B) No\nAnswer:","positive":" (A)","negative":" (B)"}
 {"prompt":"Would you say \"I like the sea\"?\n(A) No\n(B) Yes\nAnswer:","positive":" (B)","negative":" (A)"}
+{"prompt":"The old house by the sea was","positive":" big.","negative":" sad."}
 {"prompt":"She went home because she was","positive":" very happy to see the dog","negative":" tired"}
 "#;
 
@@ -61,7 +62,7 @@ fn from_scratch(model: &Model, input: &PreparedInput, site: &Site<'_>, c: f32) -
 fn the_sum_is_that_of_full_passes_over_prompt_and_answer() {
     for model in [Arc::new(Model::bundled().unwrap()), tiny()] {
         let set = prepared(&model);
-        assert_eq!(set.inputs.len(), 4);
+        assert_eq!(set.inputs.len(), 5);
         let v = direction(model.hidden_size());
         for mask in Mask::ALL {
             for block in [0, model.n_blocks() / 2, model.n_blocks() - 1] {
@@ -102,19 +103,23 @@ fn it_differs_from_the_answers_logits_by_the_closing_token() {
         Arc::clone(&set),
         CacheOptions::default(),
     );
-    let default = cache.evaluate(&site, &GRID, 0..4, &never).unwrap();
-    for (input, default) in set.inputs.iter().zip(&default).take(3) {
+    let default = cache.evaluate(&site, &GRID, 0..5, &never).unwrap();
+    // With one closing token after either answer, and with none.
+    let (mut closed, mut bare) = (0, 0);
+    for (input, default) in set.inputs.iter().zip(&default) {
         let summed = summed_propensity(&model, input, &site, &GRID, &never).unwrap();
+        match [&input.tails[0][..], &input.tails[1][..]] {
+            [[], []] => bare += 1,
+            [[a], [b]] if a == b => closed += 1,
+            _ => continue,
+        }
         for ((summed, default), c) in summed.iter().zip(default).zip(GRID) {
             let closing: Vec<f32> = (input.answers.iter().zip(&input.tails))
-                .map(|(answer, tail)| match tail[..] {
-                    [] => 0.0,
-                    [close] => {
-                        let ids = [&input.prefix[..], &[*answer]].concat();
-                        let logits = logits(&model, &ids, &site, input.prompt_len, c);
-                        logits[(ids.len() - 1) * vocab + close as usize]
-                    }
-                    _ => panic!("a letter and its parenthesis"),
+                .map(|(answer, tail)| {
+                    let ids = [&input.prefix[..], &[*answer]].concat();
+                    let logits = logits(&model, &ids, &site, input.prompt_len, c);
+                    let of = |close: &u32| logits[(ids.len() - 1) * vocab + *close as usize];
+                    tail.iter().map(of).sum()
                 })
                 .collect();
             let difference = closing[0] - closing[1];
@@ -123,9 +128,9 @@ fn it_differs_from_the_answers_logits_by_the_closing_token() {
                 "row {}: {summed} {default} {difference}",
                 input.row
             );
-            assert_eq!(input.tails[0].is_empty(), input.row == 0);
         }
     }
+    assert!(closed > 0 && bare > 0, "{closed} {bare}");
 }
 
 #[test]
@@ -134,9 +139,9 @@ fn answers_beyond_the_context_are_left_out_and_wrong_sites_refused() {
     let set = (*prepared(&model)).clone();
     let longest = |i: &PreparedInput| i.prefix.len() + 1 + i.tails[0].len().max(i.tails[1].len());
     let most = set.inputs.iter().map(longest).max().unwrap();
-    assert_eq!(set.clone().with_whole_answers(most).inputs.len(), 4);
+    assert_eq!(set.clone().with_whole_answers(most).inputs.len(), 5);
     let fewer = set.clone().with_whole_answers(most - 1);
-    assert!(fewer.inputs.len() < 4 && fewer.rejected.total() == 4 - fewer.inputs.len());
+    assert!(fewer.inputs.len() < 5 && fewer.rejected.total() == 5 - fewer.inputs.len());
     let v = direction(model.hidden_size());
     let site = |block, direction| Site {
         direction,
