@@ -42,6 +42,7 @@ fn inputs() -> Arc<PreparedSet> {
         prefix: tokens(96, row),
         prompt_len: 95,
         answers: [40, 41],
+        tails: [Vec::new(), Vec::new()],
         prompt: String::new(),
         positive: String::new(),
         negative: String::new(),

@@ -56,6 +56,14 @@ impl App {
                 }
                 ours
             }
+            Event::OverBudget {
+                kept,
+                prompts,
+                budget,
+            } => {
+                self.over_budget(kept, prompts, budget);
+                true
+            }
             Event::Study { run, news } => {
                 if let StudyNews::Remark(words) = &news {
                     self.messages.note(one_line(words), self.now);
@@ -215,6 +223,7 @@ impl App {
         }
         self.wanted_dataset = Some(info.asset.clone());
         self.experiment.clear();
+        self.memory_short = None;
         self.bar = None;
         self.prompts.set_items(info.items.clone());
         self.dataset = Some(info);
@@ -222,6 +231,20 @@ impl App {
         self.prompts.select_active();
         self.setting_changed();
         true
+    }
+
+    fn over_budget(&mut self, kept: usize, prompts: usize, budget: usize) {
+        let news = Some((kept, prompts));
+        if self.memory_short.replace((kept, prompts)) == news {
+            return;
+        }
+        let mib = budget >> 20;
+        self.say(
+            Level::Warning,
+            format!(
+                "{kept} of {prompts} prompts fit into {mib} MiB: the others are computed again with every change; --memory gives more, --inputs takes fewer"
+            ),
+        );
     }
 
     fn failed(&mut self, failure: &Failure) -> bool {

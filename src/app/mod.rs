@@ -105,6 +105,8 @@ pub struct App {
     dataset_chosen: bool,
     block_chosen: bool,
     progress: Progress,
+    /// Prompts in memory and in all, where not all fit.
+    memory_short: Option<(usize, usize)>,
 
     steering: Steering,
     scale: Scale,
@@ -170,6 +172,7 @@ impl App {
             dataset_chosen: settings.dataset.is_some(),
             block_chosen: settings.block.is_some(),
             progress: Progress::default(),
+            memory_short: None,
             steering: Steering::new(Setting {
                 block: settings.block.unwrap_or(0),
                 coefficient,

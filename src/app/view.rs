@@ -161,6 +161,11 @@ impl App {
         self.progress.stages()
     }
 
+    /// Prompts kept in memory and prompts in all, where not all of them fit.
+    pub fn memory_short(&self) -> Option<(usize, usize)> {
+        self.memory_short
+    }
+
     /// Time that a stage will still take.
     pub fn time_left(&self, stage: Stage) -> Option<std::time::Duration> {
         self.progress.left(stage, self.now)

@@ -8,11 +8,11 @@ pub use super::args_data::{
     ConvertArgs, DatasetCommand, ExportArgs, GcArgs, InfoArgs, LayoutChoice, MergeArgs,
     RunsCommand, RunsFilter, RunsListArgs, ShowArgs, SplitArgs, TableChoice, WhichStore,
 };
+pub use super::args_keep::{MemoryArgs, StoreArgs};
 pub use super::args_lab::{FactorsArgs, PredictArgs, ShiftArgs};
+pub use super::args_rows::{AskArgs, SplitChoice, TemplateChoice};
+pub use super::args_sweep::{Blocks, Shard, SweepArgs, UnitChoice};
 use crate::protocol::{ModelSource, Sampling};
-use crate::runtime::Paths;
-use crate::steering::dataset::Part;
-use crate::store::Keeping;
 use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS, DeviceChoice, Mask};
 use crate::worker::LIVE_INPUTS;
 
@@ -48,7 +48,7 @@ pub enum Command {
     /// Measure how strongly each input of a data set responds to a vector
     Measure(MeasureArgs),
     /// Measure a vector at all blocks and multipliers, and suggest where to steer
-    Sweep(super::sweep::SweepArgs),
+    Sweep(SweepArgs),
     /// What share of the spread of steerability is the option letter or the word Yes
     Factors(FactorsArgs),
     /// What can be known about a data set's vector before steering: agreement and separation
@@ -98,6 +98,9 @@ pub struct ScreenArgs {
     /// Where results are kept.
     #[command(flatten)]
     pub store: StoreArgs,
+    /// Memory of prompts.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
     /// Panic on purpose, for the tests of the panic policy
     #[arg(long, hide = true, value_enum)]
     pub crash: Option<CrashPoint>,
@@ -274,6 +277,12 @@ pub struct MeasureArgs {
     /// Part of the data set to measure after the seeded shuffle
     #[arg(long, value_enum, default_value_t = SplitChoice::Test)]
     pub split: SplitChoice,
+    /// Template.
+    #[command(flatten)]
+    pub ask: AskArgs,
+    /// As the released code of Tan et al. does it: overlapping split, repeated prompts kept, summed logits of whole answers
+    #[arg(long)]
+    pub parity: bool,
     /// Measure at most N inputs
     #[arg(long, value_name = "N", value_parser = parse_positive)]
     pub limit: Option<usize>,
@@ -289,31 +298,9 @@ pub struct MeasureArgs {
     /// Where results are kept.
     #[command(flatten)]
     pub store: StoreArgs,
-}
-
-/// The run store of a measuring command.
-#[derive(Debug, Clone, Args)]
-pub struct StoreArgs {
-    /// Run store to look results up in and to keep them in [default: runs.sqlite in the data directory]
-    #[arg(long, value_name = "FILE", conflicts_with = "no_store")]
-    pub store: Option<PathBuf>,
-    /// Measure anew and keep nothing
-    #[arg(long)]
-    pub no_store: bool,
-}
-
-impl StoreArgs {
-    /// The store these flags ask for, or none.
-    pub fn keeping(&self) -> Keeping {
-        self.path()
-            .map_or_else(Keeping::none, |path| Keeping::open(&path))
-    }
-
-    /// Its file.
-    pub fn path(&self) -> Option<PathBuf> {
-        let default = || Paths::find().runs();
-        (!self.no_store).then(|| self.store.clone().unwrap_or_else(default))
-    }
+    /// Memory of prompts.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
 }
 
 impl MeasureArgs {
@@ -333,30 +320,6 @@ pub struct ListArgs {
     /// One JSON object instead of a table
     #[arg(long)]
     pub json: bool,
-}
-
-/// Part of a data set; disjoint, as the file says in `meta.split`, else 40, 10 and 50 %.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SplitChoice {
-    /// Vectors are made from it
-    Train,
-    /// Layers and coefficients are chosen on it
-    Val,
-    /// Everything reported is measured on it
-    Test,
-    /// Everything, in file order
-    All,
-}
-
-impl From<SplitChoice> for Part {
-    fn from(choice: SplitChoice) -> Self {
-        match choice {
-            SplitChoice::Train => Self::Train,
-            SplitChoice::Val => Self::Validation,
-            SplitChoice::Test => Self::Test,
-            SplitChoice::All => Self::All,
-        }
-    }
 }
 
 /// Lets clap list a mask's names and hand over the value.

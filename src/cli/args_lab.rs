@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::{ModelArgs, SiteArgs, SplitChoice, parse_block, parse_finite, parse_positive};
-use crate::measure::shift::DEFAULT_SYSTEM;
+use super::args::{
+    AskArgs, MemoryArgs, ModelArgs, SiteArgs, SplitChoice, StoreArgs, parse_block, parse_finite,
+    parse_positive,
+};
+use crate::measure::DEFAULT_SYSTEM;
 use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS};
 
 /// Multiplier grid.
@@ -46,6 +49,12 @@ pub struct FactorsArgs {
     /// Part of the data set to measure after the seeded shuffle
     #[arg(long, value_enum, default_value_t = SplitChoice::Test)]
     pub split: SplitChoice,
+    /// Template.
+    #[command(flatten)]
+    pub ask: AskArgs,
+    /// As the released code of Tan et al. does it: overlapping split, repeated prompts kept, summed logits of whole answers
+    #[arg(long)]
+    pub parity: bool,
     /// Measure at most N inputs
     #[arg(long, value_name = "N", value_parser = parse_positive)]
     pub limit: Option<usize>,
@@ -55,6 +64,12 @@ pub struct FactorsArgs {
     /// One JSON object instead of tables
     #[arg(long)]
     pub json: bool,
+    /// Where results are kept.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Memory of prompts.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
 }
 
 /// `steerscope predict`
@@ -75,6 +90,9 @@ pub struct PredictArgs {
     /// Part whose pairs are held out
     #[arg(long, value_enum, default_value_t = SplitChoice::Val)]
     pub held_out: SplitChoice,
+    /// Template.
+    #[command(flatten)]
+    pub ask: AskArgs,
     /// Use at most N pairs of each part
     #[arg(long, value_name = "N", value_parser = parse_positive)]
     pub limit: Option<usize>,
@@ -122,4 +140,10 @@ pub struct ShiftArgs {
     /// One JSON object instead of tables
     #[arg(long)]
     pub json: bool,
+    /// Where results are kept.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Memory of prompts.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
 }

@@ -5,15 +5,13 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::args::FactorsArgs;
-use super::lab::{self, number};
-use super::measure::own_vector;
-use super::open::{self, Opened, failed};
+use super::lab::{self, Keep, Measured, beside_published, number, store_fault};
+use super::open::{self, Opened};
 use super::output::Ending;
-use crate::measure::{
-    DatasetIdentity, ModelIdentity, Protocol, Site, Split, VectorIdentity, check_multipliers,
-};
+use super::study::Study;
+use crate::measure::reference::CAVEAT;
+use crate::measure::{DatasetIdentity, ModelIdentity, Protocol, VectorIdentity, check_multipliers};
 use crate::stats::{FactorRow, SpuriousFactors, Summary, steerability};
-use crate::steering::dataset::Part;
 
 /// Characters of a whole bar.
 const BAR: usize = 40;
@@ -31,6 +29,8 @@ struct Entry {
     vector: VectorIdentity,
     dataset: DatasetIdentity,
     protocol: Protocol,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    badge: Option<String>,
     factors: SpuriousFactors,
     summary: Summary,
 }
@@ -39,9 +39,24 @@ pub(super) fn run(args: &FactorsArgs) -> Result<(), Ending> {
     let grid = args.grid.grid();
     check_multipliers(&grid).map_err(|e| Ending::Usage(e.to_string()))?;
     let opened = open::model(&args.model)?;
-    let datasets = (args.datasets.iter())
-        .map(|text| entry(args, &opened, text, &grid))
+    let mut keeping = args.store.keeping();
+    store_fault(&mut keeping);
+    let mut keep = Keep {
+        keeping: &mut keeping,
+        options: args.memory.options(),
+    };
+    let found = (args.datasets.iter())
+        .map(|text| entry(args, &opened, text, &grid, &mut keep))
         .collect::<Result<Vec<_>, _>>()?;
+    let from_store = found.iter().filter(|(_, found)| *found).count();
+    if from_store > 0 {
+        open::remark(&format!(
+            "{from_store} of {} data sets from the store; --no-store measures anew",
+            found.len()
+        ));
+    }
+    store_fault(&mut keeping);
+    let datasets = found.into_iter().map(|(entry, _)| entry).collect();
     let report = Report {
         schema_version: 1,
         model: lab::model_identity(&opened),
@@ -54,50 +69,61 @@ pub(super) fn run(args: &FactorsArgs) -> Result<(), Ending> {
         return Ok(());
     }
     writeln!(out, "model    {}", report.model.name)?;
+    let mut beside = false;
     for entry in &report.datasets {
-        table(entry, &mut out)?;
+        beside |= table(entry, &mut out)?;
     }
     if report.datasets.len() > 1 {
         overview(&report.datasets, &mut out)?;
     }
+    if beside {
+        writeln!(out, "\n{CAVEAT}")?;
+    }
     Ok(())
 }
 
-fn entry(args: &FactorsArgs, opened: &Opened, text: &str, grid: &[f32]) -> Result<Entry, Ending> {
-    let dataset = open::dataset(text)?;
+/// The figures of one data set, and whether they come from the store.
+fn entry(
+    args: &FactorsArgs,
+    opened: &Opened,
+    text: &str,
+    grid: &[f32],
+    keep: &mut Keep<'_>,
+) -> Result<(Entry, bool), Ending> {
+    let study = Study::open(opened, text, &args.ask, args.parity, args.seed)?;
     let vector = match &args.vector {
         Some(text) => open::vector(text, opened)?,
-        None => own_vector(&dataset, opened, args.seed)?,
+        None => study.own_vector()?,
     };
     let block = open::block(args.site.layer, &vector, opened)?;
-    let mut rows = dataset.part(args.split.into(), args.seed);
-    rows.truncate(args.limit.unwrap_or(usize::MAX));
-    let set = lab::prepared(&dataset, &rows, opened, args.site.mask)?;
-    let site = Site {
-        direction: vector.direction(block).map_err(failed)?,
-        block,
-        mask: args.site.mask,
-    };
-    let measured = lab::propensities(opened, &set, &site, grid)?;
+    let rows = study.rows(args.split.into(), args.limit)?;
+    let protocol = study.protocol(block, args.site.mask, grid, &rows);
+    let Measured {
+        set,
+        rows: measured,
+        found,
+    } = lab::measured(&study, opened, &vector, &protocol, &rows, keep)?;
     let slopes: Vec<(usize, f64)> = (set.inputs.iter().zip(&measured))
         .map(|(input, row)| (input.row, steerability(grid, row).unwrap_or(f64::NAN)))
         .collect();
     let values: Vec<f64> = slopes.iter().map(|(_, slope)| *slope).collect();
-    let split = Split::part(Part::from(args.split), args.seed).first(args.limit);
-    Ok(Entry {
+    let entry = Entry {
         vector: VectorIdentity {
             name: vector.name.clone(),
             id: vector.id(),
             norm: vector.norm(block).unwrap_or(f32::NAN),
         },
-        dataset: lab::dataset_identity(&dataset, set.warnings()),
-        protocol: Protocol::new(block, args.site.mask, grid, split).on(&opened.model),
-        factors: SpuriousFactors::of_rows(&FactorRow::of_dataset(&dataset, slopes)),
+        dataset: lab::dataset_identity(&study.dataset, set.warnings()),
+        badge: protocol.badge(),
+        protocol,
+        factors: SpuriousFactors::of_rows(&FactorRow::of_examples(&rows.refs(), slopes)),
         summary: Summary::of_slopes(&values),
-    })
+    };
+    Ok((entry, found))
 }
 
-fn table(entry: &Entry, out: &mut impl Write) -> Result<(), Ending> {
+/// Says whether a published row stands beside ours.
+fn table(entry: &Entry, out: &mut impl Write) -> Result<bool, Ending> {
     let (factors, protocol) = (&entry.factors, &entry.protocol);
     writeln!(out)?;
     writeln!(
@@ -110,6 +136,10 @@ fn table(entry: &Entry, out: &mut impl Write) -> Result<(), Ending> {
         "data     {} ({}), {} inputs",
         entry.dataset.name, protocol.split.part, factors.n
     )?;
+    writeln!(out, "protocol {}", protocol.words())?;
+    if let Some(badge) = &entry.badge {
+        writeln!(out, "         {badge}")?;
+    }
     if factors.non_finite > 0 {
         writeln!(
             out,
@@ -174,7 +204,13 @@ fn table(entry: &Entry, out: &mut impl Write) -> Result<(), Ending> {
             number(cell.mean)
         )?;
     }
-    Ok(())
+    let shares = entry.factors.shares;
+    Ok(beside_published(
+        &entry.dataset.name,
+        &entry.summary,
+        shares,
+        out,
+    )?)
 }
 
 /// One stacked bar per data set: A for the letter, Y for the word, dots for the rest.

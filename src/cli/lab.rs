@@ -1,42 +1,25 @@
 //! What the laboratory's commands have in common.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::open::{Opened, failed, remark};
-use super::output::{Ending, Progress};
-use crate::engine::Cancel;
+use super::output::Ending;
+use super::study::{Rows, Study};
+use crate::measure::reference::published;
 use crate::measure::{
-    CacheOptions, DatasetIdentity, ModelIdentity, PreparedSet, PromptCache, Site,
+    CacheOptions, DatasetIdentity, ModelIdentity, PreparedSet, Protocol, Site, store_cell,
+    store_key,
 };
-use crate::steering::dataset::{Dataset, Example};
-use crate::units::{BlockIndex, Mask};
+use crate::stats::Summary;
+use crate::steering::SteeringVector;
+use crate::steering::dataset::Dataset;
+use crate::store::{Keeping, Names};
+use crate::units::BlockIndex;
 use crate::worker::default_block;
 
 /// Inputs between two looks at the progress line.
-const SLICE: usize = 16;
-
-/// The rows as inputs of the model; what is left out or cannot be steered goes to standard error.
-pub(super) fn prepared(
-    dataset: &Dataset,
-    rows: &[&Example],
-    opened: &Opened,
-    mask: Mask,
-) -> Result<Arc<PreparedSet>, Ending> {
-    let model = &opened.model;
-    let most = model.config().max_positions;
-    let set = PreparedSet::of_rows(dataset, rows, model.tokenizer(), most).map_err(failed)?;
-    for warning in set.warnings() {
-        remark(&warning);
-    }
-    let void = set.void_under_from_answer();
-    if mask == Mask::FromAnswer && void > 0 {
-        remark(&format!(
-            "{void} of {} inputs read their answer at the last prompt token, which 'from_answer' does not steer: their effect is exactly zero; use --mask from_last_prompt",
-            set.inputs.len()
-        ));
-    }
-    Ok(Arc::new(set))
-}
+pub(super) const SLICE: usize = 16;
 
 /// The block asked for, else 0.42 of the depth.
 pub(super) fn block(asked: Option<BlockIndex>, opened: &Opened) -> Result<BlockIndex, Ending> {
@@ -51,24 +34,70 @@ pub(super) fn block(asked: Option<BlockIndex>, opened: &Opened) -> Result<BlockI
     }
 }
 
-/// Propensities of every input of a set at every multiplier, with a progress line.
-pub(super) fn propensities(
+/// One vector at one site on some rows: found in the store, or measured and kept there. The set comes
+/// back with the propensities `(inputs, multipliers)`.
+pub(super) fn measured(
+    study: &Study<'_>,
     opened: &Opened,
-    set: &Arc<PreparedSet>,
-    site: &Site<'_>,
-    grid: &[f32],
-) -> Result<Vec<Vec<f32>>, Ending> {
-    let (model, options) = (Arc::clone(&opened.model), CacheOptions::default());
-    let mut cache = PromptCache::new(model, Arc::clone(set), options);
-    let mut progress = Progress::start("measuring");
-    let mut measured = Vec::with_capacity(cache.len());
-    while measured.len() < cache.len() {
-        let range = measured.len()..(measured.len() + SLICE).min(cache.len());
-        let rows = cache.evaluate(site, grid, range, &Cancel::never());
-        measured.extend(rows.map_err(failed)?);
-        progress.update(measured.len(), cache.len());
+    vector: &SteeringVector,
+    protocol: &Protocol,
+    rows: &Rows,
+    keep: &mut Keep<'_>,
+) -> Result<Measured, Ending> {
+    let set = study.prepared(rows, protocol.mask)?;
+    let key = store_key(&opened.model, vector, &set, protocol);
+    if let Some(cell) = keep.keeping.find(&key) {
+        let rows = cell.rows().map(<[f32]>::to_vec).collect();
+        return Ok(Measured {
+            set,
+            rows,
+            found: true,
+        });
     }
-    Ok(measured)
+    let site = Site {
+        direction: vector.direction(protocol.block).map_err(failed)?,
+        block: protocol.block,
+        mask: protocol.mask,
+    };
+    let measured = study.propensities(&set, &site, &protocol.multipliers, keep.options)?;
+    let names = names(opened, vector, &study.dataset);
+    let cell = store_cell(names, protocol, &set, &rows.refs(), &measured);
+    keep.keeping.put(&key, &cell);
+    Ok(Measured {
+        set,
+        rows: measured,
+        found: false,
+    })
+}
+
+/// What a measuring command keeps.
+pub(super) struct Keep<'a> {
+    pub(super) keeping: &'a mut Keeping,
+    pub(super) options: CacheOptions,
+}
+
+/// Inputs with their propensities.
+pub(super) struct Measured {
+    pub(super) set: Arc<PreparedSet>,
+    pub(super) rows: Vec<Vec<f32>>,
+    /// They come from the store.
+    pub(super) found: bool,
+}
+
+/// Names shown to people in the store.
+pub(super) fn names(opened: &Opened, vector: &SteeringVector, dataset: &Dataset) -> Names {
+    Names {
+        model: opened.name.clone(),
+        vector: vector.name.clone(),
+        dataset: dataset.name.clone(),
+    }
+}
+
+/// Says once what is wrong with the store; measuring goes on without it.
+pub(super) fn store_fault(keeping: &mut Keeping) {
+    if let Some(fault) = keeping.take_fault() {
+        remark(&format!("not kept in the run store: {fault}"));
+    }
 }
 
 pub(super) fn model_identity(opened: &Opened) -> ModelIdentity {
@@ -102,4 +131,65 @@ pub(super) fn widest<'a>(names: impl IntoIterator<Item = &'a str>) -> usize {
         .map(|n| n.chars().count())
         .max()
         .unwrap_or(0)
+}
+
+/// Our figures and the published ones of the same data set, one line each, where there are published
+/// ones; says whether there are.
+pub(super) fn beside_published(
+    dataset: &str,
+    ours: &Summary,
+    shares: Option<[f64; 3]>,
+    out: &mut dyn Write,
+) -> io::Result<bool> {
+    let Some(row) = published(dataset) else {
+        return Ok(false);
+    };
+    let two = |x: Option<f64>| x.map_or_else(|| "-".to_string(), |x| format!("{x:.2}"));
+    let percent = |x: Option<f64>| x.map_or_else(|| "-".to_string(), |x| format!("{x:.1} %"));
+    let share = |part: usize| percent(shares.map(|s| 100.0 * s[part]));
+    let quartiles = ours.quartiles;
+    let lines = [
+        (
+            "ours",
+            [
+                two(ours.median),
+                two(quartiles.map(|q| q.lower)),
+                two(quartiles.map(|q| q.upper)),
+                percent(ours.anti_steerable.fraction.map(|f| 100.0 * f)),
+                two(ours.sd.map(|sd| sd * sd)),
+                share(0),
+                share(1),
+                ours.n.to_string(),
+            ],
+        ),
+        (
+            "published",
+            [
+                two(Some(row.median)),
+                two(Some(row.quartiles[0])),
+                two(Some(row.quartiles[1])),
+                percent(Some(row.anti_percent)),
+                two(Some(row.variance)),
+                percent(Some(100.0 * row.letter_share)),
+                percent(Some(100.0 * row.word_share)),
+                row.n.to_string(),
+            ],
+        ),
+    ];
+    let titles = [
+        "median", "lower", "upper", "anti", "variance", "A/B", "Yes/No", "inputs",
+    ];
+    write!(out, "\n{:<9}", "")?;
+    for title in titles {
+        write!(out, "  {title:>8}")?;
+    }
+    writeln!(out)?;
+    for (name, figures) in lines {
+        write!(out, "{name:<9}")?;
+        for figure in figures {
+            write!(out, "  {figure:>8}")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(true)
 }

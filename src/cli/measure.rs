@@ -3,59 +3,43 @@
 use std::io::{self, Write};
 
 use super::args::MeasureArgs;
-use super::lab::{self, number};
-use super::open::{self, Opened, failed};
-use super::output::{Ending, Progress};
-use crate::engine::Cancel;
-use crate::measure::{
-    Measurement, PreparedSet, Protocol, Site, Split, VectorIdentity, check_multipliers, store_cell,
-    store_key,
-};
+use super::lab::{self, Keep, Measured, beside_published, number, store_fault};
+use super::open;
+use super::output::Ending;
+use super::study::Study;
+use crate::measure::reference::CAVEAT;
+use crate::measure::{Measurement, PreparedSet, VectorIdentity, check_multipliers};
 use crate::stats::Interval;
-use crate::steering::dataset::{Dataset, Part};
-use crate::steering::{PairSet, SteeringVector, extract_mean};
-use crate::store::{Keeping, Names};
+use crate::steering::dataset::Part;
 
 pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     let grid = args.grid();
     check_multipliers(&grid).map_err(|e| Ending::Usage(e.to_string()))?;
     let opened = open::model(&args.model)?;
-    let dataset = open::dataset(&args.dataset)?;
+    let study = Study::open(&opened, &args.dataset, &args.ask, args.parity, args.seed)?;
+    let dataset = &study.dataset;
     let vector = match &args.vector {
         Some(text) => open::vector(text, &opened)?,
-        None => own_vector(&dataset, &opened, args.seed)?,
+        None => study.own_vector()?,
     };
     let block = open::block(args.site.layer, &vector, &opened)?;
-    let mask = args.site.mask;
 
-    let mut rows = dataset.part(args.split.into(), args.seed);
-    rows.truncate(args.limit.unwrap_or(usize::MAX));
-    let model = &opened.model;
-    let set = lab::prepared(&dataset, &rows, &opened, mask)?;
-    let split = Split::part(args.split.into(), args.seed).first(args.limit);
-    let protocol = Protocol::new(block, mask, &grid, split).on(model);
-    let key = store_key(model, &vector, &set, &protocol);
+    let rows = study.rows(args.split.into(), args.limit)?;
+    let protocol = study.protocol(block, args.site.mask, &grid, &rows);
     let mut keeping = args.store.keeping();
     store_fault(&mut keeping);
-    let measured = if let Some(cell) = keeping.find(&key) {
-        open::remark("from the store; --no-store measures anew");
-        cell.rows().map(<[f32]>::to_vec).collect()
-    } else {
-        let site = Site {
-            direction: vector.direction(block).map_err(failed)?,
-            block,
-            mask,
-        };
-        let measured = lab::propensities(&opened, &set, &site, &protocol.multipliers)?;
-        let names = Names {
-            model: opened.name.clone(),
-            vector: vector.name.clone(),
-            dataset: dataset.name.clone(),
-        };
-        let cell = store_cell(names, &protocol, &set, &rows, &measured);
-        keeping.put(&key, &cell);
-        measured
+    let mut keep = Keep {
+        keeping: &mut keeping,
+        options: args.memory.options(),
     };
+    let Measured {
+        set,
+        rows: measured,
+        found,
+    } = lab::measured(&study, &opened, &vector, &protocol, &rows, &mut keep)?;
+    if found {
+        open::remark("from the store; --no-store measures anew");
+    }
     store_fault(&mut keeping);
 
     let result = Measurement::new(
@@ -65,7 +49,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
             id: vector.id(),
             norm: vector.norm(block).unwrap_or(f32::NAN),
         },
-        lab::dataset_identity(&dataset, set.warnings()),
+        lab::dataset_identity(dataset, set.warnings()),
         protocol,
         &set,
         &measured,
@@ -82,46 +66,6 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     Ok(())
 }
 
-/// Says once what is wrong with the store; measuring goes on without it.
-pub(super) fn store_fault(keeping: &mut Keeping) {
-    if let Some(fault) = keeping.take_fault() {
-        open::remark(&format!("not kept in the run store: {fault}"));
-    }
-}
-
-/// Without a vector: the mean difference over the training part, which no reported input is in.
-pub(super) fn own_vector(
-    dataset: &Dataset,
-    opened: &Opened,
-    seed: u64,
-) -> Result<SteeringVector, Ending> {
-    let rows = dataset.part(Part::Train, seed);
-    let model = &opened.model;
-    let pairs = PairSet::of_rows(
-        dataset,
-        &rows,
-        model.tokenizer(),
-        model.config().max_positions,
-    )
-    .map_err(failed)?;
-    open::remark(&format!(
-        "no --vector given: taking the mean difference of {} training pairs of '{}'",
-        pairs.pairs.len(),
-        dataset.name
-    ));
-    let mut progress = Progress::start("extracting");
-    let mut report = |done, total| progress.update(done, total);
-    extract_mean(
-        model,
-        &dataset.name,
-        &opened.name,
-        &pairs,
-        &mut report,
-        &Cancel::never(),
-    )
-    .map_err(failed)
-}
-
 fn csv(result: &Measurement, out: &mut impl Write) -> Result<(), Ending> {
     let mut writer = csv::Writer::from_writer(out);
     let mut header = vec!["id".to_string(), "steerability".to_string()];
@@ -132,6 +76,7 @@ fn csv(result: &Measurement, out: &mut impl Write) -> Result<(), Ending> {
             .iter()
             .map(|m| format!("propensity@{m}")),
     );
+    header.extend(result.badge.iter().map(|_| "badge".to_owned()));
     let text = |x: Option<String>| x.unwrap_or_default();
     let written = writer.write_record(&header).and_then(|()| {
         for input in &result.inputs {
@@ -145,6 +90,7 @@ fn csv(result: &Measurement, out: &mut impl Write) -> Result<(), Ending> {
                     .iter()
                     .map(|m| text(m.map(|m| m.to_string()))),
             );
+            record.extend(result.badge.clone());
             writer.write_record(&record)?;
         }
         writer.flush().map_err(csv::Error::from)
@@ -174,6 +120,9 @@ fn table(
         result.dataset.name, summary.n
     )?;
     writeln!(out, "protocol {}", result.protocol.words())?;
+    if let Some(badge) = &result.badge {
+        writeln!(out, "         {badge}")?;
+    }
     writeln!(out)?;
     writeln!(out, "  row  steerability  input")?;
     let mut order: Vec<usize> = (0..result.inputs.len()).collect();
@@ -249,6 +198,9 @@ fn table(
             "not finite         {} inputs left the usable range and are not in the figures above",
             summary.non_finite
         )?;
+    }
+    if beside_published(&result.dataset.name, summary, None, out)? {
+        writeln!(out, "{CAVEAT}")?;
     }
     Ok(())
 }

@@ -3,7 +3,10 @@
 
 pub mod args;
 mod args_data;
+mod args_keep;
 mod args_lab;
+mod args_rows;
+mod args_sweep;
 mod dataset;
 mod extract;
 mod factors;
@@ -17,7 +20,9 @@ mod predict;
 mod runs;
 mod screen;
 mod shift;
+mod study;
 mod sweep;
+mod sweep_cells;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;

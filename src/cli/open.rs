@@ -9,7 +9,7 @@ use crate::engine::Model;
 use crate::hub::{self, HubError, HubId, HubSettings, Step};
 use crate::runtime::Paths;
 use crate::steering::SteeringVector;
-use crate::steering::dataset::Dataset;
+use crate::steering::dataset::{Dataset, LoadOptions};
 use crate::units::{BlockIndex, DeviceChoice};
 use crate::worker::{
     Library, LocalModel, Whereabouts, default_block, model_name, neither, open_model,
@@ -92,9 +92,14 @@ pub(super) fn vector(text: &str, opened: &Opened) -> Result<SteeringVector, Endi
 
 /// A data set; remarks go to standard error.
 pub(super) fn dataset(text: &str) -> Result<Dataset, Ending> {
+    dataset_with(text, LoadOptions::default())
+}
+
+/// The same, repeated prompts kept or dropped.
+pub(super) fn dataset_with(text: &str, options: LoadOptions) -> Result<Dataset, Ending> {
     let library = library();
     let asset = library.dataset_asset(text);
-    let dataset = library.load_dataset(&asset).map_err(failed)?;
+    let dataset = (library.load_dataset_with(&asset, options)).map_err(failed)?;
     for warning in &dataset.warnings {
         remark(&warning.to_string());
     }

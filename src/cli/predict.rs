@@ -8,10 +8,11 @@ use super::args::PredictArgs;
 use super::lab::{self, number};
 use super::open::{self, Opened, failed};
 use super::output::{Ending, Progress};
+use super::study::Study;
 use crate::engine::Cancel;
-use crate::measure::{Cloud, DatasetIdentity, ModelIdentity, Predictors, Separation};
-use crate::steering::dataset::{Dataset, Part};
-use crate::steering::{PairSet, pair_activations};
+use crate::measure::{Cloud, DatasetIdentity, ModelIdentity, Predictors, Separation, Template};
+use crate::steering::dataset::Part;
+use crate::steering::pair_activations;
 use crate::units::BlockIndex;
 
 /// What `--json` prints.
@@ -31,6 +32,10 @@ struct Entry {
     fitted_on: &'static str,
     held_out_part: &'static str,
     read: &'static str,
+    /// What stands around the prompts.
+    template: Template,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<String>,
     predictors: Predictors,
 }
 
@@ -70,13 +75,14 @@ fn entry(
     text: &str,
     block: BlockIndex,
 ) -> Result<Entry, Ending> {
-    let dataset = open::dataset(text)?;
+    let study = Study::open(opened, text, &args.ask, false, args.seed)?;
+    let dataset = &study.dataset;
     let (fit, held_out) = (Part::from(args.fit), Part::from(args.held_out));
-    let (train, read) = cloud(args, opened, &dataset, fit, block)?;
+    let (train, read) = cloud(args, opened, &study, fit, block)?;
     // Pairs that made the vector are not held out.
     let apart = fit != held_out && fit != Part::All && held_out != Part::All;
     let others = if apart && !dataset.part(held_out, args.seed).is_empty() {
-        cloud(args, opened, &dataset, held_out, block)?.0
+        cloud(args, opened, &study, held_out, block)?.0
     } else {
         open::remark(&format!(
             "no held-out pairs of '{}': separation is shown on the vector's own pairs only, where it is inflated",
@@ -85,10 +91,12 @@ fn entry(
         Cloud::default()
     };
     Ok(Entry {
-        dataset: lab::dataset_identity(&dataset, Vec::new()),
+        dataset: lab::dataset_identity(dataset, Vec::new()),
         fitted_on: fit.name(),
         held_out_part: held_out.name(),
         read,
+        template: study.prompting.template(),
+        system: study.prompting.system().map(str::to_owned),
         predictors: Predictors::of_clouds(&train, &others, args.seed),
     })
 }
@@ -97,15 +105,13 @@ fn entry(
 fn cloud(
     args: &PredictArgs,
     opened: &Opened,
-    dataset: &Dataset,
+    study: &Study<'_>,
     part: Part,
     block: BlockIndex,
 ) -> Result<(Cloud, &'static str), Ending> {
     let model = &opened.model;
-    let mut rows = dataset.part(part, args.seed);
-    rows.truncate(args.limit.unwrap_or(usize::MAX));
-    let most = model.config().max_positions;
-    let pairs = PairSet::of_rows(dataset, &rows, model.tokenizer(), most).map_err(failed)?;
+    let rows = study.rows(part, args.limit)?;
+    let pairs = study.pairs(&rows.examples)?;
     for message in pairs.rejected.messages() {
         open::remark(&message);
     }
@@ -125,6 +131,14 @@ fn table(entry: &Entry, out: &mut impl Write) -> Result<(), Ending> {
         "data     {}: {} pairs of '{}' read at {}, norm of v {:.3}",
         entry.dataset.name, agreement.n, entry.fitted_on, entry.read, predictors.norm
     )?;
+    if entry.template != Template::Plain {
+        let system = entry.system.as_deref().unwrap_or("none");
+        writeln!(
+            out,
+            "         {}, system text {system:?}",
+            entry.template.words()
+        )?;
+    }
     if agreement.dropped > 0 {
         writeln!(
             out,

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::args::{ExportArgs, GcArgs, MergeArgs, RunsCommand, RunsListArgs, ShowArgs, WhichStore};
 use super::open::{failed, may_write, remark};
 use super::output::Ending;
+use crate::measure::Protocol;
 use crate::runtime::Paths;
 use crate::stats::{Summary, curve};
 use crate::store::{Entry, Expiry, Exporter, Filter, Record, Store};
@@ -182,6 +183,10 @@ fn show(args: &ShowArgs) -> Result<(), Ending> {
         key.dataset
     )?;
     writeln!(out, "protocol  {protocol}")?;
+    let badge = serde_json::from_value::<Protocol>(protocol).ok();
+    if let Some(badge) = badge.and_then(|p| p.badge()) {
+        writeln!(out, "          {badge}")?;
+    }
     writeln!(out)?;
     writeln!(out, "inputs             {}", cell.inputs.len())?;
     writeln!(out, "mean steerability  {}", number(summary.mean))?;

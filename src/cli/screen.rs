@@ -44,6 +44,7 @@ pub(super) fn run(args: ScreenArgs) -> ExitCode {
         inputs: args.inputs,
         device: args.device,
         store: args.store.path(),
+        memory: args.memory.bytes(),
         paths,
         crash_ui: args.crash == Some(CrashPoint::Ui),
         crash_engine: args.crash == Some(CrashPoint::Engine),

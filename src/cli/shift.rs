@@ -5,19 +5,20 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::args::ShiftArgs;
-use super::lab::{self, number};
+use super::lab::{self, number, store_fault};
 use super::open::{self, Opened, failed};
 use super::output::{Ending, Progress};
 use crate::engine::Cancel;
 use crate::measure::shift::{
     Correlation, MEAN_VECTOR, SentenceFile, Sentences, Setting, ShiftError, ShiftMatrix, ShiftPlan,
-    ShiftedPoints, measure_shift, shifted_points,
+    ShiftResources, ShiftedPoints, measure_shift_with, shifted_points,
 };
 use crate::measure::{
     DatasetIdentity, ModelIdentity, Protocol, Split, Template, check_multipliers,
 };
 use crate::runtime::Paths;
 use crate::steering::dataset::Part;
+use crate::store::Keeping;
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -57,10 +58,24 @@ pub(super) fn run(args: &ShiftArgs) -> Result<(), Ending> {
             "without a system text and a chat template SYS_POS equals USER_POS and SYS_NEG equals USER_NEG",
         );
     }
+    let mut keeping = args.store.keeping();
+    store_fault(&mut keeping);
     let mut datasets = Vec::with_capacity(args.datasets.len());
+    let (mut cells, mut found) = (0, 0);
     for text in &args.datasets {
-        datasets.extend(entry(args, &opened, text, &files, &grid)?);
+        if let Some((entry, [of, known])) = entry(args, &opened, text, &files, &grid, &mut keeping)?
+        {
+            datasets.push(entry);
+            cells += of;
+            found += known;
+        }
     }
+    if found > 0 {
+        open::remark(&format!(
+            "{found} of {cells} cells from the store; --no-store measures anew"
+        ));
+    }
+    store_fault(&mut keeping);
     if datasets.is_empty() {
         return Err(Ending::Failed("no data set could be measured".to_string()));
     }
@@ -122,14 +137,16 @@ fn sentence_files(args: &ShiftArgs) -> Result<Vec<SentenceFile>, Ending> {
     Ok(files)
 }
 
-/// One data set; `None` (and a remark) where too few rows can be measured in all settings.
+/// One data set with its cells and those of them that were in the store; `None` (and a remark) where
+/// too few rows can be measured in all settings.
 fn entry(
     args: &ShiftArgs,
     opened: &Opened,
     text: &str,
     files: &[SentenceFile],
     grid: &[f32],
-) -> Result<Option<Entry>, Ending> {
+    keeping: &mut Keeping,
+) -> Result<Option<(Entry, [usize; 2])>, Ending> {
     let dataset = open::dataset(text)?;
     let known = files.iter().find_map(|file| file.get(&dataset.name));
     let sentences = known.cloned().unwrap_or_else(|| {
@@ -157,7 +174,13 @@ fn entry(
     };
     let mut progress = Progress::start("texts");
     let mut report = |done, total| progress.update(done, total);
-    let run = match measure_shift(&plan, &mut report, &Cancel::never()) {
+    let resources = ShiftResources {
+        cache: args.memory.options(),
+        keeping,
+        model: &opened.name,
+        split: Split::part(Part::Test, args.seed).first(args.limit),
+    };
+    let run = match measure_shift_with(&plan, resources, &mut report, &Cancel::never()) {
         Ok(run) => run,
         Err(error @ ShiftError::TooFew { .. }) if args.datasets.len() > 1 => {
             open::remark(&format!("{error}; left out"));
@@ -172,14 +195,15 @@ fn entry(
             run.left_out, dataset.name
         ));
     }
-    Ok(Some(Entry {
+    let entry = Entry {
         dataset: lab::dataset_identity(&dataset, Vec::new()),
         sentences,
         pairs: run.pairs,
         inputs: run.rows.len(),
         left_out: run.left_out,
         matrix: ShiftMatrix::new(&run.figures),
-    }))
+    };
+    Ok(Some((entry, [run.cells, run.found])))
 }
 
 fn table(entry: &Entry, out: &mut impl Write) -> Result<(), Ending> {

@@ -1,121 +1,23 @@
 //! `steerscope sweep`: all blocks of a vector × all multipliers over a data set.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
-
-use super::args::{ModelArgs, SplitChoice, StoreArgs, parse_finite, parse_positive};
-use super::lab::{self, number};
-use super::measure::{own_vector, store_fault};
-use super::open::{self, Opened, failed};
-use super::output::{Ending, Progress};
-use crate::engine::Cancel;
+use super::args::{Blocks, SplitChoice, SweepArgs};
+use super::lab::{self, number, store_fault};
+use super::open::{self, Opened};
+use super::output::Ending;
+use super::study::Study;
+use super::sweep_cells::{CellRun, Cells};
 use crate::measure::{
-    CacheOptions, PromptCache, Protocol, SCHEMA_VERSION, Split, Sweep, SweepResult, SweepRow,
-    SweepUnit, VectorIdentity, check_multipliers, store_cell, store_key, suggested_block,
-    sweep_sites,
+    SCHEMA_VERSION, SweepResult, SweepRow, SweepSite, SweepUnit, VectorIdentity, check_multipliers,
+    suggested_block, sweep_sites,
 };
-use crate::steering::dataset::Part;
-use crate::steering::{SteeringVector, prompt_norms};
-use crate::store::Names;
-use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask};
+use crate::steering::SteeringVector;
+use crate::store::Keeping;
+use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS};
 
-/// Sites that go up together: when they are through, they are in the store.
-const TOGETHER: usize = 16;
 /// Columns of a bar in the table.
 const BAR: usize = 16;
-
-/// `steerscope sweep`
-#[derive(Debug, Args)]
-pub struct SweepArgs {
-    /// Model.
-    #[command(flatten)]
-    pub model: ModelArgs,
-    /// Vector: a file, or the name of a bundled one [default: extracted from the training split]
-    #[arg(long, value_name = "FILE|NAME")]
-    pub vector: Option<String>,
-    /// Data set: a file, or the name of a bundled one
-    #[arg(long, value_name = "FILE|NAME")]
-    pub dataset: String,
-    /// Blocks, such as 0-5,8,11 [default: all that the vector has]
-    #[arg(long, value_name = "LIST", value_parser = parse_blocks)]
-    pub layers: Option<Blocks>,
-    /// Steered positions
-    #[arg(long, default_value_t = Mask::default())]
-    pub mask: Mask,
-    /// Multiplier grid of the slope, at least three values
-    #[arg(long, value_name = "LIST", value_delimiter = ',', allow_hyphen_values = true, value_parser = parse_finite)]
-    pub multipliers: Option<Vec<f32>>,
-    /// Comparison of blocks: the vector as it is, at equal length relative to the residual stream, or both
-    #[arg(long, value_enum, default_value_t = UnitChoice::Both)]
-    pub unit: UnitChoice,
-    /// Part of the data set after the seeded shuffle; layers are chosen on 'val'
-    #[arg(long, value_enum, default_value_t = SplitChoice::Val)]
-    pub split: SplitChoice,
-    /// Measure at most N inputs
-    #[arg(long, value_name = "N", value_parser = parse_positive)]
-    pub limit: Option<usize>,
-    /// Seed of the split and of the bootstrap
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
-    /// One JSON object, nothing else, on standard output
-    #[arg(long, conflicts_with = "csv")]
-    pub json: bool,
-    /// One line per block and unit on standard output
-    #[arg(long)]
-    pub csv: bool,
-    /// Where results are kept.
-    #[command(flatten)]
-    pub store: StoreArgs,
-}
-
-/// Blocks named on the command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blocks(pub Vec<BlockIndex>);
-
-/// `--unit`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum UnitChoice {
-    /// The vector as it is
-    Raw,
-    /// Equal length relative to the residual stream at each block
-    Kappa,
-    /// Both
-    Both,
-}
-
-impl UnitChoice {
-    fn units(self) -> &'static [SweepUnit] {
-        match self {
-            Self::Raw => &[SweepUnit::Raw],
-            Self::Kappa => &[SweepUnit::EqualKappa],
-            Self::Both => &[SweepUnit::Raw, SweepUnit::EqualKappa],
-        }
-    }
-}
-
-fn parse_blocks(text: &str) -> Result<Blocks, String> {
-    let number = |s: &str| {
-        s.trim()
-            .parse::<usize>()
-            .map_err(|_| format!("'{s}' is no block; write a list such as 0-5,8,11"))
-    };
-    let mut blocks = Vec::new();
-    for part in text.split(',') {
-        let (from, to) = match part.split_once('-') {
-            Some((from, to)) => (number(from)?, number(to)?),
-            None => (number(part)?, number(part)?),
-        };
-        if to < from || to - from > 4096 {
-            return Err(format!("'{part}' is no range of blocks"));
-        }
-        blocks.extend((from..=to).map(BlockIndex));
-    }
-    blocks.sort_unstable();
-    blocks.dedup();
-    Ok(Blocks(blocks))
-}
 
 pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
     let grid = args
@@ -124,14 +26,13 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
         .unwrap_or_else(|| DEFAULT_MULTIPLIERS.to_vec());
     check_multipliers(&grid).map_err(|e| Ending::Usage(e.to_string()))?;
     let opened = open::model(&args.model)?;
-    let dataset = open::dataset(&args.dataset)?;
+    let study = Study::open(&opened, &args.dataset, &args.ask, args.parity, args.seed)?;
     let vector = match &args.vector {
         Some(text) => open::vector(text, &opened)?,
-        None => own_vector(&dataset, &opened, args.seed)?,
+        None => study.own_vector()?,
     };
-    let model = &opened.model;
     let wanted = blocks(args, &vector, &opened)?;
-    let norms = prompt_norms(model, &dataset, &Cancel::never()).map_err(failed)?;
+    let norms = study.residual_norms()?;
     let reference = vector
         .recommended_block()
         .filter(|b| wanted.contains(b))
@@ -142,73 +43,58 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
     let sites = sweep_sites(directions, &norms, reference, args.unit.units());
     if sites.is_empty() {
         return Err(Ending::Failed(format!(
-            "'{}' has no direction of any length at these blocks",
+            "'{}' cannot be compared at equal κ: the residual stream has no length at block {reference}; give --unit raw",
             vector.name
         )));
     }
-
-    let part = Part::from(args.split);
-    let mut rows = dataset.part(part, args.seed);
-    rows.truncate(args.limit.unwrap_or(usize::MAX));
-    let set = lab::prepared(&dataset, &rows, &opened, args.mask)?;
-    let split = Split::part(part, args.seed).first(args.limit);
-    let protocol =
-        |block, grid: &[f32]| Protocol::new(block, args.mask, grid, split.clone()).on(model);
-    let names = Names {
-        model: opened.name.clone(),
-        vector: vector.name.clone(),
-        dataset: dataset.name.clone(),
+    left_out(&wanted, &sites, args.unit.units());
+    let default = if args.parity {
+        SplitChoice::Test
+    } else {
+        SplitChoice::Val
     };
+    let rows = study.rows(args.split.unwrap_or(default).into(), args.limit)?;
+    let set = study.prepared(&rows, args.mask)?;
     let mut keeping = args.store.keeping();
-    store_fault(&mut keeping);
-    let mut cache = PromptCache::new(Arc::clone(model), Arc::clone(&set), CacheOptions::default());
-    let mut progress = Progress::start("sweeping");
-    let (mut figures, mut found) = (Vec::new(), 0);
-    let (mut finished, total) = (0, sites.len() * set.inputs.len());
-    for sites in sites.chunks(TOGETHER) {
-        let mut missing = Vec::new();
-        for site in sites {
-            let protocol = protocol(site.block, &site.grid(&grid));
-            match keeping.find(&store_key(model, &vector, &set, &protocol)) {
-                Some(cell) => {
-                    let rows: Vec<Vec<f32>> = cell.rows().map(<[f32]>::to_vec).collect();
-                    figures.push(SweepRow::new(site, &grid, &rows));
-                    found += 1;
-                    finished += set.inputs.len();
-                }
-                None => missing.push(site.clone()),
-            }
-        }
-        if missing.is_empty() {
-            continue;
-        }
-        let n = missing.len();
-        let mut sweep = Sweep::new(missing, &grid, args.mask);
-        while sweep.done() < cache.len() {
-            let done = sweep
-                .advance(&mut cache, &Cancel::never())
-                .map_err(failed)?;
-            progress.update(finished + n * done, total);
-        }
-        finished += n * set.inputs.len();
-        for (site, measured) in sweep.into_rows() {
-            let protocol = protocol(site.block, &site.grid(&grid));
-            let cell = store_cell(names.clone(), &protocol, &set, &rows, &measured);
-            keeping.put(&store_key(model, &vector, &set, &protocol), &cell);
-            figures.push(SweepRow::new(&site, &grid, &measured));
-        }
+    if args.shard.is_some() {
+        kept_somewhere(&mut keeping)?;
     }
-    progress.finish();
+    store_fault(&mut keeping);
+    let all = sites.len();
+    let mine = match args.shard {
+        Some(shard) => shard.cells(sites),
+        None => sites,
+    };
+    let run = CellRun {
+        study: &study,
+        opened: &opened,
+        vector: &vector,
+        rows: &rows,
+        set: &set,
+        grid: &grid,
+        mask: args.mask,
+        options: args.memory.options(),
+    };
+    let Cells { mut figures, found } = run.all(&mine, &mut keeping)?;
     if found > 0 {
         open::remark(&format!(
             "{found} of {} cells from the store; --no-store measures anew",
             figures.len()
         ));
     }
+    if let Some(shard) = args.shard {
+        kept_somewhere(&mut keeping)?;
+        open::remark(&format!(
+            "part {shard}: {} of {all} cells, {} computed; join the parts' stores with 'steerscope runs merge' and sweep without --shard",
+            figures.len(),
+            figures.len() - found
+        ));
+    }
     store_fault(&mut keeping);
     let order = |r: &SweepRow| (r.unit == SweepUnit::EqualKappa, r.block);
     figures.sort_by_key(order);
 
+    let protocol = study.protocol(reference, args.mask, &grid, &rows);
     let result = SweepResult {
         schema_version: SCHEMA_VERSION,
         model: lab::model_identity(&opened),
@@ -217,11 +103,16 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
             id: vector.id(),
             norm: vector.norm(reference).unwrap_or(f32::NAN),
         },
-        dataset: lab::dataset_identity(&dataset, set.warnings()),
-        protocol: protocol(reference, &grid),
+        dataset: lab::dataset_identity(&study.dataset, set.warnings()),
+        badge: protocol.badge(),
+        protocol,
+        shard: args.shard.map(|shard| shard.to_string()),
         inputs: set.inputs.iter().map(|i| i.row).collect(),
         residual_norms: norms,
-        suggested_block: suggested_block(&figures),
+        suggested_block: match args.shard {
+            Some(_) => None,
+            None => suggested_block(&figures),
+        },
         rows: figures,
     };
     let mut out = io::stdout().lock();
@@ -236,27 +127,50 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
     Ok(())
 }
 
-/// The blocks asked for, each with a direction; else all that have one.
+/// The blocks asked for, each with a direction; else all that have one. No vector that can be loaded or
+/// extracted has a direction of length 0.
 fn blocks(
     args: &SweepArgs,
     vector: &SteeringVector,
     opened: &Opened,
 ) -> Result<Vec<BlockIndex>, Ending> {
     let Some(Blocks(wanted)) = &args.layers else {
-        let all: Vec<BlockIndex> = vector.directions.keys().copied().map(BlockIndex).collect();
-        return if all.is_empty() {
-            Err(Ending::Failed(format!(
-                "'{}' has no directions",
-                vector.name
-            )))
-        } else {
-            Ok(all)
-        };
+        return Ok(vector.directions.keys().copied().map(BlockIndex).collect());
     };
     for block in wanted {
         open::block(Some(*block), vector, opened)?;
     }
     Ok(wanted.clone())
+}
+
+/// Names the blocks that one comparison had to leave out.
+fn left_out(wanted: &[BlockIndex], sites: &[SweepSite], units: &[SweepUnit]) {
+    for unit in units {
+        let measured = |b: &&BlockIndex| !sites.iter().any(|s| s.unit == *unit && s.block == **b);
+        let missing: Vec<String> = (wanted.iter().filter(measured))
+            .map(ToString::to_string)
+            .collect();
+        if !missing.is_empty() {
+            let which = match unit {
+                SweepUnit::Raw => "as it is",
+                SweepUnit::EqualKappa => "at equal κ",
+            };
+            open::remark(&format!(
+                "not measured {which}: block {}, where the direction or the residual stream has no length",
+                missing.join(", ")
+            ));
+        }
+    }
+}
+
+/// Refuses to compute a part of a sweep that nobody could join with the others.
+fn kept_somewhere(keeping: &mut Keeping) -> Result<(), Ending> {
+    match keeping.take_fault() {
+        Some(fault) => Err(Ending::Failed(format!(
+            "a part of a sweep is of use in a store only: {fault}"
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn percent(row: &SweepRow) -> String {
@@ -278,6 +192,12 @@ fn table(result: &SweepResult, out: &mut impl Write) -> Result<(), Ending> {
         result.protocol.split.part,
         result.inputs.len()
     )?;
+    if let Some(badge) = &result.badge {
+        writeln!(out, "         {badge}")?;
+    }
+    if let Some(shard) = &result.shard {
+        writeln!(out, "part     {shard} of the cells")?;
+    }
     for unit in [SweepUnit::Raw, SweepUnit::EqualKappa] {
         let rows: Vec<&SweepRow> = result.rows.iter().filter(|r| r.unit == unit).collect();
         if rows.is_empty() {
@@ -336,6 +256,7 @@ fn csv(result: &SweepResult, out: &mut impl Write) -> Result<(), Ending> {
             .iter()
             .map(|m| format!("propensity@{m}")),
     );
+    header.extend(result.badge.iter().map(|_| "badge".to_owned()));
     let text = |x: Option<f64>| x.map(|x| x.to_string()).unwrap_or_default();
     let written = writer.write_record(&header).and_then(|()| {
         for row in &result.rows {
@@ -357,6 +278,7 @@ fn csv(result: &SweepResult, out: &mut impl Write) -> Result<(), Ending> {
                 let point = row.curve.iter().find(|p| p.multiplier.total_cmp(m).is_eq());
                 text(point.map(|p| p.mean))
             }));
+            record.extend(result.badge.clone());
             writer.write_record(&record)?;
         }
         writer.flush().map_err(csv::Error::from)

@@ -57,14 +57,6 @@ pub enum MeasureError {
         /// Inputs in all.
         n: usize,
     },
-    /// A protocol that is named but not computed.
-    #[error("{what} is not computed yet; use {instead}")]
-    Unsupported {
-        /// What was asked for.
-        what: &'static str,
-        /// What there is.
-        instead: &'static str,
-    },
     /// The vector does not serve.
     #[error(transparent)]
     Vector(#[from] VectorError),
@@ -83,7 +75,6 @@ impl MeasureError {
             Self::Block { .. } => "layer-range",
             Self::Width { .. } => "hidden-size",
             Self::Range { .. } => "input-range",
-            Self::Unsupported { .. } => "protocol-unsupported",
             Self::Vector(error) => error.id(),
             Self::Engine(error) => error.id(),
         }

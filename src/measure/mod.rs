@@ -10,24 +10,29 @@ mod kept;
 mod naive;
 mod predictors;
 mod prepare;
+mod prompting;
 mod protocol;
+pub mod reference;
 mod result;
 pub mod shift;
 mod spurious;
 mod stored;
+mod summed;
 mod sweep;
 
-pub use cache::{CacheOptions, PromptCache, Site, SweepCell};
+pub use cache::{CacheFacts, CacheOptions, PromptCache, Site, SweepCell};
 pub use error::MeasureError;
 pub use kept::{KeptResults, SiteKey};
 pub use naive::naive_propensity;
 pub use predictors::{Agreement, Cloud, Predictors, Separation, Stability};
 pub use prepare::{PreparedInput, PreparedSet};
+pub use prompting::{DEFAULT_SYSTEM, Prompting};
 pub use protocol::{Operator, Propensity, Protocol, STATISTICS, Split, SplitKind, Template, Unit};
 pub use result::{
     DatasetIdentity, InputMeasurement, Measurement, ModelIdentity, SCHEMA_VERSION, VectorIdentity,
 };
 pub use stored::{store_cell, store_key};
+pub use summed::summed_propensity;
 pub use sweep::{Sweep, SweepResult, SweepRow, SweepSite, SweepUnit, suggested_block, sweep_sites};
 
 /// Checks a grid of multipliers: at least three distinct finite values.

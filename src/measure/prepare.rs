@@ -3,7 +3,8 @@
 use rayon::prelude::*;
 
 use super::error::MeasureError;
-use crate::engine::{EngineError, TextTokenizer};
+use super::prompting::Prompting;
+use crate::engine::{EngineError, Model, TextTokenizer};
 use crate::steering::dataset::{Dataset, Example};
 use crate::steering::{LocatedTexts, Rejection, Rejections, Wording};
 
@@ -19,6 +20,9 @@ pub struct PreparedInput {
     pub prompt_len: usize,
     /// Tokens at position k: `[y⁺, y⁻]`.
     pub answers: [u32; 2],
+    /// Tokens after position k of the positive and of the negative text, such as a closing
+    /// parenthesis; only summed logits look at them.
+    pub tails: [Vec<u32>; 2],
     /// Prompt text.
     pub prompt: String,
     /// Answer that shows the behaviour, as it follows the prompt.
@@ -64,6 +68,22 @@ impl PreparedSet {
         let wordings: Vec<Wording> = rows.iter().filter_map(|e| Wording::of(e)).collect();
         let texts_only = rows.len() - wordings.len();
         Self::collect(dataset, &wordings, texts_only, tokenizer, max_positions)
+    }
+
+    /// The same in a template.
+    ///
+    /// # Errors
+    /// [`MeasureError::NoInputs`]; those of [`Prompting::wording`].
+    pub fn of_prompted(
+        dataset: &Dataset,
+        rows: &[&Example],
+        prompting: &Prompting,
+        model: &Model,
+    ) -> Result<Self, MeasureError> {
+        let wordings = prompting.wordings(model, rows.iter().copied())?;
+        let texts_only = rows.len() - wordings.len();
+        let most = model.config().max_positions;
+        Self::collect(dataset, &wordings, texts_only, model.tokenizer(), most)
     }
 
     /// Inputs of given wordings, such as the rows of a data set in a chat format.
@@ -124,6 +144,21 @@ impl PreparedSet {
             .count()
     }
 
+    /// Leaves out inputs whose whole answers are longer than `max_positions` tokens with their prompt,
+    /// as summed logits need them; those of the others are known.
+    #[must_use]
+    pub fn with_whole_answers(mut self, max_positions: usize) -> Self {
+        let n = self.inputs.len();
+        self.inputs.retain(|input| {
+            let tail = input.tails.iter().map(Vec::len).max().unwrap_or(0);
+            input.prefix.len() + 1 + tail <= max_positions
+        });
+        for _ in self.inputs.len()..n {
+            self.rejected.add(Rejection::TooLong);
+        }
+        self
+    }
+
     /// Counted remarks on rows that were left out.
     pub fn warnings(&self) -> Vec<String> {
         let mut messages = self.rejected.messages();
@@ -144,7 +179,7 @@ fn prepare(
 ) -> Result<Result<PreparedInput, Rejection>, EngineError> {
     let LocatedTexts {
         located,
-        texts: [mut prefix, _],
+        texts: [mut prefix, negative_text],
     } = match wording.tokens(tokenizer)? {
         Ok(found) => found,
         Err(reason) => return Ok(Err(reason)),
@@ -152,6 +187,8 @@ fn prepare(
     if located.k >= max_positions {
         return Ok(Err(Rejection::TooLong));
     }
+    let tail = |text: &[u32]| text.get(located.k + 1..).unwrap_or_default().to_vec();
+    let tails = [tail(&prefix), tail(&negative_text)];
     prefix.truncate(located.k);
     let [positive, negative] = wording.answers.clone();
     Ok(Ok(PreparedInput {
@@ -159,6 +196,7 @@ fn prepare(
         prefix,
         prompt_len: located.prompt_len,
         answers: [located.positive, located.negative],
+        tails,
         prompt: wording.prompt.clone(),
         positive,
         negative,

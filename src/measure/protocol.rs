@@ -39,7 +39,7 @@ pub struct Split {
     pub part: String,
     /// Rows that make vectors, per cent of the shuffled rows, `[from, to)`.
     pub train: [u8; 2],
-    /// Rows that are reported, the same way.
+    /// Rows that are reported, the same way; the published split counts where it begins in rows.
     pub test: [u8; 2],
     /// Seed of the shuffle.
     pub seed: u64,
@@ -64,6 +64,19 @@ impl Split {
         }
     }
 
+    /// A part of the overlapping split (see [`SplitKind::Published`]); `None` unless it is the training
+    /// or the test part.
+    pub fn published(part: Part, seed: u64) -> Option<Self> {
+        matches!(part, Part::Train | Part::Test).then(|| Self {
+            kind: SplitKind::Published,
+            part: part.name().to_owned(),
+            train: [0, 50],
+            test: [50, 100],
+            seed,
+            limit: None,
+        })
+    }
+
     /// The same, its first `limit` rows only.
     #[must_use]
     pub fn first(mut self, limit: Option<usize>) -> Self {
@@ -81,6 +94,20 @@ pub enum Template {
     Plain,
     /// The model's own chat template.
     Chat,
+    /// Braun's plain format (2505.22637), for models without a chat template: the question after
+    /// `Question:`, the answer after `Answer:`.
+    Question,
+}
+
+impl Template {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Plain => "plain prompts",
+            Self::Chat => "chat template",
+            Self::Question => "plain questions (Braun et al.)",
+        }
+    }
 }
 
 /// How the vector enters the residual stream.
@@ -109,7 +136,7 @@ pub enum Propensity {
     #[default]
     AnswerLogit,
     /// Sum over all answer tokens of raw teacher-forced logits, positive minus negative: the
-    /// released code of Tan et al. (2407.12404). Named here, not computed yet.
+    /// released code of Tan et al. (2407.12404). See [`super::summed_propensity`].
     SumLogits,
 }
 
@@ -146,6 +173,9 @@ pub struct Protocol {
     pub split: Split,
     /// What stands around the prompts.
     pub template: Template,
+    /// System text before the prompts; `None` (and no field in the canonical text) without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
     /// What a propensity is.
     pub propensity: Propensity,
     /// Number type of the matrix products: `f32` on the CPU, the weights' own on a GPU.
@@ -165,6 +195,7 @@ impl Protocol {
             multipliers: multipliers.iter().map(|m| m + 0.0).collect(),
             split,
             template: Template::Plain,
+            system: None,
             propensity: Propensity::AnswerLogit,
             arithmetic: "f32".to_owned(),
         }
@@ -181,17 +212,25 @@ impl Protocol {
         self
     }
 
-    /// Refuses what is named but not computed.
+    /// Refuses a grid of multipliers that gives no slope.
     pub fn check(&self) -> Result<(), MeasureError> {
-        let unsupported = |what: &'static str, instead: &'static str| {
-            Err(MeasureError::Unsupported { what, instead })
+        super::check_multipliers(&self.multipliers)
+    }
+
+    /// Said beside every figure that a paper's code defines instead of this program: the overlapping
+    /// split, summed logits, or both.
+    pub fn badge(&self) -> Option<String> {
+        let published = self.split.kind == SplitKind::Published;
+        let summed = self.propensity == Propensity::SumLogits;
+        let what = match (published, summed) {
+            (false, false) => return None,
+            (true, true) => "overlapping split, summed logits",
+            (true, false) => "overlapping split",
+            (false, true) => "summed logits",
         };
-        match (self.propensity, self.template, self.split.kind) {
-            (Propensity::SumLogits, ..) => unsupported("propensity 'sum_logits'", "'answer_logit'"),
-            (_, Template::Chat, _) => unsupported("template 'chat'", "'plain'"),
-            (.., SplitKind::Published) => unsupported("split 'published'", "'disjoint'"),
-            _ => super::check_multipliers(&self.multipliers),
-        }
+        Some(format!(
+            "paper-parity: {what}; not comparable with figures of the default protocol"
+        ))
     }
 
     /// JSON text with the fields in their fixed order, no spaces: equal protocols, equal texts.
@@ -222,16 +261,15 @@ impl Protocol {
             .limit
             .map_or_else(String::new, |n| format!(", first {n}"));
         let grid: Vec<String> = self.multipliers.iter().map(ToString::to_string).collect();
-        let template = match self.template {
-            Template::Plain => "plain prompts",
-            Template::Chat => "chat template",
-        };
+        let template = self.template.words();
+        let system = (self.system.as_deref())
+            .map_or_else(String::new, |text| format!(", system text {text:?}"));
         let propensity = match self.propensity {
             Propensity::AnswerLogit => "answer logits",
             Propensity::SumLogits => "summed logits (published code)",
         };
         format!(
-            "block {} · {} · add · raw × {} · {rows}{limit} · {template} · {propensity} · {}",
+            "block {} · {} · add · raw × {} · {rows}{limit} · {template}{system} · {propensity} · {}",
             self.block,
             self.mask,
             grid.join(" "),

@@ -70,6 +70,9 @@ pub struct Measurement {
     pub dataset: DatasetIdentity,
     /// Settings.
     pub protocol: Protocol,
+    /// [`Protocol::badge`]: said wherever the figures are shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub badge: Option<String>,
     /// Inputs in the order of the data set.
     pub inputs: Vec<InputMeasurement>,
     /// Distribution of the slopes.
@@ -108,6 +111,7 @@ impl Measurement {
             dataset,
             summary: Summary::of_slopes(&slopes),
             curve: curve(grid, rows.iter().map(Vec::as_slice)),
+            badge: protocol.badge(),
             protocol,
             inputs,
         }

@@ -19,8 +19,17 @@ impl FactorRow {
         dataset: &Dataset,
         slopes: impl IntoIterator<Item = (usize, f64)>,
     ) -> Vec<Self> {
+        let examples: Vec<&Example> = dataset.examples.iter().collect();
+        Self::of_examples(&examples, slopes)
+    }
+
+    /// The same for some rows, such as those of a part.
+    pub fn of_examples(
+        examples: &[&Example],
+        slopes: impl IntoIterator<Item = (usize, f64)>,
+    ) -> Vec<Self> {
         let by_row: std::collections::HashMap<usize, &Example> =
-            dataset.examples.iter().map(|e| (e.row, e)).collect();
+            examples.iter().map(|e| (e.row, *e)).collect();
         slopes
             .into_iter()
             .filter_map(|(row, slope)| Some(Self::new(by_row.get(&row)?, slope)))

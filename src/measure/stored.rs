@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sha2::{Digest, Sha256};
 
 use super::prepare::PreparedSet;
-use super::protocol::Protocol;
+use super::protocol::{Propensity, Protocol};
 use crate::engine::Model;
 use crate::steering::dataset::Example;
 use crate::steering::{SteeringVector, hex};
@@ -23,7 +23,10 @@ pub fn store_key(
         config: hex(&Sha256::digest(format!("{:?}", model.config()))),
         vector: vector.id(),
         dataset: set.dataset_id.clone(),
-        inputs: set.hash(),
+        inputs: match protocol.propensity {
+            Propensity::AnswerLogit => set.hash(),
+            Propensity::SumLogits => set.hash_with_tails(),
+        },
         protocol: protocol.canonical(),
     }
 }
@@ -55,6 +58,22 @@ impl PreparedSet {
     /// SHA-256, hex, over the inputs as the model reads them, in measuring order: another
     /// tokenizer, template or choice of rows gives another one.
     pub fn hash(&self) -> String {
+        hex(&self.hashed().finalize())
+    }
+
+    /// The same with the tokens after the answer token, which summed logits depend on.
+    pub fn hash_with_tails(&self) -> String {
+        let mut hash = self.hashed();
+        for tail in self.inputs.iter().flat_map(|input| &input.tails) {
+            hash.update((tail.len() as u64).to_le_bytes());
+            for id in tail {
+                hash.update(id.to_le_bytes());
+            }
+        }
+        hex(&hash.finalize())
+    }
+
+    fn hashed(&self) -> Sha256 {
         let mut hash = Sha256::new();
         for input in &self.inputs {
             hash.update((input.row as u64).to_le_bytes());
@@ -64,6 +83,6 @@ impl PreparedSet {
                 hash.update(id.to_le_bytes());
             }
         }
-        hex(&hash.finalize())
+        hash
     }
 }

@@ -50,14 +50,19 @@ impl SweepSite {
 /// The sites of a sweep: raw, and at equal κ where `reference` has a direction of its own and residual
 /// norms are known.
 ///
-/// `norms` holds `H_b` per block. A direction of length 0 is left out.
+/// `norms` holds `H_b` per block. A direction of length 0 is left out, and at equal κ a block whose
+/// residual stream has none; a caller that was asked for it has to say so.
 pub fn sweep_sites<'a>(
     directions: impl IntoIterator<Item = (BlockIndex, &'a [f32])>,
     norms: &[f32],
     reference: BlockIndex,
     units: &[SweepUnit],
 ) -> Vec<SweepSite> {
-    let length = |v: &[f32]| v.iter().map(|x| x * x).sum::<f32>().sqrt();
+    // In double precision: squares of short but usable directions would vanish in single.
+    let length = |v: &[f32]| {
+        let squares = v.iter().map(|x| f64::from(*x).powi(2));
+        squares.sum::<f64>().sqrt() as f32
+    };
     let directions: Vec<(BlockIndex, &[f32])> = directions
         .into_iter()
         .filter(|(_, v)| length(v) > 0.0)
@@ -249,11 +254,17 @@ pub struct SweepResult {
     pub dataset: DatasetIdentity,
     /// Settings; its block is the reference of equal κ.
     pub protocol: Protocol,
+    /// [`Protocol::badge`]: said wherever the figures are shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub badge: Option<String>,
+    /// The part of the cells that this is, as `i/n`; without it all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<String>,
     /// Rows of the data set, in the order of the propensities.
     pub inputs: Vec<usize>,
     /// `H_b` per block.
     pub residual_norms: Vec<f32>,
-    /// Where to steer (largest mean steerability at equal κ).
+    /// Where to steer (largest mean steerability at equal κ); not said of a part of the cells.
     pub suggested_block: Option<BlockIndex>,
     /// All blocks, raw, then all at equal κ.
     pub rows: Vec<SweepRow>,

@@ -146,6 +146,16 @@ pub enum Event {
         /// The figures were kept from an earlier run.
         from_cache: bool,
     },
+    /// The loaded data set's prompts do not fit into the memory for them: some are computed again
+    /// with every change.
+    OverBudget {
+        /// Prompts in memory.
+        kept: usize,
+        /// Prompts in all.
+        prompts: usize,
+        /// Bytes that may be used.
+        budget: usize,
+    },
     /// A study reports.
     Study {
         /// Run.

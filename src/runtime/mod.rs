@@ -44,6 +44,8 @@ pub struct Screenplay {
     pub paths: Paths,
     /// File that measured results are kept in for later sessions.
     pub store: Option<PathBuf>,
+    /// Bytes for computed prompts.
+    pub memory: Option<usize>,
     /// Panic on the first key: for the tests of the panic policy.
     pub crash_ui: bool,
     /// Panic on the engine thread: likewise.
@@ -63,6 +65,7 @@ pub fn run(play: Screenplay) -> io::Result<ExitCode> {
         device,
         paths,
         store,
+        memory,
         crash_ui,
         crash_engine,
     } = play;
@@ -77,6 +80,7 @@ pub fn run(play: Screenplay) -> io::Result<ExitCode> {
         device,
         data: Some(paths.data.clone()),
         store,
+        memory,
         crash: crash_engine,
     };
 

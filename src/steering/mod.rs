@@ -16,7 +16,7 @@ pub use card::Card;
 pub use error::{ExtractError, VectorError};
 pub use extract::{MeanDifference, PairActivations, extract_mean, pair_activations};
 pub use locate::{Located, Rejection, Rejections, locate};
-pub use norms::{prompt_norms, residual_norms};
+pub use norms::{NORM_PROMPTS, prompt_norms, residual_norms, wording_norms};
 pub use operator::{AddHook, LaneSteering, add_scaled};
 pub use pair::{ContrastivePair, PairSet, PositionRead, ReadText};
 pub use vector::{FitWarning, SteeringVector, meta};

@@ -1,11 +1,12 @@
 //! `H_b`: how long residual vectors are at each block, the yardstick of the relative coefficient κ.
 
-use super::dataset::{Dataset, Example, Part as DataPart};
+use super::dataset::{Dataset, Part as DataPart};
+use super::wording::Wording;
 use crate::engine::{Cancel, EngineError, Hook, Keep, KvCache, Model, Part, Place};
 use crate::units::BlockIndex;
 
 /// Prompts whose residual norms are looked at for `H_b`; the median settles long before.
-const PROMPTS: usize = 32;
+pub const NORM_PROMPTS: usize = 32;
 
 /// `H_b` for every block: median over prompt tokens of `‖h_t‖` at the block's output, unsteered.
 ///
@@ -41,13 +42,26 @@ pub fn prompt_norms(
     if part.is_empty() {
         part = dataset.part(DataPart::Test, 0);
     }
+    let wordings: Vec<Wording> = (part.into_iter())
+        .filter_map(Wording::of)
+        .take(NORM_PROMPTS)
+        .collect();
+    wording_norms(model, &wordings, cancel)
+}
+
+/// `H_b` over the prompts of some wordings, the first few of them.
+///
+/// # Errors
+/// Those of the engine.
+pub fn wording_norms(
+    model: &Model,
+    wordings: &[Wording],
+    cancel: &Cancel,
+) -> Result<Vec<f32>, EngineError> {
+    let tokenizer = model.tokenizer();
     let mut prompts = Vec::new();
-    for text in part
-        .into_iter()
-        .filter_map(Example::prompt_text)
-        .take(PROMPTS)
-    {
-        let ids = model.tokenizer().encode(text)?;
+    for wording in wordings.iter().take(NORM_PROMPTS) {
+        let ids = wording.encode(tokenizer, &wording.prompt)?;
         if ids.len() <= model.config().max_positions {
             prompts.push(ids);
         }

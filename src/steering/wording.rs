@@ -38,18 +38,25 @@ impl Wording {
         })
     }
 
+    /// Tokens of a text of this row, special tokens as the row has them.
+    pub(crate) fn encode(
+        &self,
+        tokenizer: &TextTokenizer,
+        text: &str,
+    ) -> Result<Vec<u32>, EngineError> {
+        if self.verbatim {
+            tokenizer.encode_verbatim(text)
+        } else {
+            tokenizer.encode(text)
+        }
+    }
+
     /// Tokenises prompt and both texts and finds the answer.
     pub(crate) fn tokens(
         &self,
         tokenizer: &TextTokenizer,
     ) -> Result<Result<LocatedTexts, Rejection>, EngineError> {
-        let encode = |text: &str| {
-            if self.verbatim {
-                tokenizer.encode_verbatim(text)
-            } else {
-                tokenizer.encode(text)
-            }
-        };
+        let encode = |text: &str| self.encode(tokenizer, text);
         let prompt = encode(&self.prompt)?;
         let [positive, negative] = &self.answers;
         let positive = encode(&format!("{}{positive}", self.prompt))?;

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::stats::steerability;
+use crate::stats::{anti_steerable_count, mean, steerability};
 
 /// Names shown to people; they are no part of a cell's identity.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -80,6 +80,16 @@ impl Cell {
             .collect()
     }
 
+    /// What a list shows of its slopes.
+    pub(super) fn figures(&self) -> Figures {
+        let slopes: Vec<f64> = self.steerability().into_iter().flatten().collect();
+        Figures {
+            finite: slopes.len(),
+            mean: mean(&slopes),
+            anti_steerable: anti_steerable_count(&slopes),
+        }
+    }
+
     /// Whether there is one propensity for each input and multiplier.
     pub(super) fn is_whole(&self) -> bool {
         !self.multipliers.is_empty()
@@ -104,6 +114,16 @@ impl Cell {
         })
         .flatten()
     }
+}
+
+/// Slopes of a cell in short.
+pub(super) struct Figures {
+    /// Inputs whose slope is a finite number.
+    pub(super) finite: usize,
+    /// Mean of these slopes.
+    pub(super) mean: Option<f64>,
+    /// How many of them are not positive.
+    pub(super) anti_steerable: usize,
 }
 
 /// Milliseconds since 1970 (UTC).

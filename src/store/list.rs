@@ -67,13 +67,29 @@ pub struct Entry {
 
 impl Store {
     /// Runs that a filter names, oldest first.
+    ///
+    /// Only names, protocol and the summary of each run are read, not its figures: a list costs the
+    /// same however many inputs the runs have. Cells from before there were summaries are read whole.
     pub fn list(&self, filter: &Filter) -> Result<Vec<Entry>, StoreError> {
-        let mut entries = Vec::new();
-        self.each(filter, |record| {
-            entries.push(entry(&record));
-            Ok(())
-        })?;
-        Ok(entries)
+        let (condition, values) = filter.condition();
+        let mut statement = self
+            .connection
+            .prepare(&format!(
+                "SELECT id, key, protocol, model_name, vector_name, dataset_name, block,
+                    run, n, finite, mean, anti, made, made_by
+                 FROM cell LEFT JOIN summary ON run = id
+                 WHERE {condition} ORDER BY created, id"
+            ))
+            .map_err(|e| self.fault(&e))?;
+        let found: Vec<Listed> = statement
+            .query_map(params_from_iter(values), listed)
+            .and_then(Iterator::collect)
+            .map_err(|e| self.fault(&e))?;
+        let whole = |listed| match listed {
+            Listed::Summary(entry) => Ok(*entry),
+            Listed::Cell(run) => self.show(run).map(|record| entry(&record)),
+        };
+        found.into_iter().map(whole).collect()
     }
 
     /// One run by its number.
@@ -149,9 +165,43 @@ impl Filter {
     }
 }
 
+/// A row of a list, or the number of a cell that has no summary.
+enum Listed {
+    Summary(Box<Entry>),
+    Cell(i64),
+}
+
+fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
+    if row.get::<_, Option<i64>>("run")?.is_none() {
+        return Ok(Listed::Cell(row.get("id")?));
+    }
+    let size = |column: &str| {
+        let value: i64 = row.get(column)?;
+        Ok::<_, rusqlite::Error>(usize::try_from(value).unwrap_or_default())
+    };
+    let protocol: String = row.get("protocol")?;
+    Ok(Listed::Summary(Box::new(Entry {
+        run: row.get("id")?,
+        key: row.get("key")?,
+        created: u64::try_from(row.get::<_, i64>("made")?).unwrap_or_default(),
+        program: row.get("made_by")?,
+        names: Names {
+            model: row.get("model_name")?,
+            vector: row.get("vector_name")?,
+            dataset: row.get("dataset_name")?,
+        },
+        block: size("block")?,
+        protocol: serde_json::from_str(&protocol).unwrap_or_default(),
+        n: size("n")?,
+        finite: size("finite")?,
+        mean: row.get("mean")?,
+        anti_steerable: size("anti")?,
+    })))
+}
+
 fn entry(record: &Record) -> Entry {
     let (key, cell) = (&record.key, &record.cell);
-    let slopes: Vec<f64> = cell.steerability().into_iter().flatten().collect();
+    let figures = cell.figures();
     Entry {
         run: record.id,
         key: key.digest(),
@@ -161,9 +211,9 @@ fn entry(record: &Record) -> Entry {
         block: cell.block,
         protocol: serde_json::from_str(&key.protocol).unwrap_or_default(),
         n: cell.inputs.len(),
-        finite: slopes.len(),
-        mean: crate::stats::mean(&slopes),
-        anti_steerable: crate::stats::anti_steerable_count(&slopes),
+        finite: figures.finite,
+        mean: figures.mean,
+        anti_steerable: figures.anti_steerable,
     }
 }
 

@@ -283,5 +283,27 @@ pub(super) fn put_in(
             ],
         )
         .map_err(|e| StoreError::of(file, &e))?;
-    Ok(Put::New(connection.last_insert_rowid()))
+    let run = connection.last_insert_rowid();
+    summarise(connection, run, cell).map_err(|e| StoreError::of(file, &e))?;
+    Ok(Put::New(run))
+}
+
+/// Keeps what a list shows of a cell beside it.
+fn summarise(connection: &Connection, run: i64, cell: &Cell) -> rusqlite::Result<()> {
+    let figures = cell.figures();
+    let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    connection.execute(
+        "INSERT INTO summary (run, n, finite, mean, anti, made, made_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            run,
+            count(cell.inputs.len()),
+            count(figures.finite),
+            figures.mean,
+            count(figures.anti_steerable),
+            i64::try_from(cell.created).unwrap_or(i64::MAX),
+            cell.program,
+        ],
+    )?;
+    Ok(())
 }

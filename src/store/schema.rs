@@ -32,6 +32,16 @@ const MIGRATIONS: &[&str] = &[
         program TEXT NOT NULL
     ) STRICT",
     "CREATE INDEX cell_by_time ON cell (created, id)",
+    // What a list shows, apart from the figures it is made of: cells of older layouts have no row here.
+    "CREATE TABLE summary (
+        run INTEGER PRIMARY KEY REFERENCES cell (id) ON DELETE CASCADE,
+        n INTEGER NOT NULL,
+        finite INTEGER NOT NULL,
+        mean REAL,
+        anti INTEGER NOT NULL,
+        made INTEGER NOT NULL,
+        made_by TEXT NOT NULL
+    ) STRICT",
 ];
 
 /// Recognises the file and brings its layout up to date, all or nothing.

@@ -253,6 +253,9 @@ fn facts(c: &Canvas<'_>, room: u16) -> String {
         let kept = if from_cache { ", kept" } else { "" };
         facts.push(format!("recomputed {n} inputs in {time}{kept}"));
     }
+    if let Some((kept, prompts)) = app.memory_short() {
+        facts.push(format!("memory holds {kept}/{prompts} prompts"));
+    }
     if let Some(rate) = app
         .compare()
         .shown()

@@ -31,8 +31,8 @@ impl Bench {
         examples: Vec<Example>,
         split: Split,
         norms: Vec<f32>,
+        options: CacheOptions,
     ) -> Self {
-        let options = CacheOptions::default();
         Self {
             cache: PromptCache::new(Arc::clone(model), Arc::new(set), options),
             model: Arc::clone(model),

@@ -10,6 +10,7 @@ use super::fetch::{Fetch, News};
 use super::generate::{self, Baselines};
 use super::mailbox::{Load, Mail, Mailbox};
 use super::measure;
+use super::memory::Memory;
 use super::source::{LocalModel, Whereabouts};
 use super::study::OwnVectors;
 use super::studying::Studying;
@@ -36,6 +37,8 @@ pub(crate) struct Desk {
     pub(crate) inputs: usize,
     /// Where models are computed.
     pub(crate) device: DeviceChoice,
+    /// How much of it computed prompts may take.
+    pub(crate) memory: Memory,
     /// Results of earlier sessions, and for later ones.
     pub(crate) archive: Archive,
     /// Mean differences of data sets' training pairs.
@@ -43,7 +46,7 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    fn new(inputs: usize, device: DeviceChoice, archive: Archive) -> Self {
+    fn new(inputs: usize, device: DeviceChoice, memory: Memory, archive: Archive) -> Self {
         Self {
             model: None,
             model_name: String::new(),
@@ -53,6 +56,7 @@ impl Desk {
             last: None,
             inputs,
             device,
+            memory,
             archive,
             own: OwnVectors::default(),
         }
@@ -63,7 +67,7 @@ impl Desk {
         *self = Self {
             model: Some(Arc::new(model)),
             model_name: name,
-            ..Self::new(self.inputs, self.device, self.archive.clone())
+            ..Self::new(self.inputs, self.device, self.memory, self.archive.clone())
         };
     }
 }
@@ -76,7 +80,12 @@ pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
         datasets: library.datasets(),
     });
     let archive = Archive::open(options.store.as_deref());
-    let mut desk = Desk::new(options.inputs, options.device, archive);
+    let mut desk = Desk::new(
+        options.inputs,
+        options.device,
+        Memory::new(options.memory),
+        archive,
+    );
     let mut studying = Studying::default();
     let mut generating: Option<generate::Job> = None;
     let mut measuring: Option<measure::Job> = None;

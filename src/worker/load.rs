@@ -198,7 +198,14 @@ fn dataset(
         residual_norms: norms.clone(),
     };
     let examples = rows.into_iter().cloned().collect();
-    desk.bench = Some(Bench::new(&model, set, examples, split, norms));
+    desk.bench = Some(Bench::new(
+        &model,
+        set,
+        examples,
+        split,
+        norms,
+        desk.memory.live(),
+    ));
     emit(Event::DatasetLoaded(info));
     Ok(())
 }

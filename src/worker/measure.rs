@@ -211,6 +211,14 @@ impl Job {
         });
         idle(emit);
         let grid = &self.request.multipliers;
+        let facts = bench.cache().facts();
+        if facts.in_memory < facts.prompts {
+            emit(Event::OverBudget {
+                kept: facts.in_memory,
+                prompts: facts.prompts,
+                budget: facts.budget,
+            });
+        }
         // A probe alone is not kept: the grid it belongs to was, before.
         if grid.iter().any(|m| self.missing.contains(m)) {
             bench.store(

@@ -14,6 +14,7 @@ mod job;
 mod load;
 mod mailbox;
 mod measure;
+mod memory;
 mod shipped;
 mod source;
 mod study;
@@ -53,6 +54,8 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// File of the run store; `None`: nothing is kept from one session to the next.
     pub store: Option<PathBuf>,
+    /// Bytes for computed prompts; `None`: the library's limits.
+    pub memory: Option<usize>,
     /// Panic on the second generation, once: for the tests of the panic policy.
     pub crash: bool,
 }
@@ -64,6 +67,7 @@ impl Default for Options {
             device: DeviceChoice::Auto,
             data: None,
             store: None,
+            memory: None,
             crash: false,
         }
     }

@@ -23,7 +23,22 @@ pub(super) struct Kept {
 impl Kept {
     /// Numbers held.
     pub(super) fn values(&self) -> usize {
-        self.last.len() + self.tail.len() + self.whole.as_ref().map_or(0, |w| w.rows.len())
+        self.rows() + self.whole_rows()
+    }
+
+    /// Numbers of the rows at the last positions.
+    pub(super) fn rows(&self) -> usize {
+        self.last.len() + self.tail.len()
+    }
+
+    /// Numbers of the rows at all positions.
+    pub(super) fn whole_rows(&self) -> usize {
+        self.whole.as_ref().map_or(0, |w| w.rows.len())
+    }
+
+    /// Gives the rows at the last positions back; the unsteered propensity stays.
+    pub(super) fn drop_rows(&mut self) {
+        (self.last, self.tail) = (Vec::new(), Vec::new());
     }
 
     /// Rows after block `b` at positions `start..k`, from the tail kept at every block.

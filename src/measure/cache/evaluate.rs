@@ -32,32 +32,17 @@ impl PromptCache {
         inputs: Range<usize>,
         cancel: &Cancel,
     ) -> Result<Vec<Vec<f32>>, MeasureError> {
-        self.check_site(site)?;
-        self.check_range(&inputs)?;
+        site.check(&self.model)?;
         if let Some(bad) = multipliers.iter().find(|m| !m.is_finite()) {
             return Err(MeasureError::Multiplier { value: *bad });
         }
-        let all: Vec<usize> = inputs.collect();
-        let mut results = Vec::with_capacity(all.len());
-        // Groups bound the memory of prompts that will not be kept.
-        for group in self.groups(&all, 8 * self.options.tokens_per_pass) {
-            let held = self.kv.memory_bytes();
-            let fresh: Vec<usize> = group
-                .iter()
-                .copied()
-                .filter(|i| !self.is_ready(*i))
-                .collect();
-            for part in self.groups(&fresh, self.options.tokens_per_pass) {
-                self.prefill_group(&part, cancel)?;
-            }
-            let rows = self.evaluate_group(site, multipliers, &group, cancel);
-            self.release(held, &fresh);
-            results.extend(rows?);
-        }
-        Ok(results)
+        let results = self.in_groups(inputs, cancel, |cache, group| {
+            cache.evaluate_group(site, multipliers, group, cancel)
+        })?;
+        Ok(results.into_iter().flatten().collect())
     }
 
-    fn evaluate_group(
+    pub(super) fn evaluate_group(
         &mut self,
         site: &Site<'_>,
         multipliers: &[f32],
@@ -202,21 +187,6 @@ impl PromptCache {
 
     pub(super) fn is_last(&self, block: BlockIndex) -> bool {
         block.0 + 1 == self.model.n_blocks()
-    }
-
-    pub(super) fn check_site(&self, site: &Site<'_>) -> Result<(), MeasureError> {
-        let (n_blocks, expected) = (self.model.n_blocks(), self.model.hidden_size());
-        if site.block.0 >= n_blocks {
-            let last = n_blocks.saturating_sub(1);
-            return Err(MeasureError::Block {
-                block: site.block,
-                last,
-            });
-        }
-        match site.direction.len() {
-            got if got != expected => Err(MeasureError::Width { got, expected }),
-            _ => Ok(()),
-        }
     }
 }
 

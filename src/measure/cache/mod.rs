@@ -1,5 +1,6 @@
 //! Prompts computed once, multipliers evaluated from their checkpoints.
 
+mod budget;
 mod checkpoint;
 mod evaluate;
 mod share;
@@ -8,6 +9,8 @@ mod sweep;
 use std::ops::Range;
 use std::sync::Arc;
 
+pub(in crate::measure) use self::budget::prompt_bytes;
+pub use self::budget::{CacheFacts, CacheOptions};
 use self::checkpoint::{Kept, Reader, tail_start};
 use self::share::Cluster;
 pub use self::sweep::SweepCell;
@@ -27,27 +30,20 @@ pub struct Site<'a> {
     pub mask: Mask,
 }
 
-/// Limits of a [`PromptCache`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CacheOptions {
-    /// Most tokens per forward pass.
-    pub tokens_per_pass: usize,
-    /// Most residual rows per resumed pass.
-    pub rows_per_pass: usize,
-    /// Memory for keys and values; prompts beyond it are computed again at every evaluation.
-    pub kv_bytes: usize,
-    /// Memory for whole-prompt residual checkpoints, needed by the mask `all` only.
-    pub checkpoint_bytes: usize,
-}
-
-impl Default for CacheOptions {
-    fn default() -> Self {
-        let (kv_bytes, checkpoint_bytes) = (2 << 30, 512 << 20);
-        Self {
-            tokens_per_pass: 2048,
-            rows_per_pass: 2048,
-            kv_bytes,
-            checkpoint_bytes,
+impl Site<'_> {
+    /// Refuses a block that the model does not have and a direction of another width.
+    pub(in crate::measure) fn check(&self, model: &Model) -> Result<(), MeasureError> {
+        let (n_blocks, expected) = (model.n_blocks(), model.hidden_size());
+        if self.block.0 >= n_blocks {
+            let last = n_blocks.saturating_sub(1);
+            return Err(MeasureError::Block {
+                block: self.block,
+                last,
+            });
+        }
+        match self.direction.len() {
+            got if got != expected => Err(MeasureError::Width { got, expected }),
+            _ => Ok(()),
         }
     }
 }
@@ -65,6 +61,10 @@ pub struct PromptCache {
     /// Sequence i belongs to input i; empty where nothing is kept.
     kv: KvCache,
     kept: Vec<Option<Kept>>,
+    /// How often each prompt was computed.
+    computed: Vec<u32>,
+    /// Most bytes held at a time.
+    peak: usize,
 }
 
 impl PromptCache {
@@ -74,6 +74,8 @@ impl PromptCache {
         Self {
             kv: KvCache::new(&model, n),
             kept: vec![None; n],
+            computed: vec![0; n],
+            peak: 0,
             model,
             set,
             options,
@@ -120,18 +122,14 @@ impl PromptCache {
     pub fn clear(&mut self) {
         self.kv = KvCache::new(&self.model, self.len());
         self.kept.fill(None);
+        self.computed.fill(0);
+        self.peak = 0;
     }
 
     /// Computes the prompts of a range that are not in memory yet. Beyond the memory budget only
     /// their unsteered figures are kept.
     pub fn prefill(&mut self, inputs: Range<usize>, cancel: &Cancel) -> Result<(), MeasureError> {
-        self.check_range(&inputs)?;
-        let missing: Vec<usize> = inputs.filter(|i| !self.is_ready(*i)).collect();
-        for group in self.groups(&missing, self.options.tokens_per_pass) {
-            let held = self.kv.memory_bytes();
-            self.prefill_group(&group, cancel)?;
-            self.release(held, &group);
-        }
+        self.in_groups(inputs, cancel, |_, _| Ok(()))?;
         Ok(())
     }
 
@@ -170,6 +168,7 @@ impl PromptCache {
         let answers: Vec<[u32; 2]> = group.iter().map(|&i| inputs[i].answers).collect();
         let logits = self.model.answer_logits(&last, &answers)?;
         for (row, (&input, [positive, negative])) in group.iter().zip(logits).enumerate() {
+            self.computed[input] += 1;
             self.kept[input] = Some(Kept {
                 baseline: positive - negative,
                 last: last.row(row).unwrap_or_default().to_vec(),
@@ -219,35 +218,6 @@ impl PromptCache {
             }
         }
         Ok(())
-    }
-
-    /// Gives fresh prompts up again when they went beyond the budget; `held` was in use before.
-    fn release(&mut self, held: usize, fresh: &[usize]) {
-        if held > 0 && self.kv.memory_bytes() > self.options.kv_bytes {
-            for input in fresh {
-                self.kv.truncate(*input, 0);
-            }
-        }
-    }
-
-    /// Cuts inputs into groups of at most `limit` tokens, at least one input each.
-    fn groups(&self, inputs: &[usize], limit: usize) -> Vec<Vec<usize>> {
-        let mut groups: Vec<Vec<usize>> = Vec::new();
-        let mut filled = 0;
-        for &i in inputs {
-            let n = self.set.inputs[i].prefix.len();
-            match groups.last_mut() {
-                Some(group) if filled + n <= limit => {
-                    group.push(i);
-                    filled += n;
-                }
-                _ => {
-                    groups.push(vec![i]);
-                    filled = n;
-                }
-            }
-        }
-        groups
     }
 
     fn check_range(&self, inputs: &Range<usize>) -> Result<(), MeasureError> {

@@ -44,35 +44,25 @@ impl PromptCache {
         inputs: Range<usize>,
         cancel: &Cancel,
     ) -> Result<Vec<Vec<Vec<f32>>>, MeasureError> {
-        self.check_range(&inputs)?;
         for cell in cells {
-            self.check_site(&cell.site)?;
+            cell.site.check(&self.model)?;
             if let Some(bad) = cell.multipliers.iter().find(|m| !m.is_finite()) {
                 return Err(MeasureError::Multiplier { value: *bad });
             }
         }
-        // The rows of a whole prompt fill passes by themselves.
-        if cells.iter().any(|c| c.site.mask == Mask::All) {
-            return cells
-                .iter()
-                .map(|c| self.evaluate(&c.site, c.multipliers, inputs.clone(), cancel))
-                .collect();
-        }
+        let whole = cells.iter().any(|c| c.site.mask == Mask::All);
         let mut results: Vec<Vec<Vec<f32>>> = vec![Vec::with_capacity(inputs.len()); cells.len()];
-        let all: Vec<usize> = inputs.collect();
-        for group in self.groups(&all, 8 * self.options.tokens_per_pass) {
-            let held = self.kv.memory_bytes();
-            let fresh: Vec<usize> = group
-                .iter()
-                .copied()
-                .filter(|i| !self.is_ready(*i))
-                .collect();
-            for part in self.groups(&fresh, self.options.tokens_per_pass) {
-                self.prefill_group(&part, cancel)?;
+        let groups = self.in_groups(inputs, cancel, |cache, group| {
+            if !whole {
+                return cache.ascend_group(cells, group, cancel);
             }
-            let done = self.ascend_group(cells, &group, cancel);
-            self.release(held, &fresh);
-            for (all, new) in results.iter_mut().zip(done?) {
+            // The rows of a whole prompt fill passes by themselves.
+            let evaluate =
+                |c: &SweepCell<'_>| cache.evaluate_group(&c.site, c.multipliers, group, cancel);
+            cells.iter().map(evaluate).collect()
+        })?;
+        for group in groups {
+            for (all, new) in results.iter_mut().zip(group) {
                 all.extend(new);
             }
         }

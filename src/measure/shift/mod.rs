@@ -4,6 +4,7 @@
 //! 2407.12404). Every vector is rescaled to the norm of BASE's unless told otherwise, so that the
 //! matrix compares directions.
 
+mod column;
 mod error;
 mod matrix;
 mod run;
@@ -17,9 +18,11 @@ pub use matrix::{
     Correlation, MEAN_VECTOR, RELATIVE_ABOVE, RelativePoint, ShiftCell, ShiftFigures, ShiftMatrix,
     SimilarityPoint, scaled_to, six_vectors,
 };
-pub use run::{ShiftPlan, ShiftRun, measure_shift};
+pub use run::{ShiftPlan, ShiftResources, ShiftRun, measure_shift, measure_shift_with};
 pub use sentences::{SentenceFile, Sentences};
-pub use setting::{DEFAULT_SYSTEM, Setting};
+pub use setting::Setting;
+
+pub use super::prompting::DEFAULT_SYSTEM;
 
 /// Shifts that Tan et al. (2407.12404) report beside BASE → BASE: training setting, test setting.
 pub const REPORTED_SHIFTS: [(Setting, Setting); 4] = [

@@ -3,22 +3,19 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::column::Column;
 use super::error::ShiftError;
 use super::matrix::{ShiftFigures, scaled_to, six_vectors};
 use super::sentences::Sentences;
 use super::setting::Setting;
 use crate::engine::{Cancel, Model};
 use crate::measure::predictors::norm;
-use crate::measure::{
-    CacheOptions, PreparedInput, PreparedSet, PromptCache, Site, check_multipliers,
-};
+use crate::measure::{CacheOptions, PreparedInput, PreparedSet, Split, check_multipliers};
 use crate::stats::{MIN_EXAMPLES, steerability};
-use crate::steering::dataset::{Dataset, Example};
+use crate::steering::dataset::{Dataset, Example, Part};
 use crate::steering::{PairSet, Wording, pair_activations};
+use crate::store::Keeping;
 use crate::units::{BlockIndex, Mask};
-
-/// Most inputs whose prompts are in memory at once.
-const CHUNK: usize = 64;
 
 /// What is measured.
 #[derive(Debug, Clone, Copy)]
@@ -56,9 +53,26 @@ pub struct ShiftRun {
     pub left_out: usize,
     /// Pairs of each setting's vector.
     pub pairs: [usize; 5],
+    /// Cells: a vector that has a length in a setting.
+    pub cells: usize,
+    /// Cells that came from the run store.
+    pub found: usize,
 }
 
-/// Measures all six vectors in all five settings.
+/// What a run may use beside the model.
+#[derive(Debug)]
+pub struct ShiftResources<'a> {
+    /// Memory of prompts.
+    pub cache: CacheOptions,
+    /// Where cells are looked up and kept, one per vector and test setting.
+    pub keeping: &'a mut Keeping,
+    /// Display name of the model, for the store.
+    pub model: &'a str,
+    /// Which rows `test` is, for the store.
+    pub split: Split,
+}
+
+/// Measures all six vectors in all five settings, nothing kept.
 ///
 /// A setting's prompts are computed once; its vectors are branches of their kept keys and values,
 /// and multiplier 0 is shared by all of them. `progress` is told texts done and texts in all.
@@ -67,6 +81,27 @@ pub struct ShiftRun {
 /// [`ShiftError`]; below eight common test rows [`ShiftError::TooFew`].
 pub fn measure_shift(
     plan: &ShiftPlan<'_>,
+    progress: &mut dyn FnMut(usize, usize),
+    cancel: &Cancel,
+) -> Result<ShiftRun, ShiftError> {
+    let mut keeping = Keeping::none();
+    let resources = ShiftResources {
+        cache: CacheOptions::default(),
+        keeping: &mut keeping,
+        model: "",
+        split: Split::part(Part::Test, 0),
+    };
+    measure_shift_with(plan, resources, progress, cancel)
+}
+
+/// The same with a run store: cells that are kept are not measured again. The vectors are always
+/// extracted, since their content is what a cell is found by.
+///
+/// # Errors
+/// Those of [`measure_shift`].
+pub fn measure_shift_with(
+    plan: &ShiftPlan<'_>,
+    resources: ShiftResources<'_>,
     progress: &mut dyn FnMut(usize, usize),
     cancel: &Cancel,
 ) -> Result<ShiftRun, ShiftError> {
@@ -88,48 +123,20 @@ pub fn measure_shift(
         pairs[i] = set.pairs.len();
         done += plan.train.len();
     }
-    let six = six_vectors(&directions);
-    let base: Vec<f64> = directions[0].iter().map(|x| f64::from(*x)).collect();
-    let length = norm(&base);
-    let applied: Vec<Option<Vec<f32>>> = (six.iter())
-        .map(|v| {
-            if plan.norm_matched {
-                scaled_to(v, length)
-            } else {
-                Some(v.clone()).filter(|v| v.iter().any(|x| *x != 0.0))
-            }
-        })
-        .collect();
-    let mut slopes: Vec<[Vec<f64>; 5]> = vec![Default::default(); six.len()];
+    let applied = applied(plan, &directions);
+    let mut slopes: Vec<[Vec<f64>; 5]> = vec![Default::default(); applied.len()];
     let mut unsteered: [Vec<f64>; 5] = Default::default();
     let rows = sets[0].iter().map(|input| input.row).collect();
+    let mut column = Column::new(plan, resources);
     for (setting, inputs) in sets.into_iter().enumerate() {
-        for chunk in chunks(plan, inputs) {
-            let size = chunk.inputs.len();
-            let mut cache = PromptCache::new(
-                Arc::clone(plan.model),
-                Arc::new(chunk),
-                CacheOptions::default(),
-            );
-            cache.prefill(0..size, cancel)?;
-            unsteered[setting]
-                .extend((0..size).map(|i| cache.baseline(i).map_or(f64::NAN, f64::from)));
-            for (vector, direction) in applied.iter().enumerate() {
-                let Some(direction) = direction else {
-                    continue;
-                };
-                let site = Site {
-                    direction,
-                    block: plan.block,
-                    mask: plan.mask,
-                };
-                let measured = cache.evaluate(&site, plan.multipliers, 0..size, cancel)?;
-                let slope =
-                    |row: &Vec<f32>| steerability(plan.multipliers, row).unwrap_or(f64::NAN);
-                slopes[vector][setting].extend(measured.iter().map(slope));
-            }
-            done += size;
-            progress(done, total);
+        let mut told = |inputs| progress(done + inputs, total);
+        let figures = column.measure(Setting::ALL[setting], inputs, &applied, &mut told, cancel)?;
+        done += n;
+        progress(done, total);
+        unsteered[setting] = figures.unsteered;
+        for (vector, rows) in figures.rows.into_iter().enumerate() {
+            let slope = |row: &Vec<f32>| steerability(plan.multipliers, row).unwrap_or(f64::NAN);
+            slopes[vector][setting] = rows.iter().map(slope).collect();
         }
     }
     Ok(ShiftRun {
@@ -141,7 +148,23 @@ pub fn measure_shift(
         rows,
         left_out: plan.test.len() - n,
         pairs,
+        cells: column.cells,
+        found: column.found,
     })
+}
+
+/// The six vectors as they are applied; `None` for one without length.
+fn applied(plan: &ShiftPlan<'_>, directions: &[Vec<f32>; 5]) -> Vec<Option<Vec<f32>>> {
+    let base: Vec<f64> = directions[0].iter().map(|x| f64::from(*x)).collect();
+    let length = norm(&base);
+    let scaled = |v: &Vec<f32>| {
+        if plan.norm_matched {
+            scaled_to(v, length)
+        } else {
+            Some(v.clone()).filter(|v| v.iter().any(|x| *x != 0.0))
+        }
+    };
+    six_vectors(directions).iter().map(scaled).collect()
 }
 
 fn wordings(
@@ -183,34 +206,4 @@ fn common_sets(plan: &ShiftPlan<'_>) -> Result<Vec<Vec<PreparedInput>>, ShiftErr
         set.retain(|input| common.contains(&input.row));
     }
     Ok(sets)
-}
-
-/// Cuts inputs so that the keys and values of a part fit into the cache's memory: all vectors are
-/// branches of prompts that are never computed twice.
-fn chunks(plan: &ShiftPlan<'_>, inputs: Vec<PreparedInput>) -> Vec<PreparedSet> {
-    let config = plan.model.config();
-    let per_token = 2 * config.n_blocks * config.n_kv_heads * config.head_dim * size_of::<f32>();
-    let affordable = CacheOptions::default().kv_bytes / per_token.max(1);
-    let mut parts: Vec<PreparedSet> = Vec::new();
-    let mut filled = 0;
-    for input in inputs {
-        let tokens = input.prefix.len();
-        match parts.last_mut() {
-            Some(part) if part.inputs.len() < CHUNK && filled + tokens <= affordable => {
-                part.inputs.push(input);
-                filled += tokens;
-            }
-            _ => {
-                parts.push(PreparedSet {
-                    dataset: plan.dataset.name.clone(),
-                    dataset_id: plan.dataset.id.clone(),
-                    inputs: vec![input],
-                    rejected: crate::steering::Rejections::default(),
-                    texts_only: 0,
-                });
-                filled = tokens;
-            }
-        }
-    }
-    parts
 }

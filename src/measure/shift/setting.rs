@@ -4,11 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::sentences::Sentences;
 use crate::engine::{EngineError, Model};
+use crate::measure::prompting::{after, in_chat};
 use crate::steering::Wording;
 use crate::steering::dataset::Example;
-
-/// System text of the settings that do not replace it (Tan et al. 2407.12404, released code).
-pub const DEFAULT_SYSTEM: &str = "You are a helpful, honest and concise assistant.";
 
 /// A prompt setting (Tan et al. 2407.12404).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -47,6 +45,11 @@ impl Setting {
         }
     }
 
+    /// System text of the setting; `default` where it does not replace it.
+    pub fn system<'a>(self, default: &'a str, sentences: &'a Sentences) -> &'a str {
+        self.texts(default, sentences)[0]
+    }
+
     /// System text and what precedes the question.
     fn texts<'a>(self, system: &'a str, sentences: &'a Sentences) -> [&'a str; 2] {
         match self {
@@ -78,29 +81,9 @@ impl Setting {
             return Ok(None);
         };
         let [system, before] = self.texts(system, sentences);
-        let joined = |parts: &[&str]| {
-            let parts: Vec<&str> = parts.iter().copied().filter(|p| !p.is_empty()).collect();
-            parts.join("\n\n")
-        };
         if model.chat().is_none() {
-            return Ok(Some(Wording {
-                prompt: joined(&[system, before, &plain.prompt]),
-                ..plain
-            }));
+            return Ok(Some(after(&[system, before], plain)));
         }
-        let user = joined(&[before, plain.prompt.trim()]);
-        let system = Some(system).filter(|s| !s.is_empty());
-        let prompt = model.chat_prompt(system, &user)?.text;
-        let space = if prompt.ends_with(char::is_whitespace) {
-            ""
-        } else {
-            " "
-        };
-        Ok(Some(Wording {
-            answers: plain.answers.map(|a| format!("{space}{}", a.trim())),
-            prompt,
-            verbatim: true,
-            ..plain
-        }))
+        in_chat(model, system, before, plain).map(Some)
     }
 }

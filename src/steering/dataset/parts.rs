@@ -56,6 +56,21 @@ impl Dataset {
             .filter_map(|i| self.examples.get(i))
             .collect()
     }
+
+    /// The rows of one part of the overlapping split behind the figures of Tan et al. (2407.12404): all
+    /// rows shuffled, whatever their `meta.split` says; train is the first half, test everything from
+    /// shuffled row 50 on, validation empty. Beside them, how many rows are in train and in test.
+    pub fn published_part(&self, part: Part, seed: u64) -> (Vec<&Example>, usize) {
+        let splits = Splits::published(self.examples.len(), seed);
+        let rows = match part {
+            Part::Train => splits.train,
+            Part::Validation => splits.validation,
+            Part::Test => splits.test,
+            Part::All => (0..self.examples.len()).collect(),
+        };
+        let rows = rows.into_iter().filter_map(|i| self.examples.get(i));
+        (rows.collect(), splits.overlap)
+    }
 }
 
 /// The part a row says it belongs to.

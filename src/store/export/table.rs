@@ -55,6 +55,7 @@ const PROTOCOL_TEXTS: &[(&str, &str)] = &[
     ("operator", "/operator"),
     ("unit", "/unit"),
     ("template", "/template"),
+    ("system", "/system"),
     ("split", "/split/kind"),
     ("part", "/split/part"),
     ("propensity_mode", "/propensity"),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::rows::{self, Wanted};
 use super::{Room, Trouble};
-use crate::measure::check_multipliers;
-use crate::protocol::{Asset, DatasetResponse, DatasetsStudy, StudyNews};
+use crate::measure::{check_multipliers, reference};
+use crate::protocol::{Asset, DatasetResponse, DatasetsStudy, Published, StudyNews};
 use crate::stats::steerability;
 use crate::steering::dataset::{Dataset, Part};
 use crate::steering::{PairSet, SteeringVector, extract_mean};
@@ -63,11 +63,21 @@ pub(super) fn run(room: &Room<'_>, study: &DatasetsStudy) -> Result<usize, Troub
             norm: vector.norm(study.block).unwrap_or(f32::NAN),
             inputs,
             from_store: measured.from_store,
-            published: None,
+            published: published(&dataset.name),
         })));
         Ok(())
     })?;
     Ok(from_store)
+}
+
+fn published(name: &str) -> Option<Published> {
+    reference::published(name).map(|row| Published {
+        source: format!("Tan et al. 2407.12404, {}", reference::MODEL),
+        median: row.median,
+        anti: row.anti_percent / 100.0,
+        variance: row.variance,
+        shares: (row.letter_share, row.word_share),
+    })
 }
 
 /// A data set of the library, or a file.

@@ -22,6 +22,7 @@ use super::archive::Archive;
 use super::catalog::Library;
 use super::job::Desk;
 use super::mailbox::Mailbox;
+use super::memory::Memory;
 use crate::engine::{Cancel, Model};
 use crate::protocol::{Asset, Study, StudyNews, StudyRequest};
 use crate::steering::SteeringVector;
@@ -51,6 +52,7 @@ pub(super) struct Room<'a> {
     pub(super) library: &'a Library,
     pub(super) archive: Archive,
     pub(super) own: OwnVectors,
+    pub(super) memory: Memory,
     /// Inputs of a data set at most.
     pub(super) inputs: usize,
     pub(super) cancel: &'a Cancel,
@@ -121,7 +123,7 @@ pub(crate) fn start(
     let run = request.run;
     let cancel = mailbox.study_cancel(run);
     let (library, archive) = (library.clone(), desk.archive.clone());
-    let own = desk.own.clone();
+    let (own, desk_memory) = (desk.own.clone(), desk.memory);
     let (model_name, vector, inputs) = (desk.model_name.clone(), desk.vector.clone(), desk.inputs);
     let (mailbox, gate) = (Arc::clone(mailbox), Arc::clone(gate));
     std::thread::Builder::new()
@@ -136,6 +138,7 @@ pub(crate) fn start(
                 library: &library,
                 archive,
                 own,
+                memory: desk_memory,
                 inputs,
                 cancel: &cancel,
                 tell: &tell,

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use super::{Room, Trouble};
-use crate::measure::{
-    CacheOptions, PreparedSet, PromptCache, Protocol, Site, Split, store_cell, store_key,
-};
+use crate::measure::{PreparedSet, PromptCache, Protocol, Site, Split, store_cell, store_key};
 use crate::steering::SteeringVector;
 use crate::steering::dataset::{Dataset, Example, Part};
 use crate::store::Names;
@@ -75,8 +73,7 @@ pub(super) fn measure(
         block: wanted.block,
         mask: wanted.mask,
     };
-    let options = CacheOptions::default();
-    let mut cache = PromptCache::new(Arc::clone(model), Arc::clone(&set), options);
+    let mut cache = PromptCache::new(Arc::clone(model), Arc::clone(&set), room.memory.study());
     let mut measured = Vec::with_capacity(cache.len());
     while measured.len() < cache.len() {
         room.check()?;

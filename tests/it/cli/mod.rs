@@ -5,8 +5,11 @@ mod commands;
 mod dataset;
 mod families;
 mod lab;
+mod prompts;
+mod published;
 mod refusals;
 mod runs;
+mod shard;
 mod sweep;
 
 pub(crate) use crate::reference::shared;

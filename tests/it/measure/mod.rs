@@ -9,13 +9,17 @@
     reason = "helpers of tests fail by panicking, and exact figures are meant exactly"
 )]
 
+mod budget;
 mod cache;
 mod families;
 mod kept;
 mod parity;
 mod predictors;
 mod prepare;
+mod prompting;
+mod reference;
 mod result;
 mod shift;
 mod spurious;
+mod summed;
 pub(crate) mod support;

@@ -5,11 +5,13 @@ use std::fmt::Write as _;
 use steerscope::engine::{Cancel, Model};
 use steerscope::measure::shift::{
     DEFAULT_SYSTEM, SentenceFile, Sentences, Setting, ShiftFigures, ShiftMatrix, ShiftPlan,
-    ShiftRun, measure_shift, scaled_to, shifted_points, six_vectors,
+    ShiftResources, ShiftRun, measure_shift, measure_shift_with, scaled_to, shifted_points,
+    six_vectors,
 };
-use steerscope::measure::{PreparedSet, Site, naive_propensity};
+use steerscope::measure::{CacheOptions, PreparedSet, Site, Split, naive_propensity};
 use steerscope::stats::steerability;
-use steerscope::steering::dataset::{Dataset, Example};
+use steerscope::steering::dataset::{Dataset, Example, Part};
+use steerscope::store::{Filter, Keeping};
 use steerscope::units::{BlockIndex, Mask};
 
 use super::support::{dataset, tiny};
@@ -312,4 +314,59 @@ fn sentences_come_from_a_file_or_from_the_name() {
     assert_eq!(missing.id(), "sentences-unreadable");
     let bundled = SentenceFile::bundled().unwrap();
     assert_eq!(bundled.get("kindness").unwrap().negative, "You are mean.");
+}
+
+#[test]
+fn a_second_run_finds_every_cell_in_the_store() {
+    let model = tiny();
+    let data = rows(16);
+    let all: Vec<&Example> = data.examples.iter().collect();
+    let folder = tempfile::tempdir().unwrap();
+    let mut keeping = Keeping::open(&folder.path().join("runs.sqlite"));
+    let mut measured = |grid: &[f32], system: &str| {
+        let plan = ShiftPlan {
+            model: &model,
+            dataset: &data,
+            train: &all[8..],
+            test: &all[..8],
+            system,
+            sentences: &sentences(),
+            block: BlockIndex(1),
+            mask: Mask::FromLastPrompt,
+            multipliers: grid,
+            norm_matched: true,
+        };
+        let resources = ShiftResources {
+            cache: CacheOptions::within(1),
+            keeping: &mut keeping,
+            model: "tiny",
+            split: Split::part(Part::Test, 0),
+        };
+        measure_shift_with(&plan, resources, &mut |_, _| {}, &Cancel::never()).unwrap()
+    };
+    let first = measured(&GRID, DEFAULT_SYSTEM);
+    assert_eq!((first.cells, first.found), (30, 0));
+    assert_eq!(
+        first.figures,
+        run(&data, 8, true).figures,
+        "whatever the memory"
+    );
+    let second = measured(&GRID, DEFAULT_SYSTEM);
+    assert_eq!((second.cells, second.found), (30, 30));
+    assert_eq!(second.figures, first.figures);
+    // Without multiplier 0 among the kept figures the unsteered ones are computed.
+    let uneven = [-1.0, 0.5, 1.0];
+    let once = measured(&uneven, DEFAULT_SYSTEM);
+    let again = measured(&uneven, DEFAULT_SYSTEM);
+    assert_eq!((once.found, again.found), (0, 30));
+    assert_eq!(again.figures, once.figures);
+    // Another system text changes three test settings, and all vectors of them.
+    assert_eq!(measured(&GRID, "Be brief.").found, 0);
+    let entries = keeping.store().unwrap().list(&Filter::default()).unwrap();
+    assert_eq!(entries.len(), 90);
+    let protocol = &entries[0].protocol;
+    assert_eq!(protocol["system"], DEFAULT_SYSTEM);
+    assert_eq!(entries[0].names.vector, "walks BASE");
+    assert!(entries.iter().any(|e| e.names.vector == "walks MEAN"));
+    assert!(entries.iter().any(|e| e.names.dataset == "walks USER_NEG"));
 }

@@ -57,6 +57,7 @@ pub(crate) fn synthetic(model: &Model, shapes: &[(usize, usize)]) -> Arc<Prepare
             .collect(),
         prompt_len,
         answers: [7, 90].map(|id| (id + row as u32) % vocab),
+        tails: [Vec::new(), Vec::new()],
         prompt: format!("input {row}"),
         positive: "a".to_owned(),
         negative: "b".to_owned(),

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use steerscope::engine::Cancel;
-use steerscope::measure::{CacheOptions, PromptCache, Site, SweepCell};
+use steerscope::measure::{
+    CacheOptions, PromptCache, Site, SweepCell, SweepUnit, sweep_sites,
+};
 use steerscope::units::{BlockIndex, Mask};
 
 use super::support::{direction, prepared, synthetic, tiny};
@@ -111,4 +113,22 @@ fn a_stopped_or_senseless_sweep_says_so_and_the_cache_goes_on() {
     ] {
         assert!(cache.sweep(&cells, range, &Cancel::never()).is_err());
     }
+}
+
+#[test]
+fn a_short_direction_is_measured_and_one_without_length_left_out() {
+    let (short, none, plain) = ([1e-30; 4], [0.0; 4], [1.0; 4]);
+    let directions = [
+        (BlockIndex(0), &short[..]),
+        (BlockIndex(1), &none[..]),
+        (BlockIndex(2), &plain[..]),
+    ];
+    let units = [SweepUnit::Raw, SweepUnit::EqualKappa];
+    let sites = sweep_sites(directions, &[1.0, 1.0, 0.0], BlockIndex(0), &units);
+    let of = |unit: SweepUnit| -> Vec<usize> {
+        let found = sites.iter().filter(|s| s.unit == unit);
+        found.map(|s| s.block.0).collect()
+    };
+    assert_eq!(of(SweepUnit::Raw), [0, 2]);
+    assert_eq!(of(SweepUnit::EqualKappa), [0], "no residual norm at block 2");
 }

@@ -195,3 +195,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_published_split_overlaps_and_ignores_declared_parts() {
+    use std::fmt::Write as _;
+
+    use steerscope::stats::MersenneTwister;
+    use steerscope::steering::dataset::Part;
+
+    let mut text = String::new();
+    for i in 0..200 {
+        let meta = if i % 2 == 0 { "train" } else { "test" };
+        writeln!(
+            text,
+            r#"{{"prompt":"Number {i} is","positive":" big","negative":" small","meta":{{"split":"{meta}"}}}}"#
+        )
+        .unwrap();
+    }
+    let data = Dataset::from_bytes("numbers", text.as_bytes()).unwrap();
+    let rows = |part| -> Vec<usize> {
+        let (rows, overlap) = data.published_part(part, 3);
+        assert_eq!(overlap, 50);
+        rows.iter().map(|e| e.row).collect()
+    };
+    let order = MersenneTwister::new(3).permutation(200);
+    assert_eq!(rows(Part::Train), order[..100]);
+    assert_eq!(rows(Part::Test), order[50..]);
+    assert_eq!(rows(Part::Validation), [0; 0]);
+    assert_eq!(data.part(Part::Train, 3).len(), 100);
+}

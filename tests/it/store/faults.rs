@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use steerscope::store::{Keeping, Put, Store, StoreError};
+use steerscope::store::{Filter, Keeping, Put, Store, StoreError};
 
 use super::{cell, key, open, place};
 
@@ -111,6 +111,13 @@ fn damage_is_named_with_its_run_and_other_runs_stay_readable() {
         }
     }
     assert_eq!(store.show(4).unwrap().cell.block, 3);
+    // A list reads no figures, so that one damaged run does not hide the others.
+    let listed = store.list(&Filter::default()).unwrap();
+    assert_eq!(
+        listed.iter().map(|e| e.run).collect::<Vec<_>>(),
+        [1, 2, 3, 4]
+    );
+    assert!(listed.iter().all(|e| (e.n, e.finite) == (2, 1)));
     assert_eq!(store.show(5).unwrap_err().id(), "store-run-unknown");
     let mut keeping = Keeping::open(&path);
     assert_eq!(keeping.find(&key(0)), None);

@@ -39,7 +39,7 @@ fn the_canonical_text_never_changes_by_accident() {
 
 #[test]
 fn a_change_of_any_field_is_another_protocol() {
-    let change: [Change; 13] = [
+    let change: [Change; 15] = [
         |p| p.statistics += 1,
         |p| p.block = BlockIndex(3),
         |p| p.mask = Mask::All,
@@ -51,6 +51,8 @@ fn a_change_of_any_field_is_another_protocol() {
         |p| p.split.seed = 1,
         |p| p.split.limit = Some(5),
         |p| p.template = Template::Chat,
+        |p| p.template = Template::Question,
+        |p| p.system = Some("Be brief.".into()),
         |p| p.propensity = Propensity::SumLogits,
         |p| p.arithmetic = "bf16".into(),
     ];
@@ -75,20 +77,36 @@ fn a_change_of_any_field_is_another_protocol() {
 }
 
 #[test]
-fn what_is_named_but_not_computed_is_refused_by_name() {
+fn a_grid_without_a_slope_is_refused_and_published_definitions_wear_a_badge() {
     assert!(protocol().check().is_ok());
     assert_eq!(protocol().operator, Operator::Add);
-    let cases: [(Change, &str); 3] = [
-        (|p| p.propensity = Propensity::SumLogits, "sum_logits"),
-        (|p| p.template = Template::Chat, "chat"),
-        (|p| p.split.kind = SplitKind::Published, "published"),
+    assert_eq!(protocol().badge(), None);
+    let mut short = protocol();
+    short.multipliers.truncate(2);
+    assert_eq!(short.check().unwrap_err().id(), "multiplier-grid");
+    let cases: [(Change, &[&str]); 3] = [
+        (|p| p.propensity = Propensity::SumLogits, &["summed logits"]),
+        (
+            |p| p.split = Split::published(Part::Test, 0).unwrap(),
+            &["overlapping split"],
+        ),
+        (
+            |p| {
+                p.split = Split::published(Part::Test, 0).unwrap();
+                p.propensity = Propensity::SumLogits;
+            },
+            &["overlapping split", "summed logits", "not comparable"],
+        ),
     ];
     for (change, named) in cases {
         let mut other = protocol();
         change(&mut other);
-        let error = other.check().unwrap_err();
-        assert_eq!(error.id(), "protocol-unsupported");
-        assert!(error.to_string().contains(named), "{error}");
+        let badge = other.badge().unwrap();
+        assert!(badge.starts_with("paper-parity: "), "{badge}");
+        assert!(named.iter().all(|word| badge.contains(word)), "{badge}");
+    }
+    for part in [Part::Validation, Part::All] {
+        assert_eq!(Split::published(part, 0), None);
     }
 }
 
@@ -100,6 +118,25 @@ fn the_words_name_site_grid_rows_and_propensity() {
         limited.words(),
         "block 2 · from_last_prompt · add · raw × -1.5 -1 -0.5 0 0.5 1 1.5 · test part, seed 0, first 8 · plain prompts · answer logits · f32"
     );
+}
+
+#[test]
+fn the_words_quote_the_system_text() {
+    let mut chat = protocol();
+    chat.template = Template::Chat;
+    chat.system = Some("Be \"kind\".".into());
+    assert!(
+        chat.words()
+            .contains(r#"chat template, system text "Be \"kind\".""#),
+        "{}",
+        chat.words()
+    );
+    assert!(
+        chat.canonical()
+            .contains(r#""template":"chat","system":"Be \"kind\".","propensity""#)
+    );
+    let back: Protocol = serde_json::from_str(&chat.canonical()).unwrap();
+    assert_eq!(back, chat);
 }
 
 fn vector(model: &Model, seed: f32) -> SteeringVector {

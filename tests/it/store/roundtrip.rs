@@ -171,10 +171,14 @@ fn a_store_of_the_first_layout_is_brought_up_to_date_with_its_cells() {
     let (_folder, path) = place();
     open(&path).put(&key(2), &cell(2)).unwrap();
     let raw = rusqlite::Connection::open(&path).unwrap();
-    raw.execute_batch("DROP INDEX cell_by_time; PRAGMA user_version = 1")
+    raw.execute_batch("DROP TABLE summary; DROP INDEX cell_by_time; PRAGMA user_version = 1")
         .unwrap();
     drop(raw);
-    assert!(open(&path).has(&key(2)).unwrap());
+    let store = open(&path);
+    assert!(store.has(&key(2)).unwrap());
+    let listed = store.list(&Filter::default()).unwrap();
+    assert_eq!((listed[0].run, listed[0].n, listed[0].finite), (1, 2, 1));
+    drop(store);
     let raw = rusqlite::Connection::open(&path).unwrap();
     let version: i64 = raw
         .pragma_query_value(None, "user_version", |r| r.get(0))
