@@ -1,6 +1,7 @@
-//! Draws the picture of the README: the real app, the real engine, one real frame, as SVG.
+//! Draws the pictures of the README: the real app, the real engine, one real frame, as SVG.
 //!
-//! `cargo run --release --example screenshot -- OUT.svg [COLUMNS ROWS THEME]`
+//! `cargo run --release --example screenshot -- OUT.svg [COLUMNS ROWS THEME [VECTOR [KEY...]]]`
+//! presses the keys once everything is loaded, and waits for what they start.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -29,10 +30,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         .cloned()
         .unwrap_or_else(|| "catppuccin-mocha".to_owned());
 
+    let vector = args.get(4).cloned().unwrap_or_else(|| "she_he".to_owned());
+    let mut keys = args.iter().skip(5);
+
     let mut look = Look::new(Depth::True);
     let settings = Settings {
-        vector: Some(Asset::Bundled("she_he".to_owned())),
-        dataset: Some(Asset::Bundled("she_he".to_owned())),
+        vector: Some(Asset::Bundled(vector.clone())),
+        dataset: Some(Asset::Bundled(vector)),
         themes: look.names(),
         theme,
         animation: false,
@@ -47,7 +51,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     app.update(Msg::Resize(columns, rows));
     let (mut lanes, mut measured) = (0, false);
-    while lanes < 2 || !measured {
+    loop {
+        if lanes == 2 && measured && app.lab().running().is_none() {
+            let Some(key) = keys.next() else { break };
+            let key = key.parse().map_err(|e| format!("'{key}': {e:?}"))?;
+            let effects = app.update(Msg::Key(key));
+            perform(&worker, effects);
+            perform(&worker, app.flush());
+            continue;
+        }
         perform(&worker, app.flush());
         let event = events.recv_timeout(Duration::from_secs(120))?;
         match &event {

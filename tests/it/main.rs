@@ -26,3 +26,4 @@ mod stats;
 mod steering;
 mod store;
 mod ui;
+mod worker;
