@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use steerscope::engine::{Cancel, Model};
-use steerscope::measure::{CacheOptions, PreparedSet, PromptCache, Site};
+use steerscope::measure::{CacheOptions, PreparedSet, PromptCache, Site, SweepCell};
 use steerscope::steering::dataset::Dataset;
 use steerscope::units::{BlockIndex, Mask};
 
@@ -22,6 +22,9 @@ pub(crate) struct Grid {
     /// One site after the other; none: the prompts alone.
     blocks: Vec<usize>,
     multipliers: Vec<f32>,
+    /// All sites in one sweep instead.
+    #[serde(default)]
+    sweep: bool,
     /// Whether the prompts are to be computed from nothing (as are the reading and the tokens of the
     /// data set), or are those of the request before.
     cold: bool,
@@ -48,18 +51,28 @@ pub(crate) fn measure(model: &Arc<Model>, grid: &Grid) -> Value {
         let inputs = 0..cache.len();
         let never = Cancel::never();
         cache.prefill(inputs.clone(), &never).expect("prompts");
-        let mut propensities = Vec::new();
-        for block in &grid.blocks {
-            let site = Site {
-                direction: &grid.direction,
-                block: BlockIndex(*block),
-                mask: Mask::FromLastPrompt,
-            };
-            let rows = cache
-                .evaluate(&site, &grid.multipliers, inputs.clone(), &never)
-                .expect("propensities");
-            propensities.push(rows);
-        }
+        let sites = grid.blocks.iter().map(|block| Site {
+            direction: &grid.direction,
+            block: BlockIndex(*block),
+            mask: Mask::FromLastPrompt,
+        });
+        let propensities = if grid.sweep {
+            let cells: Vec<SweepCell<'_>> = sites
+                .map(|site| SweepCell {
+                    site,
+                    multipliers: &grid.multipliers,
+                })
+                .collect();
+            cache.sweep(&cells, inputs, &never).expect("propensities")
+        } else {
+            sites
+                .map(|site| {
+                    cache
+                        .evaluate(&site, &grid.multipliers, inputs.clone(), &never)
+                        .expect("propensities")
+                })
+                .collect()
+        };
         let seconds = start.elapsed().as_secs_f64();
         let lengths: Vec<usize> = cache.set().inputs.iter().map(|i| i.prefix.len()).collect();
         let ids: Vec<usize> = cache.set().inputs.iter().map(|i| i.row).collect();

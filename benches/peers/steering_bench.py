@@ -118,8 +118,8 @@ def main():
     ours = Engine("steerscope-f32", directory, args)
     every = list(range(blocks))
 
-    def ask(cold, sites):
-        return ours.ask({"measure": "steer", "dataset": str(dataset), "inputs": args.inputs,
+    def ask(cold, sites, sweep=False):
+        return ours.ask({"sweep": sweep, "measure": "steer", "dataset": str(dataset), "inputs": args.inputs,
                          "direction": direction.tolist(), "multipliers": MULTIPLIERS,
                          "blocks": sites, "cold": cold})
 
@@ -128,7 +128,7 @@ def main():
     rows = [all_rows[i] for i in answer["rows"]][: args.loop_inputs or args.inputs]
     scale = len(answer["rows"]) / len(rows)
     seconds = {"loop, one layer": [], "prompts alone": [], "one layer from cold": [],
-               "moved slider": [], "every layer in turn": []}
+               "moved slider": [], "every layer in turn": [], "every layer, one sweep": []}
     loop.run(rows[:1])
     for _ in range(args.rounds):
         took, values = loop.run(rows)
@@ -137,7 +137,12 @@ def main():
         answer = ask(True, [block])
         seconds["one layer from cold"].append(answer["seconds"])
         seconds["moved slider"].append(ask(False, [block])["seconds"])
-        seconds["every layer in turn"].append(ask(True, every)["seconds"])
+        turn = ask(True, every)
+        seconds["every layer in turn"].append(turn["seconds"])
+        sweep = ask(True, every, sweep=True)
+        seconds["every layer, one sweep"].append(sweep["seconds"])
+    flat = lambda a: [x for block in a["propensities"] for row in block for x in row]
+    same = relative(flat(turn), flat(sweep))
     got = [x for row in answer["propensities"][0][: len(rows)] for x in row]
     off = relative([x for row in values for x in row], got)
     ours.close()
@@ -147,14 +152,15 @@ def main():
         "date": datetime.date.today().isoformat(), "processor": processor(), "threads": args.threads,
         "model": directory.name if args.model else "smollm2-135m", "blocks": blocks, "block": block,
         "inputs": len(lengths), "loop_inputs": len(rows), "tokens": sum(lengths),
-        "multipliers": len(MULTIPLIERS), "propensity_off": off, "seconds": seconds,
+        "multipliers": len(MULTIPLIERS), "propensity_off": off, "sweep_off": same, "seconds": seconds,
     }
     if args.json:
         runs = json.loads(args.json.read_text()) if args.json.exists() else []
         args.json.write_text(json.dumps([*runs, result], indent=1))
     median = {name: sorted(all_of)[len(all_of) // 2] for name, all_of in seconds.items()}
     one = median["loop, one layer"]
-    print(f"{result['model']}: {len(lengths)} inputs, {sum(lengths)} tokens; propensities differ by {off:.1e}")
+    print(f"{result['model']}: {len(lengths)} inputs, {sum(lengths)} tokens; propensities differ by {off:.1e}, "
+          f"the sweep from one layer at a time by {same:.1e}")
     for name, time_taken in median.items():
         against = one * (blocks if name.startswith("every") else 1)
         print(f"{name:22} {time_taken:9.4f} s  {against / time_taken:8.1f}x  "

@@ -81,6 +81,10 @@ actions! {
     ShowPredictors = "predictors",
     /// Screen of many data sets.
     ShowDatasets = "compare-data-sets",
+    /// Screen of controls.
+    ShowControls = "controls",
+    /// Random directions behind the histogram.
+    ToggleControls = "toggle-controls",
     /// Next screen.
     NextScreen = "next-screen",
     /// Previous screen.

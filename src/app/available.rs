@@ -125,9 +125,12 @@ impl App {
                 }
                 (!m.curve.points.is_empty()).then_some(out)
             }
-            Pane::Map | Pane::Factors | Pane::Shift | Pane::Predictors | Pane::Datasets => {
-                self.lab_text()
-            }
+            Pane::Map
+            | Pane::Factors
+            | Pane::Shift
+            | Pane::Predictors
+            | Pane::Datasets
+            | Pane::Controls => self.lab_text(),
         }
     }
 }

@@ -17,6 +17,7 @@ const ROWS: &[Pane] = &[
     Pane::Shift,
     Pane::Predictors,
     Pane::Datasets,
+    Pane::Controls,
 ];
 /// Panes that a study fills.
 const LAB: &[Pane] = &[
@@ -25,6 +26,7 @@ const LAB: &[Pane] = &[
     Pane::Shift,
     Pane::Predictors,
     Pane::Datasets,
+    Pane::Controls,
 ];
 const MAP: &[Pane] = &[Pane::Map];
 const SLIDERS: &[Pane] = &[Pane::Layer, Pane::Coefficient];
@@ -117,6 +119,8 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::ShowShift, When::Main, &["F6"], "the vector under other prompts", None),
     row(Action::ShowPredictors, When::Main, &["F7"], "what is known before steering", None),
     row(Action::ShowDatasets, When::Main, &["F8"], "many data sets side by side", None),
+    row(Action::ShowControls, When::Main, &["F9"], "the vector against other directions", None),
+    row(Action::ToggleControls, When::Main, &["K"], "random directions behind the histogram, z before its mean", Some(("controls", 5))),
     // Screen.
     row(Action::NextPane, When::Main, &["tab"], "focus the next pane", Some(("pane", 1))),
     row(Action::PreviousPane, When::Main, &["backtab"], "focus the previous pane", None),

@@ -27,6 +27,8 @@ pub enum Pane {
     Predictors,
     /// Data sets side by side.
     Datasets,
+    /// The vector against other directions.
+    Controls,
 }
 
 impl Pane {
@@ -56,6 +58,7 @@ impl Pane {
             Self::Shift => "prompt shift",
             Self::Predictors => "predictors",
             Self::Datasets => "data sets",
+            Self::Controls => "controls",
         }
     }
 }

@@ -40,6 +40,8 @@ impl App {
             Action::ShowShift => self.show(Screen::Shift),
             Action::ShowPredictors => self.show(Screen::Predictors),
             Action::ShowDatasets => self.show(Screen::Datasets),
+            Action::ShowControls => self.show(Screen::Controls),
+            Action::ToggleControls => self.toggle_controls(),
             Action::NextScreen => self.show(self.screen.moved(1)),
             Action::PreviousScreen => self.show(self.screen.moved(-1)),
             Action::RunStudy => self.run_study(),
@@ -269,7 +271,7 @@ impl App {
         match self.focus {
             Pane::Baseline | Pane::Steered => self.scroll_text(rows),
             Pane::Map => self.step_map_block(rows),
-            Pane::Factors | Pane::Shift | Pane::Predictors | Pane::Datasets => {
+            Pane::Factors | Pane::Shift | Pane::Predictors | Pane::Datasets | Pane::Controls => {
                 let last = self.lab_rows().saturating_sub(1);
                 self.lab.row = self.lab.row.min(last).saturating_add_signed(rows).min(last);
             }
@@ -283,7 +285,7 @@ impl App {
             Screen::Factors | Screen::Datasets => self.lab.responses.items.len(),
             Screen::Shift => self.lab.shifts.items.len(),
             Screen::Predictors => self.lab.predictions.items.len(),
-            Screen::Explore | Screen::Layers => 0,
+            Screen::Explore | Screen::Layers | Screen::Controls => 0,
         }
     }
 

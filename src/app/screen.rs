@@ -20,17 +20,20 @@ pub enum Screen {
     Predictors,
     /// Many data sets side by side.
     Datasets,
+    /// The vector against other directions.
+    Controls,
 }
 
 impl Screen {
     /// All screens, in the order of their tabs.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Explore,
         Self::Layers,
         Self::Factors,
         Self::Shift,
         Self::Predictors,
         Self::Datasets,
+        Self::Controls,
     ];
 
     /// Name on its tab.
@@ -42,6 +45,7 @@ impl Screen {
             Self::Shift => "prompt shift",
             Self::Predictors => "predictors",
             Self::Datasets => "data sets",
+            Self::Controls => "controls",
         }
     }
 
@@ -54,6 +58,7 @@ impl Screen {
             Self::Shift => &[Pane::Shift],
             Self::Predictors => &[Pane::Predictors],
             Self::Datasets => &[Pane::Datasets],
+            Self::Controls => &[Pane::Controls],
         }
     }
 
@@ -74,6 +79,7 @@ impl Screen {
             Self::Factors | Self::Datasets => Some(StudyKind::Datasets),
             Self::Shift => Some(StudyKind::Shift),
             Self::Predictors => Some(StudyKind::Predict),
+            Self::Controls => Some(StudyKind::Controls),
         }
     }
 

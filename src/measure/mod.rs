@@ -5,6 +5,7 @@
 //! only the blocks above the site run again, for the masked positions, all multipliers in one batch.
 
 mod cache;
+pub mod controls;
 mod error;
 mod kept;
 mod naive;

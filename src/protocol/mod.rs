@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 pub use event::{Event, Failure, FinishReason, Stage, TokenPiece};
 pub use source::ModelSource;
 pub use study::{
-    Apart, DatasetResponse, DatasetsStudy, PredictStudy, Prediction, Published, ShiftStudy,
-    ShiftTable, Study, StudyKind, StudyNews, StudyRequest, SweepPart, SweepStudy, SweepUnit,
+    Apart, ControlGroup, ControlReport, ControlsStudy, ControlsTable, DatasetResponse,
+    DatasetsStudy, PredictStudy, Prediction, Published, ShiftStudy, ShiftTable, Study, StudyKind,
+    StudyNews, StudyRequest, SweepPart, SweepStudy, SweepUnit,
 };
 
 use crate::units::{BlockIndex, Mask, RunId};

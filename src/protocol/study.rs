@@ -19,6 +19,8 @@ pub enum StudyKind {
     Shift,
     /// Per-input steerability of many data sets.
     Datasets,
+    /// The vector against other directions of its length.
+    Controls,
 }
 
 /// Every block of the loaded vector on the loaded data set, raw and at equal κ.
@@ -76,6 +78,25 @@ pub struct DatasetsStudy {
     pub multipliers: Vec<f32>,
 }
 
+/// The loaded vector against controls at one site.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ControlsStudy {
+    /// [`super::VectorInfo::id`] of the vector.
+    pub vector: String,
+    /// [`super::DatasetInfo::id`] of the data set.
+    pub dataset: String,
+    /// Where the data set came from: its training pairs make the shuffled-label vectors.
+    pub pairs: Asset,
+    /// Vectors of other behaviours.
+    pub others: Vec<Asset>,
+    /// Site.
+    pub block: BlockIndex,
+    /// Steered positions.
+    pub mask: Mask,
+    /// Multiplier grid.
+    pub multipliers: Vec<f32>,
+}
+
 /// What is studied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -88,6 +109,8 @@ pub enum Study {
     Shift(ShiftStudy),
     /// Many data sets.
     Datasets(DatasetsStudy),
+    /// Other directions.
+    Controls(ControlsStudy),
 }
 
 impl Study {
@@ -98,6 +121,7 @@ impl Study {
             Self::Predict(_) => StudyKind::Predict,
             Self::Shift(_) => StudyKind::Shift,
             Self::Datasets(_) => StudyKind::Datasets,
+            Self::Controls(_) => StudyKind::Controls,
         }
     }
 }
@@ -256,6 +280,55 @@ pub struct DatasetResponse {
     pub published: Option<Published>,
 }
 
+/// Which group of controls a row belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ControlGroup {
+    /// The vector itself.
+    Vector,
+    /// −v.
+    Reversed,
+    /// Gaussian directions at ‖v‖.
+    Random,
+    /// The same, orthogonal to v.
+    Orthogonal,
+    /// v with its coordinates in another order.
+    Permuted,
+    /// Means of pairs with half of the labels turned, at ‖v‖.
+    Shuffled,
+    /// Another behaviour's vector at ‖v‖.
+    Other,
+    /// No vector, the behaviour's sentence as system text instead.
+    Prompt,
+}
+
+/// One group of controls: all its directions' inputs together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ControlReport {
+    /// Which.
+    pub group: ControlGroup,
+    /// Name of the behaviour, for [`ControlGroup::Other`].
+    pub name: String,
+    /// Mean steerability of each direction.
+    pub means: Vec<f64>,
+    /// Slopes of all inputs under all directions; for [`ControlGroup::Prompt`] what the sentence
+    /// changes in propensity, which multiplier 1 is to be compared with.
+    pub slopes: Vec<f32>,
+}
+
+/// The vector against its controls.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ControlsTable {
+    /// Groups, the vector first.
+    pub groups: Vec<ControlReport>,
+    /// (mean − mean of the random directions) / their standard deviation.
+    pub z_random: Option<f64>,
+    /// The same against shuffled labels.
+    pub z_shuffled: Option<f64>,
+    /// Inputs so far, and in all.
+    pub inputs: (usize, usize),
+}
+
 /// What a study reports.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StudyNews {
@@ -267,6 +340,8 @@ pub enum StudyNews {
     Shifted(Box<ShiftTable>),
     /// A data set's inputs.
     Dataset(Box<DatasetResponse>),
+    /// Controls over the inputs measured so far; replaces the report before.
+    Controls(Box<ControlsTable>),
     /// Something the user should know: what was left out and why.
     Remark(String),
     /// All of it.

@@ -1,27 +1,17 @@
 //! The histogram of per-input steerability: zero always an edge, the anti-steerable part in its
 //! own colour and pattern, the last finished one behind the one that fills.
 
-use std::collections::BTreeMap;
-
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::experiment::{Measurement, Summary};
 use crate::app::focus::Pane;
 use crate::app::hits::Target;
+use crate::protocol::ControlGroup;
 use crate::text;
 use crate::ui::Role;
+use crate::ui::bars::{Bars, count_bars};
 use crate::ui::canvas::Canvas;
-
-/// Bars at integer places relative to zero: place k covers `(k·width, (k + 1)·width]`.
-#[derive(Debug, Default)]
-struct Bars {
-    width: f64,
-    now: BTreeMap<i64, usize>,
-    before: BTreeMap<i64, usize>,
-    first: i64,
-    last: i64,
-}
 
 /// Draws the pane.
 pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
@@ -66,6 +56,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
     let bars = count_bars(
         current.filter(|m| m.done > 0),
         ghost,
+        &random(c),
         usize::from(plot.width),
     );
     plot_bars(c, plot, &bars, measurement, &summary, is_ghost);
@@ -99,7 +90,8 @@ fn headline(c: &mut Canvas<'_>, area: Rect, s: &Summary, is_ghost: bool) -> u16 
         g.to,
         percent(s.interval.high)
     );
-    let mean = format!("{} mean {:+.2}", g.mean, s.mean);
+    let z = z(c);
+    let mean = format!("{} mean {:+.2}{z}", g.mean, s.mean);
     let median = format!("{} median {:+.2}", g.median, s.median);
     let pick = |role| c.style(if is_ghost { Role::Stale } else { role });
     let (negative, muted, plain) = (pick(Role::Negative), pick(Role::Muted), pick(Role::Text));
@@ -124,69 +116,24 @@ fn headline(c: &mut Canvas<'_>, area: Rect, s: &Summary, is_ghost: bool) -> u16 
     1
 }
 
-fn place(value: f64, width: f64) -> i64 {
-    let k = (value / width).ceil() as i64 - 1;
-    if value > 0.0 { k.max(0) } else { k.min(-1) }
+/// How far the mean stands apart from random directions; empty while that is not known.
+fn z(c: &Canvas<'_>) -> String {
+    let lab = c.app.lab();
+    let known = lab.controls().filter(|_| lab.controls_shown);
+    known
+        .and_then(|t| t.z_random)
+        .map_or_else(String::new, |z| format!(" z {z:+.1}"))
 }
 
-/// Counts at a common width. While a run fills, the width and the range of the finished one
-/// behind it hold, so that the axis does not jump.
-fn count_bars(current: Option<&Measurement>, ghost: Option<&Measurement>, columns: usize) -> Bars {
-    let widths = [ghost, current]
-        .into_iter()
-        .flatten()
-        .map(|m| m.histogram.width());
-    let Some(width) = widths.into_iter().find(|w| *w > 0.0) else {
-        return Bars::default();
-    };
-    let tally = |m: Option<&Measurement>| {
-        let mut counts = BTreeMap::new();
-        let slopes = m.into_iter().flat_map(|m| m.results.iter().flatten());
-        for s in slopes
-            .map(|r| f64::from(r.steerability))
-            .filter(|s| s.is_finite())
-        {
-            *counts.entry(place(s, width)).or_insert(0) += 1;
-        }
-        counts
-    };
-    let (now, before) = (tally(current), tally(ghost));
-    let places = || now.keys().chain(before.keys());
-    // Zero stays in view: the bars left and right of it are always part of the range.
-    let first = places().min().map_or(-1, |k| (*k).min(-1));
-    let last = places().max().map_or(0, |k| (*k).max(0));
-    let bars = Bars {
-        width,
-        now,
-        before,
-        first,
-        last,
-    };
-    merge(bars, columns)
-}
-
-/// Joins neighbouring bars, never across zero, until they fit the columns.
-fn merge(bars: Bars, columns: usize) -> Bars {
-    let span = usize::try_from(bars.last.saturating_sub(bars.first)).unwrap_or(usize::MAX);
-    let each = (span.saturating_add(columns) / columns.max(1)).max(1);
-    if each == 1 {
-        return bars;
-    }
-    let each = i64::try_from(each).unwrap_or(i64::MAX);
-    let join = |counts: BTreeMap<i64, usize>| {
-        let mut out = BTreeMap::new();
-        for (k, n) in counts {
-            *out.entry(k.div_euclid(each)).or_insert(0) += n;
-        }
-        out
-    };
-    Bars {
-        width: bars.width * each as f64,
-        now: join(bars.now),
-        before: join(bars.before),
-        first: bars.first.div_euclid(each),
-        last: bars.last.div_euclid(each),
-    }
+/// Slopes of all random directions, and how many directions there are.
+fn random(c: &Canvas<'_>) -> (Vec<f64>, usize) {
+    let lab = c.app.lab();
+    let table = lab.controls().filter(|_| lab.controls_shown);
+    let group = table.and_then(|t| t.groups.iter().find(|g| g.group == ControlGroup::Random));
+    group.map_or_else(Default::default, |g| {
+        let slopes = g.slopes.iter().map(|s| f64::from(*s));
+        (slopes.filter(|s| s.is_finite()).collect(), g.means.len())
+    })
 }
 
 fn plot_bars(
@@ -207,17 +154,15 @@ fn plot_bars(
     let most = bars
         .now
         .values()
-        .chain(bars.before.values())
-        .max()
-        .copied()
-        .unwrap_or(1)
-        .max(1);
+        .map(|n| *n as f64)
+        .chain(bars.before.values().copied())
+        .fold(1.0, f64::max);
     let axis = area.y + rows;
     let column = |k: i64| left + (k - bars.first) as u16 * each;
     let selected = c.app.selected_range();
-    let height = |count: usize| {
-        let eighths = count * usize::from(rows) * 8 / most;
-        if count > 0 { eighths.max(1) } else { 0 }
+    let height = |count: f64| {
+        let eighths = (count * f64::from(rows) * 8.0 / most) as usize;
+        if count > 0.0 { eighths.max(1) } else { 0 }
     };
     let axis_style = c.style(Role::Border);
     c.fill(
@@ -235,7 +180,7 @@ fn plot_bars(
             break;
         }
         let width = (each - gap).min(area.right() - x);
-        let before = bars.before.get(&k).copied().unwrap_or(0);
+        let before = bars.before.get(&k).copied().unwrap_or(0.0);
         draw_ghost(
             c,
             Rect {
@@ -270,7 +215,7 @@ fn plot_bars(
                 width,
                 height: rows,
             },
-            height(count),
+            height(count as f64),
             k < 0,
             chosen,
         );
@@ -296,7 +241,7 @@ fn plot_bars(
     }
     let muted = c.style(Role::Muted);
     if rows >= 3 {
-        c.text(area.x, area.y, &most.to_string(), muted, 5);
+        c.text(area.x, area.y, &format!("{most:.0}"), muted, 5);
     }
     let at = |value: f64| {
         let x = f64::from(left) + (value / bars.width - bars.first as f64) * f64::from(each);

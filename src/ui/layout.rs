@@ -60,7 +60,12 @@ pub(super) fn pane(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
         Pane::Coefficient => slider::coefficient(c, area),
         Pane::Histogram => histogram::draw(c, area),
         Pane::Curve => curve::draw(c, area),
-        Pane::Map | Pane::Factors | Pane::Shift | Pane::Predictors | Pane::Datasets => {
+        Pane::Map
+        | Pane::Factors
+        | Pane::Shift
+        | Pane::Predictors
+        | Pane::Datasets
+        | Pane::Controls => {
             lab::pane(c, area, pane);
         }
     }

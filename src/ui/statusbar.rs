@@ -200,6 +200,7 @@ fn work(c: &Canvas<'_>) -> Option<(Stage, &'static str, usize, usize)> {
             Some(StudyKind::Sweep) => "sweeping the layers",
             Some(StudyKind::Predict) => "reading activations",
             Some(StudyKind::Shift) => "shifting prompts",
+            Some(StudyKind::Controls) => "measuring controls",
             Some(StudyKind::Datasets) | None => "measuring data sets",
         },
     };

@@ -158,7 +158,7 @@ pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
         if let Some((request, arrived)) = measure {
             measuring = measure::Job::start(request, arrived, &mut desk, mailbox, emit);
         }
-        studying.hear(words, mailbox, emit);
+        studying.hear(words, &desk, mailbox, emit);
         if let Some((request, arrived)) = study {
             studying.start(request, arrived, &mut desk, &library, mailbox, emit);
         }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::catalog::Library;
 use super::job::{Desk, Emit, failure};
 use super::mailbox::Mailbox;
-use super::study::{self, Gate, Trouble, Word, sweep};
+use super::study::{self, Gate, Slices, Trouble, Word, controls, sweep};
 use crate::engine::Cancel;
 use crate::protocol::{Event, Stage, Study, StudyRequest};
 use crate::units::RunId;
@@ -14,14 +14,14 @@ use crate::units::RunId;
 /// At most one study; a newer one takes its place.
 #[derive(Default)]
 pub(super) struct Studying {
-    sweep: Option<sweep::Job>,
+    slices: Option<Box<dyn Slices>>,
     gate: Arc<Gate>,
 }
 
 impl Studying {
     /// Whether slices of it run on this thread.
     pub(super) fn has_slices(&self) -> bool {
-        self.sweep.is_some()
+        self.slices.is_some()
     }
 
     /// Lets a study on its own thread stand back.
@@ -38,7 +38,7 @@ impl Studying {
         mailbox: &Arc<Mailbox>,
         emit: Emit<'_>,
     ) {
-        self.sweep = None;
+        self.slices = None;
         let run = request.run;
         let Study::Sweep(study) = request.study else {
             if let Err(error) = study::start(request, arrived, desk, library, mailbox, &self.gate) {
@@ -48,7 +48,7 @@ impl Studying {
         };
         let mut tell = |news| emit(Event::Study { run, news });
         match sweep::Job::start(run, study, arrived, desk, mailbox, &mut tell) {
-            Ok(Some(job)) => self.sweep = Some(job),
+            Ok(Some(job)) => self.slices = Some(Box::new(job)),
             Ok(None) => end(run, None, emit),
             Err(trouble) => end(run, Some(trouble), emit),
         }
@@ -56,10 +56,10 @@ impl Studying {
 
     /// One slice of a sweep.
     pub(super) fn step(&mut self, desk: &mut Desk, gives_way: &Cancel, emit: Emit<'_>) {
-        let Some(job) = &mut self.sweep else { return };
+        let Some(job) = &mut self.slices else { return };
         let run = job.run();
         if job.is_stale() {
-            self.sweep = None;
+            self.slices = None;
             emit(Event::Idle(Stage::Study));
             return;
         }
@@ -77,15 +77,21 @@ impl Studying {
             Ok(false) => None,
             Err(trouble) => Some(trouble),
         };
-        self.sweep = None;
+        self.slices = None;
         end(run, ended, emit);
     }
 
     /// Passes on what a study on its own thread says; nothing of one that was given up.
-    pub(super) fn hear(&self, words: Vec<(RunId, Word)>, mailbox: &Mailbox, emit: Emit<'_>) {
+    pub(super) fn hear(
+        &mut self,
+        words: Vec<(RunId, Word)>,
+        desk: &Desk,
+        mailbox: &Mailbox,
+        emit: Emit<'_>,
+    ) {
         for (run, word) in words {
             if mailbox.study_cancel(run).is_cancelled() {
-                if matches!(word, Word::Ended(_)) && self.sweep.is_none() {
+                if matches!(word, Word::Ended(_)) && self.slices.is_none() {
                     emit(Event::Idle(Stage::Study));
                 }
                 continue;
@@ -97,6 +103,12 @@ impl Studying {
                     total,
                 }),
                 Word::News(news) => emit(Event::Study { run, news }),
+                Word::Ready(prepared, arrived) => {
+                    match controls::Job::start(run, *prepared, arrived, desk, mailbox) {
+                        Some(job) => self.slices = Some(Box::new(job)),
+                        None => end(run, None, emit),
+                    }
+                }
                 Word::Ended(ended) => end(run, ended.err().map(Some), emit),
             }
         }

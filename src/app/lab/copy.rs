@@ -15,6 +15,7 @@ impl App {
             Screen::Factors | Screen::Datasets => self.datasets_text(&mut out),
             Screen::Shift => self.shift_text(&mut out),
             Screen::Predictors => self.predictors_text(&mut out),
+            Screen::Controls => self.controls_text(&mut out),
         }
         (out.lines().count() > 1).then_some(out)
     }
@@ -56,6 +57,15 @@ impl App {
                     "{}\t{}\t{i}\t{slope}\t{a}\t{word}",
                     r.dataset, r.vector
                 );
+            }
+        }
+    }
+
+    fn controls_text(&self, out: &mut String) {
+        out.push_str("group\tname\tdirection\tmean_steerability\n");
+        for g in self.lab.controls.items.iter().flat_map(|t| &t.groups) {
+            for (i, mean) in g.means.iter().enumerate() {
+                let _ = writeln!(out, "{:?}\t{}\t{i}\t{mean}", g.group, g.name);
             }
         }
     }

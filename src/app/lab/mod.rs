@@ -7,7 +7,9 @@ mod requests;
 
 use std::time::Duration;
 
-use crate::protocol::{DatasetResponse, Prediction, ShiftTable, Study, StudyKind, StudyNews};
+use crate::protocol::{
+    ControlsTable, DatasetResponse, Prediction, ShiftTable, Study, StudyKind, StudyNews,
+};
 use crate::units::RunId;
 use layers::Layers;
 
@@ -70,6 +72,10 @@ pub struct Lab {
     pub shifts: Reports<ShiftTable>,
     /// Many data sets.
     pub responses: Reports<DatasetResponse>,
+    /// Other directions; at most one report, which grows.
+    pub controls: Reports<ControlsTable>,
+    /// The histogram stands before that of random directions.
+    pub controls_shown: bool,
     /// Prompt shifts and predictors of all data sets instead of the loaded one.
     pub all_datasets: bool,
     /// The loaded vector on all data sets instead of each its own.
@@ -100,6 +106,7 @@ impl Lab {
             StudyKind::Predict => self.predictions.asked.as_ref(),
             StudyKind::Shift => self.shifts.asked.as_ref(),
             StudyKind::Datasets => self.responses.asked.as_ref(),
+            StudyKind::Controls => self.controls.asked.as_ref(),
         }
     }
 
@@ -110,6 +117,7 @@ impl Lab {
             StudyKind::Predict => self.predictions.finished,
             StudyKind::Shift => self.shifts.finished,
             StudyKind::Datasets => self.responses.finished,
+            StudyKind::Controls => self.controls.finished,
         }
     }
 
@@ -122,7 +130,13 @@ impl Lab {
             StudyKind::Predict => self.predictions.asked(study),
             StudyKind::Shift => self.shifts.asked(study),
             StudyKind::Datasets => self.responses.asked(study),
+            StudyKind::Controls => self.controls.asked(study),
         }
+    }
+
+    /// The controls of the present question; `None` while they are those of another.
+    pub fn controls(&self) -> Option<&ControlsTable> {
+        self.controls.items.first().filter(|_| !self.controls.stale)
     }
 
     /// Takes in what a study reports; `false` for one that is not wanted any more.
@@ -135,6 +149,10 @@ impl Lab {
             StudyNews::Predicted(prediction) => self.predictions.push(*prediction),
             StudyNews::Shifted(table) => self.shifts.push(*table),
             StudyNews::Dataset(response) => self.responses.push(*response),
+            StudyNews::Controls(table) => {
+                self.controls.items.clear();
+                self.controls.push(*table);
+            }
             StudyNews::Remark(words) => self.remarks.push(words),
             StudyNews::Finished {
                 elapsed,
@@ -146,6 +164,7 @@ impl Lab {
                     StudyKind::Predict => self.predictions.finished = done,
                     StudyKind::Shift => self.shifts.finished = done,
                     StudyKind::Datasets => self.responses.finished = done,
+                    StudyKind::Controls => self.controls.finished = done,
                 }
                 self.running = None;
             }
@@ -163,6 +182,7 @@ impl Lab {
         *self = Self {
             all_datasets: self.all_datasets,
             one_vector: self.one_vector,
+            controls_shown: self.controls_shown,
             layers: self.layers.emptied(),
             ..Self::default()
         };

@@ -5,8 +5,8 @@ use crate::app::focus::Pane;
 use crate::app::lab::layers::Figure;
 use crate::app::screen::Screen;
 use crate::protocol::{
-    Asset, Command, DatasetsStudy, PredictStudy, ShiftStudy, Study, StudyKind, StudyRequest,
-    SweepStudy, SweepUnit,
+    Asset, Command, ControlsStudy, DatasetsStudy, PredictStudy, ShiftStudy, Study, StudyKind,
+    StudyRequest, SweepStudy, SweepUnit,
 };
 use crate::units::{BlockIndex, RunId};
 
@@ -29,7 +29,9 @@ impl App {
         let setting = self.steering.now();
         let multipliers = self.settings.multipliers.clone();
         let block = BlockIndex(setting.block);
-        Some(match self.screen.study()? {
+        let shown = self.lab.controls_shown && self.screen == Screen::Explore;
+        let kind = self.screen.study().or(shown.then_some(StudyKind::Controls));
+        Some(match kind? {
             StudyKind::Sweep => {
                 let vector = self.vector.as_ref()?;
                 Study::Sweep(SweepStudy {
@@ -51,6 +53,20 @@ impl App {
                 multipliers,
                 norm_matched: true,
             }),
+            StudyKind::Controls => {
+                let (vector, dataset) = (self.vector.as_ref()?, self.dataset.as_ref()?);
+                vector.norms.get(setting.block).copied().flatten()?;
+                let others = self.vectors.iter().map(|v| v.asset.clone());
+                Study::Controls(ControlsStudy {
+                    vector: vector.id.clone(),
+                    dataset: dataset.id.clone(),
+                    pairs: dataset.asset.clone(),
+                    others: others.filter(|a| *a != vector.asset).collect(),
+                    block,
+                    mask: setting.mask,
+                    multipliers,
+                })
+            }
             StudyKind::Datasets => Study::Datasets(DatasetsStudy {
                 datasets: self.every_dataset()?,
                 vector: match self.lab.one_vector {
@@ -135,6 +151,15 @@ impl App {
 
     pub(in crate::app) fn run_study(&mut self) {
         self.lab.forced = true;
+    }
+
+    /// Random directions behind the histogram, or not.
+    pub(in crate::app) fn toggle_controls(&mut self) {
+        self.lab.controls_shown = !self.lab.controls_shown;
+        if self.lab.controls_shown {
+            self.lab.forced = self.lab.controls().is_none();
+            self.lab.wanted = true;
+        }
     }
 
     /// The next figure of the panel.

@@ -1,5 +1,6 @@
 //! The laboratory's screens: a line of tabs, one panel, and what its figures belong to.
 
+mod controls;
 mod datasets;
 mod factors;
 mod map;
@@ -60,6 +61,7 @@ pub(super) fn pane(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
         Pane::Factors => factors::draw(c, area),
         Pane::Shift => shift::draw(c, area),
         Pane::Predictors => predictors::draw(c, area),
+        Pane::Controls => controls::draw(c, area),
         _ => datasets::draw(c, area),
     }
 }
@@ -67,6 +69,7 @@ pub(super) fn pane(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
 /// The line of tabs.
 pub(super) fn tabs(c: &mut Canvas<'_>, area: Rect) {
     let wide = area.width >= 100;
+    let pad = if wide { " " } else { "" };
     let mut x = area.x + 1;
     for (i, screen) in Screen::ALL.into_iter().enumerate() {
         let here = screen == c.app.screen();
@@ -74,7 +77,7 @@ pub(super) fn tabs(c: &mut Canvas<'_>, area: Rect) {
             (Screen::Shift, false) => "shift",
             (_, _) => screen.title(),
         };
-        let label = format!(" F{} {name} ", i + 3);
+        let label = format!("{pad}F{} {name}{pad}", i + 3);
         let style = c.style(if here { Role::Selection } else { Role::Muted });
         let room = area.right().saturating_sub(x);
         let used = c.raw(x, area.y, &label, style, room);

@@ -2,12 +2,14 @@
 //! histogram has computed; the others read data sets of their own on a thread of their own and
 //! stand back while a moved slider is being measured.
 
+pub(super) mod controls;
 mod datasets;
 mod gate;
 mod own;
 mod predict;
 mod rows;
 mod shift;
+mod slices;
 pub(super) mod sweep;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,6 +19,7 @@ use std::time::Instant;
 pub(crate) use gate::Gate;
 pub(crate) use own::OwnVectors;
 pub(super) use rows::live;
+pub(crate) use slices::Slices;
 
 use super::archive::Archive;
 use super::catalog::Library;
@@ -37,6 +40,8 @@ pub(crate) enum Word {
     Progress(usize, usize),
     /// Something to pass on.
     News(StudyNews),
+    /// What the slices of a study need is there: with when it was asked for.
+    Ready(Box<controls::Prepared>, Instant),
     /// It ended: with the stable id and words of what went wrong, or well.
     Ended(Result<(), (&'static str, String)>),
 }
@@ -145,17 +150,24 @@ pub(crate) fn start(
                 gate: &gate,
             };
             let work = || match &request.study {
-                Study::Predict(study) => predict::run(&room, study),
-                Study::Shift(study) => shift::run(&room, study),
-                Study::Datasets(study) => datasets::run(&room, study),
-                Study::Sweep(_) => Ok(0),
+                Study::Predict(study) => predict::run(&room, study).map(Some),
+                Study::Shift(study) => shift::run(&room, study).map(Some),
+                Study::Datasets(study) => datasets::run(&room, study).map(Some),
+                Study::Controls(study) => {
+                    let prepared = controls::prepare(&room, study)?;
+                    tell(Word::Ready(Box::new(prepared), arrived));
+                    Ok(None)
+                }
+                Study::Sweep(_) => Ok(None),
             };
             let done = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
                 let words = "the study ended unexpectedly; start it again".to_owned();
                 Err(Some(("study-fault", words)))
             });
             match done {
-                Ok(from_store) => {
+                // The rest runs in slices elsewhere.
+                Ok(None) => {}
+                Ok(Some(from_store)) => {
                     tell(Word::News(StudyNews::Finished {
                         elapsed: arrived.elapsed(),
                         from_store,

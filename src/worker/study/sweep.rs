@@ -4,9 +4,10 @@
 //! what is finished can be kept while the rest goes on.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Trouble;
+use super::slices::{Pace, Slices};
 use crate::engine::Cancel;
 use crate::measure::{
     SiteKey, Sweep, SweepSite, SweepUnit as Unit, check_multipliers, sweep_sites,
@@ -21,8 +22,6 @@ use crate::worker::mailbox::Mailbox;
 const TOGETHER: usize = 16;
 /// Inputs of the first look at all cells.
 const FIRST: usize = 4;
-/// Shortest length a slice aims at.
-const SLICE: Duration = Duration::from_millis(25);
 
 /// Some sites and how far they are.
 struct Group {
@@ -41,7 +40,7 @@ pub(crate) struct Job {
     /// Inputs that every group has had before one is finished.
     first: usize,
     inputs: usize,
-    slice: usize,
+    pace: Pace,
     from_store: usize,
     /// Sites times inputs to measure.
     total: usize,
@@ -102,7 +101,7 @@ impl Job {
             groups,
             first: FIRST.min(inputs),
             inputs,
-            slice: 1,
+            pace: Pace::default(),
             from_store,
             total: inputs * missing.len(),
             study,
@@ -115,17 +114,24 @@ impl Job {
         Ok(Some(job))
     }
 
-    pub(crate) fn run(&self) -> RunId {
+    fn finish(&self, tell: &mut dyn FnMut(StudyNews)) {
+        tell(StudyNews::Finished {
+            elapsed: self.arrived.elapsed(),
+            from_store: self.from_store,
+        });
+    }
+}
+
+impl Slices for Job {
+    fn run(&self) -> RunId {
         self.run
     }
 
-    /// Whether something else is wanted by now.
-    pub(crate) fn is_stale(&self) -> bool {
+    fn is_stale(&self) -> bool {
         self.cancel.is_cancelled()
     }
 
-    /// One slice, which gives way to any command. `Ok(false)` at the end.
-    pub(crate) fn step(
+    fn step(
         &mut self,
         desk: &mut Desk,
         gives_way: &Cancel,
@@ -145,15 +151,16 @@ impl Job {
         };
         let begin = Instant::now();
         let from = group.sweep.done();
-        let to = match group.sweep.advance_by(bench.cache(), self.slice, gives_way) {
+        let to = match group
+            .sweep
+            .advance_by(bench.cache(), self.pace.inputs(), gives_way)
+        {
             Ok(to) => to,
             // What was asked for in between comes first; the slice is made again after it.
             Err(error) if error.is_cancelled() => return Ok(true),
             Err(error) => return Err(Some((error.id(), error.to_string()))),
         };
-        let spent = begin.elapsed().max(Duration::from_micros(50));
-        let ideal = (to - from) as f64 * SLICE.as_secs_f64() / spent.as_secs_f64();
-        self.slice = (ideal as usize).clamp(1, 4 * self.slice);
+        self.pace.took(to - from, begin.elapsed());
         let parts = (group.sites.iter().enumerate())
             .map(|(i, site)| {
                 part(
@@ -187,19 +194,12 @@ impl Job {
         Ok(true)
     }
 
-    /// Sites times inputs finished, and in all.
-    pub(crate) fn progress(&self) -> (usize, usize) {
+    /// Sites times inputs.
+    fn progress(&self) -> (usize, usize) {
         let left: usize = (self.groups.iter())
             .map(|g| g.sites.len() * (self.inputs - g.sweep.done()))
             .sum();
         (self.total - left, self.total)
-    }
-
-    fn finish(&self, tell: &mut dyn FnMut(StudyNews)) {
-        tell(StudyNews::Finished {
-            elapsed: self.arrived.elapsed(),
-            from_store: self.from_store,
-        });
     }
 }
 

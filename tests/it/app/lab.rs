@@ -297,6 +297,35 @@ fn a_store_that_fails_is_a_remark_and_stops_nothing() {
 }
 
 #[test]
+fn controls_stand_behind_the_histogram_and_follow_the_sliders() {
+    let mut world = World::ready();
+    world.key("K");
+    let Some(Study::Controls(controls)) = study(&world).map(|r| r.study) else {
+        panic!("no controls");
+    };
+    assert_eq!(controls.block.0, 3);
+    assert_eq!(controls.others, [bundled("mood"), bundled("curious")]);
+    world.settle();
+    assert!(world.screen(120, 40).contains("z +11.4"));
+    world.key("]");
+    let screen = world.screen(120, 40);
+    assert!(
+        !screen.contains("z +11.4"),
+        "another block's z is not shown"
+    );
+    assert_eq!(
+        study(&world).map(|r| r.study.kind()),
+        Some(StudyKind::Controls)
+    );
+    world.settle();
+    world.key("K");
+    assert!(!world.screen(120, 40).contains("z +11.4"));
+    world.waiting.clear();
+    world.key("]");
+    assert_eq!(study(&world), None);
+}
+
+#[test]
 fn another_model_empties_every_screen() {
     let mut world = swept();
     world.keys("F8");
@@ -313,6 +342,7 @@ fn the_figures_are_copied_as_a_table() {
         ("F6", "dataset\ttrain", 151),
         ("F7", "dataset\tblock", 3),
         ("F8", "dataset\tvector", 196),
+        ("F9", "group\tname", 46),
     ] {
         let mut world = on(key);
         world.settle();

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use steerscope::protocol::{
-    Apart, DatasetResponse, Event, MeasureRequest, Prediction, ShiftTable, Study, StudyNews,
-    StudyRequest, SweepPart, SweepUnit,
+    Apart, ControlGroup, ControlReport, ControlsTable, DatasetResponse, Event, MeasureRequest,
+    Prediction, ShiftTable, Study, StudyNews, StudyRequest, SweepPart, SweepUnit,
 };
 use steerscope::units::{BlockIndex, RunId};
 
@@ -49,6 +49,7 @@ pub fn news(request: &StudyRequest, parts: usize) -> Vec<Event> {
             .enumerate()
             .map(|(i, name)| StudyNews::Shifted(Box::new(shifts(name, i as f64))))
             .collect(),
+        Study::Controls(_) => vec![StudyNews::Controls(Box::new(controls()))],
         Study::Datasets(_) => {
             let mut news: Vec<StudyNews> = ["kindness", "patience", "she_he", "few"]
                 .iter()
@@ -158,6 +159,35 @@ fn shifts(name: &str, i: f64) -> ShiftTable {
         chat: false,
         train,
         test,
+    }
+}
+
+fn controls() -> ControlsTable {
+    let group = |group, name: &str, k: usize, middle: f32| {
+        let slope = |i: usize| middle + 0.5 * ((i * 37 % 64) as f32 / 64.0 - 0.5);
+        ControlReport {
+            group,
+            name: name.to_owned(),
+            means: (0..k)
+                .map(|i| f64::from(middle) + 0.1 * (i as f64 / k as f64 - 0.5))
+                .collect(),
+            slopes: (0..64 * k).map(slope).collect(),
+        }
+    };
+    ControlsTable {
+        groups: vec![
+            group(ControlGroup::Vector, "", 1, 0.7),
+            group(ControlGroup::Reversed, "", 1, -0.7),
+            group(ControlGroup::Random, "", 16, 0.02),
+            group(ControlGroup::Orthogonal, "", 16, -0.01),
+            group(ControlGroup::Permuted, "", 1, 0.05),
+            group(ControlGroup::Shuffled, "", 8, 0.1),
+            group(ControlGroup::Other, "mood", 1, 0.2),
+            group(ControlGroup::Prompt, "", 1, 0.9),
+        ],
+        z_random: Some(11.4),
+        z_shuffled: Some(7.25),
+        inputs: (64, 64),
     }
 }
 

@@ -61,6 +61,23 @@ fn predictors() {
 }
 
 #[test]
+fn controls() {
+    snapshot("lab_controls", shown("F9", &[]));
+}
+
+#[test]
+fn random_directions_behind_the_histogram() {
+    snapshot("controls_shown", |settings| {
+        let mut world = World::new(settings);
+        world.load();
+        world.settle();
+        world.key("K");
+        world.settle();
+        world
+    });
+}
+
+#[test]
 fn data_sets() {
     snapshot("lab_datasets", shown("F8", &["j"]));
 }

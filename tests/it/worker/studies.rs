@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use steerscope::protocol::{
-    Asset, Command, DatasetsStudy, Event, PredictStudy, ShiftStudy, Stage, Study, StudyNews,
-    SweepStudy, SweepUnit,
+    Asset, Command, ControlGroup, ControlsStudy, DatasetsStudy, Event, PredictStudy, ShiftStudy,
+    Stage, Study, StudyNews, SweepStudy, SweepUnit,
 };
 use steerscope::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask};
 
@@ -199,6 +199,53 @@ fn predictors_and_shifts_arrive_with_their_figures() {
     assert!(table.steerability.iter().flatten().all(Option::is_some));
     assert_eq!(table.cosine[0][0], Some(1.0));
     assert_eq!(table.cosine[1][4], table.cosine[4][1]);
+    bench.end();
+}
+
+#[test]
+fn a_clean_trait_stands_apart_from_its_controls() {
+    let mut bench = Bench::start(None);
+    let study = Study::Controls(ControlsStudy {
+        vector: bench.vector.id.clone(),
+        dataset: bench.dataset.id.clone(),
+        pairs: Asset::Bundled("kindness_texts".into()),
+        others: assets(&["bravery", "kindness"]),
+        block: BlockIndex(2),
+        mask: Mask::default(),
+        multipliers: DEFAULT_MULTIPLIERS.to_vec(),
+    });
+    let run = bench.study(study);
+    let news = bench.news(run);
+    let table = news
+        .iter()
+        .rev()
+        .find_map(|n| match n {
+            StudyNews::Controls(table) => Some(table),
+            _ => None,
+        })
+        .unwrap();
+    assert_eq!(table.inputs, (INPUTS, INPUTS));
+    let mean = |group: ControlGroup| {
+        let g = table.groups.iter().find(|g| g.group == group).unwrap();
+        g.means.iter().sum::<f64>() / g.means.len() as f64
+    };
+    let of = |group: ControlGroup| {
+        let g = table.groups.iter().find(|g| g.group == group).unwrap();
+        (g.means.len(), g.slopes.len())
+    };
+    assert_eq!(of(ControlGroup::Random), (16, 16 * INPUTS));
+    assert_eq!(of(ControlGroup::Shuffled), (8, 8 * INPUTS));
+    assert!((mean(ControlGroup::Vector) + mean(ControlGroup::Reversed)).abs() < 1e-3);
+    assert!(table.z_random.unwrap() > 3.0, "{:?}", table.z_random);
+    // The vector itself is no other behaviour.
+    let others = table
+        .groups
+        .iter()
+        .filter(|g| g.group == ControlGroup::Other);
+    assert_eq!(
+        others.map(|g| g.name.as_str()).collect::<Vec<_>>(),
+        ["bravery"]
+    );
     bench.end();
 }
 
