@@ -102,25 +102,32 @@ impl PromptCache {
         let per_pass = self.options.tokens_per_pass;
         let mut done = Vec::new();
         for group in self.groups(&all, PASSES_PER_GROUP * per_pass) {
-            let held = self.kv.memory_bytes();
+            let first = (0..self.len()).all(|i| self.kv.len(i) == 0);
             let missing = group.iter().copied().filter(|i| !self.is_ready(*i));
             let fresh: Vec<usize> = missing.collect();
             let computed = (self.groups(&fresh, per_pass).iter())
                 .try_for_each(|part| self.prefill_group(part, cancel));
             let result = computed.and_then(|()| work(self, &group));
-            self.peak = self.peak.max(self.memory_bytes());
-            self.release(held, &group, &fresh);
+            self.release(first, &group, &fresh);
             done.push(result?);
         }
         Ok(done)
     }
 
-    /// Gives up again what went beyond the budget: prompts that were computed for this group (`held`
-    /// bytes were in use before), and the group's whole-prompt checkpoints.
-    fn release(&mut self, held: usize, group: &[usize], fresh: &[usize]) {
-        let rows: usize = self.kept.iter().flatten().map(Kept::rows).sum();
-        let taken = self.kv.memory_bytes() + rows * size_of::<f32>();
-        if held > 0 && taken > self.options.kv_bytes {
+    /// Gives up again what went beyond the budget: prompts that were computed for this group, unless it
+    /// is the first to be held, and the group's whole-prompt checkpoints.
+    fn release(&mut self, first: bool, group: &[usize], fresh: &[usize]) {
+        let sum = |kept: &[Option<Kept>], part: fn(&Kept) -> usize| {
+            kept.iter().flatten().map(part).sum::<usize>() * size_of::<f32>()
+        };
+        let whole = sum(&self.kept, Kept::whole_rows);
+        if fresh.is_empty() && whole == 0 {
+            // Nothing is held that was not held before.
+            return;
+        }
+        let prompts = self.kv.memory_bytes() + sum(&self.kept, Kept::rows);
+        self.peak = self.peak.max(prompts + whole);
+        if !first && prompts > self.options.kv_bytes {
             for &input in fresh {
                 self.kv.truncate(input, 0);
                 if let Some(kept) = &mut self.kept[input] {
@@ -128,8 +135,7 @@ impl PromptCache {
                 }
             }
         }
-        let whole: usize = self.kept.iter().flatten().map(Kept::whole_rows).sum();
-        if whole * size_of::<f32>() > self.options.checkpoint_bytes {
+        if whole > self.options.checkpoint_bytes {
             for &input in group {
                 if let Some(kept) = &mut self.kept[input] {
                     kept.whole = None;
