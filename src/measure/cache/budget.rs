@@ -144,15 +144,36 @@ impl PromptCache {
         }
     }
 
-    /// Cuts inputs into groups of at most `limit` tokens and of what a part of the budget holds, at
-    /// least one input each.
+    /// Cuts inputs into groups of at most `limit` tokens, at least one input each. Prompts that have yet
+    /// to be computed take a part of the budget at most.
     pub(super) fn groups(&self, inputs: &[usize], limit: usize) -> Vec<Vec<usize>> {
+        self.cut(inputs, limit, |i| {
+            if self.is_ready(i) {
+                0
+            } else {
+                prompt_bytes(&self.model, &self.set.inputs[i])
+            }
+        })
+    }
+
+    /// The same for prompts that are all computed anew, whether they are in memory or not.
+    pub(super) fn groups_anew(&self, inputs: &[usize], limit: usize) -> Vec<Vec<usize>> {
+        self.cut(inputs, limit, |i| {
+            prompt_bytes(&self.model, &self.set.inputs[i])
+        })
+    }
+
+    fn cut(
+        &self,
+        inputs: &[usize],
+        limit: usize,
+        size: impl Fn(usize) -> usize,
+    ) -> Vec<Vec<usize>> {
         let affordable = self.options.kv_bytes / GROUP_SHARE;
         let mut groups: Vec<Vec<usize>> = Vec::new();
         let (mut tokens, mut bytes) = (0, 0);
         for &i in inputs {
-            let input = &self.set.inputs[i];
-            let (n, size) = (input.prefix.len(), prompt_bytes(&self.model, input));
+            let (n, size) = (self.set.inputs[i].prefix.len(), size(i));
             match groups.last_mut() {
                 Some(group) if tokens + n <= limit && bytes + size <= affordable => {
                     group.push(i);
