@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::engine::Model;
 use crate::measure::CacheOptions;
 use crate::runtime::Paths;
 use crate::store::Keeping;
@@ -36,28 +37,39 @@ impl StoreArgs {
 /// Memory for prompts that were computed.
 #[derive(Debug, Clone, Args)]
 pub struct MemoryArgs {
-    /// Memory for computed prompts, such as 512M or 2G; those beyond it are computed again when they are needed again [default: a quarter of the machine's]
+    /// Memory for computed prompts, such as 512M or 2G; those beyond it are computed again when they are needed again [default: a quarter of the machine's; 2.5 GiB on a GPU]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub memory: Option<usize>,
 }
 
 impl MemoryArgs {
-    /// Limits of the caches: those asked for, else a quarter of the machine's memory, else, where the
-    /// system does not tell its size, the library's defaults.
-    pub fn options(&self) -> CacheOptions {
-        self.bytes()
+    /// Limits of the caches of a model: those asked for, else a quarter of the memory that this process
+    /// may have. On a GPU, whose memory is another, and where the system does not tell, the
+    /// library's default.
+    pub fn options(&self, model: &Model) -> CacheOptions {
+        let quarter = || {
+            let on_cpu = model.device().contains("cpu");
+            on_cpu.then(Self::quarter).flatten()
+        };
+        self.memory
+            .or_else(quarter)
             .map_or_else(CacheOptions::default, CacheOptions::within)
     }
 
-    /// The limit asked for, else a quarter of the machine's memory, if that is known.
-    pub fn bytes(&self) -> Option<usize> {
-        self.memory.or_else(|| installed().map(|bytes| bytes / 4))
+    /// A quarter of the memory that this process may have, if that is known.
+    pub fn quarter() -> Option<usize> {
+        installed().map(|bytes| bytes / 4)
     }
 }
 
-/// Bytes of memory that the machine has; `None` where the system does not say.
+/// Bytes of memory that the machine has, or that its container is allowed; `None` where the system does
+/// not say.
 fn installed() -> Option<usize> {
-    installed_in(&std::fs::read_to_string("/proc/meminfo").ok()?)
+    let total = installed_in(&std::fs::read_to_string("/proc/meminfo").ok()?)?;
+    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max");
+    // Without a limit the file says "max".
+    let limit = limit.ok().and_then(|text| text.trim().parse().ok());
+    Some(total.min(limit.unwrap_or(usize::MAX)))
 }
 
 fn installed_in(meminfo: &str) -> Option<usize> {

@@ -43,7 +43,7 @@ pub(super) fn run(args: &FactorsArgs) -> Result<(), Ending> {
     store_fault(&mut keeping);
     let mut keep = Keep {
         keeping: &mut keeping,
-        options: args.memory.options(),
+        options: args.memory.options(&opened.model),
     };
     let found = (args.datasets.iter())
         .map(|text| entry(args, &opened, text, &grid, &mut keep))

@@ -144,7 +144,7 @@ pub(super) fn beside_published(
     let Some(row) = published(dataset) else {
         return Ok(false);
     };
-    let two = |x: Option<f64>| x.map_or_else(|| "-".to_string(), |x| format!("{x:.2}"));
+    let two = |x: f64| format!("{x:.2}");
     let percent = |x: Option<f64>| x.map_or_else(|| "-".to_string(), |x| format!("{x:.1} %"));
     let share = |part: usize| percent(shares.map(|s| 100.0 * s[part]));
     let quartiles = ours.quartiles;
@@ -152,11 +152,11 @@ pub(super) fn beside_published(
         (
             "ours",
             [
-                two(ours.median),
-                two(quartiles.map(|q| q.lower)),
-                two(quartiles.map(|q| q.upper)),
+                number(ours.median),
+                number(quartiles.map(|q| q.lower)),
+                number(quartiles.map(|q| q.upper)),
                 percent(ours.anti_steerable.fraction.map(|f| 100.0 * f)),
-                two(ours.sd.map(|sd| sd * sd)),
+                number(ours.sd.map(|sd| sd * sd)),
                 share(0),
                 share(1),
                 ours.n.to_string(),
@@ -165,11 +165,11 @@ pub(super) fn beside_published(
         (
             "published",
             [
-                two(Some(row.median)),
-                two(Some(row.quartiles[0])),
-                two(Some(row.quartiles[1])),
+                two(row.median),
+                two(row.quartiles[0]),
+                two(row.quartiles[1]),
                 percent(Some(row.anti_percent)),
-                two(Some(row.variance)),
+                two(row.variance),
                 percent(Some(100.0 * row.letter_share)),
                 percent(Some(100.0 * row.word_share)),
                 row.n.to_string(),

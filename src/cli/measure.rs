@@ -30,7 +30,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     store_fault(&mut keeping);
     let mut keep = Keep {
         keeping: &mut keeping,
-        options: args.memory.options(),
+        options: args.memory.options(&opened.model),
     };
     let Measured {
         set,

@@ -3,7 +3,7 @@
 use std::env;
 use std::process::ExitCode;
 
-use super::args::{ColourChoice, CrashPoint, GlyphChoice, ScreenArgs};
+use super::args::{ColourChoice, CrashPoint, GlyphChoice, MemoryArgs, ScreenArgs};
 use super::say;
 use crate::app::{GlyphSet, Settings};
 use crate::protocol::Asset;
@@ -44,7 +44,8 @@ pub(super) fn run(args: ScreenArgs) -> ExitCode {
         inputs: args.inputs,
         device: args.device,
         store: args.store.path(),
-        memory: args.memory.bytes(),
+        memory: args.memory.memory,
+        quarter: MemoryArgs::quarter(),
         paths,
         crash_ui: args.crash == Some(CrashPoint::Ui),
         crash_engine: args.crash == Some(CrashPoint::Engine),

@@ -175,7 +175,7 @@ fn entry(
     let mut progress = Progress::start("texts");
     let mut report = |done, total| progress.update(done, total);
     let resources = ShiftResources {
-        cache: args.memory.options(),
+        cache: args.memory.options(&opened.model),
         keeping,
         model: &opened.name,
         split: Split::part(Part::Test, args.seed).first(args.limit),

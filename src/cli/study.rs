@@ -157,9 +157,14 @@ impl<'a> Study<'a> {
             remark(&warning);
         }
         let void = set.void_under_from_answer();
-        if mask == Mask::FromAnswer && void > 0 && !self.parity {
+        if mask == Mask::FromAnswer && void > 0 {
+            let effect = if self.parity {
+                "summed logits then respond after the answer only"
+            } else {
+                "their effect is exactly zero"
+            };
             remark(&format!(
-                "{void} of {} inputs read their answer at the last prompt token, which 'from_answer' does not steer: their effect is exactly zero; use --mask from_last_prompt",
+                "{void} of {} inputs read their answer at the last prompt token, which 'from_answer' does not steer: {effect}; use --mask from_last_prompt",
                 set.inputs.len()
             ));
         }

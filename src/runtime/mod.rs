@@ -44,8 +44,10 @@ pub struct Screenplay {
     pub paths: Paths,
     /// File that measured results are kept in for later sessions.
     pub store: Option<PathBuf>,
-    /// Bytes for computed prompts.
+    /// Bytes for computed prompts, where the user set a limit.
     pub memory: Option<usize>,
+    /// A quarter of the machine's memory: the limit of models on the CPU where none was set.
+    pub quarter: Option<usize>,
     /// Panic on the first key: for the tests of the panic policy.
     pub crash_ui: bool,
     /// Panic on the engine thread: likewise.
@@ -66,6 +68,7 @@ pub fn run(play: Screenplay) -> io::Result<ExitCode> {
         paths,
         store,
         memory,
+        quarter,
         crash_ui,
         crash_engine,
     } = play;
@@ -81,6 +84,7 @@ pub fn run(play: Screenplay) -> io::Result<ExitCode> {
         data: Some(paths.data.clone()),
         store,
         memory,
+        quarter,
         crash: crash_engine,
     };
 

@@ -45,6 +45,12 @@ impl Archive {
         })))
     }
 
+    /// The store for a thread that may wait for the disk.
+    pub(crate) fn own(&self) -> Keeping {
+        let path = self.0.as_ref().map(|inner| &inner.path);
+        path.map_or_else(Keeping::none, |path| Keeping::open(path))
+    }
+
     /// The cell of a key, if it is kept.
     pub(crate) fn find(&self, key: &Key) -> Option<Cell> {
         let inner = self.0.as_ref()?;

@@ -83,7 +83,7 @@ pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
     let mut desk = Desk::new(
         options.inputs,
         options.device,
-        Memory::new(options.memory),
+        Memory::new(options.memory, options.quarter),
         archive,
     );
     let mut studying = Studying::default();

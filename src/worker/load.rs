@@ -204,7 +204,7 @@ fn dataset(
         examples,
         split,
         norms,
-        desk.memory.live(),
+        desk.memory.live(&model),
     ));
     emit(Event::DatasetLoaded(info));
     Ok(())

@@ -54,8 +54,10 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// File of the run store; `None`: nothing is kept from one session to the next.
     pub store: Option<PathBuf>,
-    /// Bytes for computed prompts; `None`: the library's limits.
+    /// Bytes for computed prompts; `None`: `quarter`.
     pub memory: Option<usize>,
+    /// The limit on the CPU unless another is set; `None`, and on a GPU: the library's.
+    pub quarter: Option<usize>,
     /// Panic on the second generation, once: for the tests of the panic policy.
     pub crash: bool,
 }
@@ -68,6 +70,7 @@ impl Default for Options {
             data: None,
             store: None,
             memory: None,
+            quarter: None,
             crash: false,
         }
     }

@@ -102,25 +102,32 @@ impl PromptCache {
         let per_pass = self.options.tokens_per_pass;
         let mut done = Vec::new();
         for group in self.groups(&all, PASSES_PER_GROUP * per_pass) {
-            let held = self.kv.memory_bytes();
+            let first = (0..self.len()).all(|i| self.kv.len(i) == 0);
             let missing = group.iter().copied().filter(|i| !self.is_ready(*i));
             let fresh: Vec<usize> = missing.collect();
             let computed = (self.groups(&fresh, per_pass).iter())
                 .try_for_each(|part| self.prefill_group(part, cancel));
             let result = computed.and_then(|()| work(self, &group));
-            self.peak = self.peak.max(self.memory_bytes());
-            self.release(held, &group, &fresh);
+            self.release(first, &group, &fresh);
             done.push(result?);
         }
         Ok(done)
     }
 
-    /// Gives up again what went beyond the budget: prompts that were computed for this group (`held`
-    /// bytes were in use before), and the group's whole-prompt checkpoints.
-    fn release(&mut self, held: usize, group: &[usize], fresh: &[usize]) {
-        let rows: usize = self.kept.iter().flatten().map(Kept::rows).sum();
-        let taken = self.kv.memory_bytes() + rows * size_of::<f32>();
-        if held > 0 && taken > self.options.kv_bytes {
+    /// Gives up again what went beyond the budget: prompts that were computed for this group, unless it
+    /// is the first to be held, and the group's whole-prompt checkpoints.
+    fn release(&mut self, first: bool, group: &[usize], fresh: &[usize]) {
+        let sum = |kept: &[Option<Kept>], part: fn(&Kept) -> usize| {
+            kept.iter().flatten().map(part).sum::<usize>() * size_of::<f32>()
+        };
+        let whole = sum(&self.kept, Kept::whole_rows);
+        if fresh.is_empty() && whole == 0 {
+            // Nothing is held that was not held before.
+            return;
+        }
+        let prompts = self.kv.memory_bytes() + sum(&self.kept, Kept::rows);
+        self.peak = self.peak.max(prompts + whole);
+        if !first && prompts > self.options.kv_bytes {
             for &input in fresh {
                 self.kv.truncate(input, 0);
                 if let Some(kept) = &mut self.kept[input] {
@@ -128,8 +135,7 @@ impl PromptCache {
                 }
             }
         }
-        let whole: usize = self.kept.iter().flatten().map(Kept::whole_rows).sum();
-        if whole * size_of::<f32>() > self.options.checkpoint_bytes {
+        if whole > self.options.checkpoint_bytes {
             for &input in group {
                 if let Some(kept) = &mut self.kept[input] {
                     kept.whole = None;
@@ -138,15 +144,36 @@ impl PromptCache {
         }
     }
 
-    /// Cuts inputs into groups of at most `limit` tokens and of what a part of the budget holds, at
-    /// least one input each.
+    /// Cuts inputs into groups of at most `limit` tokens, at least one input each. Prompts that have yet
+    /// to be computed take a part of the budget at most.
     pub(super) fn groups(&self, inputs: &[usize], limit: usize) -> Vec<Vec<usize>> {
+        self.cut(inputs, limit, |i| {
+            if self.is_ready(i) {
+                0
+            } else {
+                prompt_bytes(&self.model, &self.set.inputs[i])
+            }
+        })
+    }
+
+    /// The same for prompts that are all computed anew, whether they are in memory or not.
+    pub(super) fn groups_anew(&self, inputs: &[usize], limit: usize) -> Vec<Vec<usize>> {
+        self.cut(inputs, limit, |i| {
+            prompt_bytes(&self.model, &self.set.inputs[i])
+        })
+    }
+
+    fn cut(
+        &self,
+        inputs: &[usize],
+        limit: usize,
+        size: impl Fn(usize) -> usize,
+    ) -> Vec<Vec<usize>> {
         let affordable = self.options.kv_bytes / GROUP_SHARE;
         let mut groups: Vec<Vec<usize>> = Vec::new();
         let (mut tokens, mut bytes) = (0, 0);
         for &i in inputs {
-            let input = &self.set.inputs[i];
-            let (n, size) = (input.prefix.len(), prompt_bytes(&self.model, input));
+            let (n, size) = (self.set.inputs[i].prefix.len(), size(i));
             match groups.last_mut() {
                 Some(group) if tokens + n <= limit && bytes + size <= affordable => {
                     group.push(i);

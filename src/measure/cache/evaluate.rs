@@ -162,7 +162,7 @@ impl PromptCache {
                 .is_none_or(|kept| !kept.has_whole(&self.set.inputs[i], block.0, width))
         };
         let missing: Vec<usize> = inputs.iter().copied().filter(lacking).collect();
-        for group in self.groups(&missing, self.options.tokens_per_pass) {
+        for group in self.groups_anew(&missing, self.options.tokens_per_pass) {
             let mut reader = Reader::new(self.len(), first..first + count, width);
             let mut kv = KvCache::new(&self.model, self.len());
             let mut parts = Vec::with_capacity(group.len());

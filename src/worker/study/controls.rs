@@ -120,7 +120,7 @@ fn prompted(room: &Room<'_>, dataset: &Dataset) -> Result<Vec<f32>, Trouble> {
         }
         let set = PreparedSet::of_wordings(dataset, &wordings, model.tokenizer(), most)
             .map_err(|e| room.trouble(e.id(), &e))?;
-        let options: CacheOptions = room.memory.study();
+        let options: CacheOptions = room.memory.study(model);
         let mut cache = PromptCache::new(Arc::clone(model), Arc::new(set), options);
         cache
             .prefill(0..cache.len(), room.cancel)

@@ -73,7 +73,11 @@ pub(super) fn measure(
         block: wanted.block,
         mask: wanted.mask,
     };
-    let mut cache = PromptCache::new(Arc::clone(model), Arc::clone(&set), room.memory.study());
+    let mut cache = PromptCache::new(
+        Arc::clone(model),
+        Arc::clone(&set),
+        room.memory.study(model),
+    );
     let mut measured = Vec::with_capacity(cache.len());
     while measured.len() < cache.len() {
         room.check()?;

@@ -4,7 +4,7 @@ use super::datasets::load;
 use super::{Room, Trouble, rows};
 use crate::measure::shift::{
     DEFAULT_SYSTEM, MEAN_VECTOR, SentenceFile, Sentences, Setting, ShiftMatrix, ShiftPlan,
-    ShiftRun, measure_shift,
+    ShiftResources, ShiftRun, measure_shift_with,
 };
 use crate::protocol::{ShiftStudy, ShiftTable, StudyNews};
 use crate::steering::dataset::Part;
@@ -15,6 +15,7 @@ pub(super) fn run(room: &Room<'_>, study: &ShiftStudy) -> Result<usize, Trouble>
         room.remark(format!("{error}; prompts are plain text"));
     }
     let (mut done, total) = (0, study.datasets.len() * 100);
+    let (mut keeping, mut from_store) = (room.archive.own(), 0);
     room.each(&study.datasets, |asset| {
         let at = done;
         done += 100;
@@ -24,7 +25,7 @@ pub(super) fn run(room: &Room<'_>, study: &ShiftStudy) -> Result<usize, Trouble>
             .cloned()
             .unwrap_or_else(|| Sentences::from_name(&dataset.name));
         let train = dataset.part(Part::Train, 0);
-        let (test, _) = rows::live(&dataset, room.inputs);
+        let (test, split) = rows::live(&dataset, room.inputs);
         let plan = ShiftPlan {
             model: room.model,
             dataset: &dataset,
@@ -38,14 +39,24 @@ pub(super) fn run(room: &Room<'_>, study: &ShiftStudy) -> Result<usize, Trouble>
             norm_matched: study.norm_matched,
         };
         let mut told = |i: usize, n: usize| room.progress(at + 100 * i / n.max(1), total);
-        let run =
-            measure_shift(&plan, &mut told, room.cancel).map_err(|e| room.trouble(e.id(), &e))?;
+        let resources = ShiftResources {
+            cache: room.memory.study(room.model),
+            keeping: &mut keeping,
+            model: room.model_name,
+            split,
+        };
+        let run = measure_shift_with(&plan, resources, &mut told, room.cancel)
+            .map_err(|e| room.trouble(e.id(), &e))?;
+        from_store += run.found;
         let chat = room.model.chat().is_some();
         let table = plain(&dataset.name, &run, &sentences, known.is_none(), chat);
         room.news(StudyNews::Shifted(Box::new(table)));
         Ok(())
     })?;
-    Ok(0)
+    if let Some(fault) = keeping.take_fault() {
+        room.remark(format!("not kept in the run store: {fault}"));
+    }
+    Ok(from_store)
 }
 
 /// The user's pairs of sentences before the shipped ones.

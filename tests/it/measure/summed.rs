@@ -8,9 +8,10 @@ use steerscope::measure::{
 };
 use steerscope::steering::dataset::Dataset;
 use steerscope::steering::{AddHook, LaneSteering};
-use steerscope::units::{BlockIndex, Mask};
+use steerscope::units::{BlockIndex, DeviceChoice, Mask};
 
 use super::support::{direction, tiny};
+use crate::chat::model::llama_3;
 
 const GRID: [f32; 3] = [-1.5, 0.0, 1.0];
 
@@ -60,7 +61,10 @@ fn from_scratch(model: &Model, input: &PreparedInput, site: &Site<'_>, c: f32) -
 
 #[test]
 fn the_sum_is_that_of_full_passes_over_prompt_and_answer() {
-    for model in [Arc::new(Model::bundled().unwrap()), tiny()] {
+    let chat = llama_3();
+    let tensors = Model::open_on(chat.path(), DeviceChoice::TensorCpu).unwrap();
+    let bundled = Model::bundled().unwrap();
+    for model in [Arc::new(bundled), tiny(), Arc::new(tensors)] {
         let set = prepared(&model);
         assert_eq!(set.inputs.len(), 5);
         let v = direction(model.hidden_size());
