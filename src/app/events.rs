@@ -69,6 +69,9 @@ impl App {
                     self.messages.note(one_line(words), self.now);
                 }
                 let ours = self.lab.news(run, news);
+                if self.lab.running().is_none() {
+                    self.ended(Stage::Study);
+                }
                 if ours {
                     self.adopt_sweep();
                 }
