@@ -83,6 +83,16 @@ actions! {
     ShowDatasets = "compare-data-sets",
     /// Screen of controls.
     ShowControls = "controls",
+    /// Screen of the steered text token by token.
+    ShowTokens = "tokens",
+    /// Screen of several coefficients.
+    ShowFan = "fan",
+    /// Find the coefficient of a given effect.
+    Calibrate = "calibrate",
+    /// Keep the present state, for flipping.
+    Pin = "pin",
+    /// Flip to the other pinned state.
+    Flip = "flip",
     /// Random directions behind the histogram.
     ToggleControls = "toggle-controls",
     /// Next screen.

@@ -49,6 +49,10 @@ impl App {
                 !self.prompts.visible().is_empty(),
                 "the prompt list is empty; press a to write one",
             ),
+            Action::PreviousBar | Action::NextBar if self.focus == Pane::Tokens => need(
+                self.lab.strip().is_some_and(|s| !s.rows.is_empty()),
+                "no text is read yet; press w",
+            ),
             Action::PreviousBar | Action::NextBar => need(
                 self.experiment
                     .current()
@@ -62,6 +66,18 @@ impl App {
                     "the study needs a vector and a data set; press v and d",
                 )
             }
+            Action::Calibrate => {
+                self.engine_ready()?;
+                need(
+                    self.vector.is_some() && self.dataset.is_some(),
+                    "calibration needs a vector and a data set; press v and d",
+                )
+            }
+            Action::Pin => need(self.vector.is_some(), "no vector is loaded; press v"),
+            Action::Flip => need(
+                self.pins.are_two(),
+                "pin two states first: p here, and p again somewhere else",
+            ),
             Action::SuggestedBlock => need(
                 self.lab.layers.suggested().is_some(),
                 "no block is swept yet; press w",
@@ -130,7 +146,9 @@ impl App {
             | Pane::Shift
             | Pane::Predictors
             | Pane::Datasets
-            | Pane::Controls => self.lab_text(),
+            | Pane::Controls
+            | Pane::Tokens
+            | Pane::Fan => self.lab_text(),
         }
     }
 }

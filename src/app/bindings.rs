@@ -18,6 +18,8 @@ const ROWS: &[Pane] = &[
     Pane::Predictors,
     Pane::Datasets,
     Pane::Controls,
+    Pane::Tokens,
+    Pane::Fan,
 ];
 /// Panes that a study fills.
 const LAB: &[Pane] = &[
@@ -27,7 +29,10 @@ const LAB: &[Pane] = &[
     Pane::Predictors,
     Pane::Datasets,
     Pane::Controls,
+    Pane::Tokens,
+    Pane::Fan,
 ];
+const STRIP: &[Pane] = &[Pane::Tokens];
 const MAP: &[Pane] = &[Pane::Map];
 const SLIDERS: &[Pane] = &[Pane::Layer, Pane::Coefficient];
 const COEFFICIENT: &[Pane] = &[Pane::Coefficient];
@@ -76,6 +81,8 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::NextFigure, When::In(LAB), &["s"], "show the next figure", Some(("figure", 3))),
     row(Action::OtherComparison, When::In(LAB), &["e"], "the other comparison: raw or equal kappa, one or all", Some(("compare", 3))),
     row(Action::RunStudy, When::In(LAB), &["w"], "run the study of this screen", Some(("run", 2))),
+    row(Action::PreviousBar, When::In(STRIP), &["h", "left"], "token to the left", Some(("token", 0))),
+    row(Action::NextBar, When::In(STRIP), &["l", "right"], "token to the right", Some(("token", 0))),
     // Lists and texts.
     row(Action::Open, When::In(LISTS), &["enter"], "open the selected input in the text panes", Some(("open", 1))),
     row(Action::MoveUp, When::In(ROWS), &["k", "up"], "up one row", Some(("move", 2))),
@@ -120,6 +127,11 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::ShowPredictors, When::Main, &["F7"], "what is known before steering", None),
     row(Action::ShowDatasets, When::Main, &["F8"], "many data sets side by side", None),
     row(Action::ShowControls, When::Main, &["F9"], "the vector against other directions", None),
+    row(Action::ShowTokens, When::Main, &["F10"], "the steered text token by token", None),
+    row(Action::ShowFan, When::Main, &["F11"], "one prompt under several coefficients", None),
+    row(Action::Calibrate, When::Main, &["C"], "find the coefficient with an effect of 1 nat", None),
+    row(Action::Pin, When::Main, &["p"], "pin this vector, block, coefficient and mask", None),
+    row(Action::Flip, When::Main, &["f"], "flip between the two pinned states", None),
     row(Action::ToggleControls, When::Main, &["K"], "random directions behind the histogram, z before its mean", Some(("controls", 5))),
     // Screen.
     row(Action::NextPane, When::Main, &["tab"], "focus the next pane", Some(("pane", 1))),

@@ -49,6 +49,11 @@ impl LaneText {
         }
     }
 
+    /// Vocabulary ids of the tokens kept.
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
     /// Tokens received.
     pub fn len(&self) -> usize {
         self.ids.len() + self.dropped

@@ -74,6 +74,7 @@ impl App {
                 }
                 if ours {
                     self.adopt_sweep();
+                    self.take_calibrated();
                 }
                 ours
             }
@@ -200,6 +201,7 @@ impl App {
         self.wanted_vector = Some(info.asset.clone());
         self.vector = Some(info);
         self.setting_changed();
+        self.pinned_vector();
         true
     }
 

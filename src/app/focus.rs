@@ -29,6 +29,10 @@ pub enum Pane {
     Datasets,
     /// The vector against other directions.
     Controls,
+    /// The steered text token by token.
+    Tokens,
+    /// One prompt under several coefficients.
+    Fan,
 }
 
 impl Pane {
@@ -59,6 +63,8 @@ impl Pane {
             Self::Predictors => "predictors",
             Self::Datasets => "data sets",
             Self::Controls => "controls",
+            Self::Tokens => "tokens",
+            Self::Fan => "fan",
         }
     }
 }

@@ -50,6 +50,8 @@ pub enum Target {
     Tab(Screen),
     /// A cell of the map: block, index of the multiplier.
     Cell(usize, usize),
+    /// A token of the strip.
+    Token(usize),
     /// A row of a laboratory's list.
     LabRow(usize),
 }

@@ -21,6 +21,7 @@ pub mod lab;
 pub mod messages;
 pub mod msg;
 pub mod overlay;
+pub mod pins;
 pub mod progress;
 pub mod prompts;
 pub mod screen;
@@ -50,6 +51,7 @@ use keymap::Keymap;
 use lab::Lab;
 use messages::{Level, Messages};
 use overlay::Overlay;
+use pins::Pins;
 use progress::Progress;
 use prompts::Prompts;
 use screen::Screen;
@@ -123,6 +125,7 @@ pub struct App {
     focus: Pane,
     /// Focus of the Explore screen while another one is shown.
     explore_focus: Pane,
+    pins: Pins,
     zoomed: bool,
     overlays: Vec<Overlay>,
     editor: Option<Editor>,
@@ -190,6 +193,7 @@ impl App {
             lab: Lab::default(),
             focus: Pane::Coefficient,
             explore_focus: Pane::Coefficient,
+            pins: Pins::default(),
             zoomed: false,
             overlays: Vec::new(),
             editor: None,

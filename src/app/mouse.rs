@@ -84,6 +84,7 @@ impl App {
                 }
             }
             Target::LabRow(row) => self.lab.row = row,
+            Target::Token(i) => self.go_to_token(i),
             Target::OverlayRow(_) | Target::Overlay => {}
         }
     }
@@ -141,7 +142,7 @@ impl App {
             Some(Target::Pane(Pane::Baseline | Pane::Steered)) => self.scroll_text(rows),
             Some(Target::PromptRow(_) | Target::Pane(Pane::Prompts)) => self.prompts.step(rows),
             Some(Target::Cell(..) | Target::Pane(Pane::Map)) => self.step_map_block(rows),
-            Some(Target::LabRow(_)) => self.move_rows(rows),
+            Some(Target::LabRow(_) | Target::Token(_)) => self.move_rows(rows),
             _ => {}
         }
     }

@@ -42,6 +42,11 @@ impl App {
             Action::ShowDatasets => self.show(Screen::Datasets),
             Action::ShowControls => self.show(Screen::Controls),
             Action::ToggleControls => self.toggle_controls(),
+            Action::ShowTokens => self.show(Screen::Tokens),
+            Action::ShowFan => self.show(Screen::Fan),
+            Action::Calibrate => self.calibrate(),
+            Action::Pin => self.pin(),
+            Action::Flip => self.flip(),
             Action::NextScreen => self.show(self.screen.moved(1)),
             Action::PreviousScreen => self.show(self.screen.moved(-1)),
             Action::RunStudy => self.run_study(),
@@ -134,6 +139,8 @@ impl App {
             Action::Zero => self.set_coefficient(0.0),
             Action::FlipSign => self.set_coefficient(-self.steering.now().coefficient),
             Action::TypeValue => "0".clone_into(&mut self.typed),
+            Action::PreviousBar if self.focus == Pane::Tokens => self.step_token(-1),
+            Action::NextBar if self.focus == Pane::Tokens => self.step_token(1),
             Action::PreviousBar => self.step_bar(-1),
             Action::NextBar => self.step_bar(1),
             Action::GridDown if self.focus == Pane::Map => self.step_cell(false),
@@ -271,7 +278,13 @@ impl App {
         match self.focus {
             Pane::Baseline | Pane::Steered => self.scroll_text(rows),
             Pane::Map => self.step_map_block(rows),
-            Pane::Factors | Pane::Shift | Pane::Predictors | Pane::Datasets | Pane::Controls => {
+            Pane::Tokens => self.step_token(rows),
+            Pane::Factors
+            | Pane::Shift
+            | Pane::Predictors
+            | Pane::Datasets
+            | Pane::Controls
+            | Pane::Fan => {
                 let last = self.lab_rows().saturating_sub(1);
                 self.lab.row = self.lab.row.min(last).saturating_add_signed(rows).min(last);
             }
@@ -285,7 +298,8 @@ impl App {
             Screen::Factors | Screen::Datasets => self.lab.responses.items.len(),
             Screen::Shift => self.lab.shifts.items.len(),
             Screen::Predictors => self.lab.predictions.items.len(),
-            Screen::Explore | Screen::Layers | Screen::Controls => 0,
+            Screen::Fan => self.lab.fan.items.len(),
+            Screen::Explore | Screen::Layers | Screen::Controls | Screen::Tokens => 0,
         }
     }
 

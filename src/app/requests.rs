@@ -64,7 +64,7 @@ impl App {
     }
 
     /// The chat format for the open prompt: those of a data set are given as they are measured.
-    fn chat_format(&self) -> Option<ChatFormat> {
+    pub(super) fn chat_format(&self) -> Option<ChatFormat> {
         let has = |m: &protocol::ModelInfo| m.chat == ChatSupport::Template;
         let own = self.prompts.active_input().is_none();
         let wanted = self.chat && own && self.model.as_ref().is_some_and(has);

@@ -22,11 +22,15 @@ pub enum Screen {
     Datasets,
     /// The vector against other directions.
     Controls,
+    /// The steered text token by token.
+    Tokens,
+    /// One prompt under several coefficients.
+    Fan,
 }
 
 impl Screen {
     /// All screens, in the order of their tabs.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Explore,
         Self::Layers,
         Self::Factors,
@@ -34,6 +38,8 @@ impl Screen {
         Self::Predictors,
         Self::Datasets,
         Self::Controls,
+        Self::Tokens,
+        Self::Fan,
     ];
 
     /// Name on its tab.
@@ -46,6 +52,8 @@ impl Screen {
             Self::Predictors => "predictors",
             Self::Datasets => "data sets",
             Self::Controls => "controls",
+            Self::Tokens => "tokens",
+            Self::Fan => "fan",
         }
     }
 
@@ -59,6 +67,8 @@ impl Screen {
             Self::Predictors => &[Pane::Predictors],
             Self::Datasets => &[Pane::Datasets],
             Self::Controls => &[Pane::Controls],
+            Self::Tokens => &[Pane::Tokens],
+            Self::Fan => &[Pane::Fan],
         }
     }
 
@@ -80,6 +90,8 @@ impl Screen {
             Self::Shift => Some(StudyKind::Shift),
             Self::Predictors => Some(StudyKind::Predict),
             Self::Controls => Some(StudyKind::Controls),
+            Self::Tokens => Some(StudyKind::Tokens),
+            Self::Fan => Some(StudyKind::Fan),
         }
     }
 

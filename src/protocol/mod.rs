@@ -4,6 +4,7 @@
 //! the other's types, so either side can be replaced (the tests run the app on a scripted worker).
 
 mod event;
+mod report;
 mod source;
 mod study;
 
@@ -13,11 +14,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use event::{Event, Failure, FinishReason, Stage, TokenPiece};
+pub use report::{
+    Apart, Calibration, ControlGroup, ControlReport, ControlsTable, DatasetResponse, FanPart, Lens,
+    Likely, Prediction, Published, ShiftTable, SweepPart, SweepUnit, Tax, TokenRow, TokenStrip,
+};
 pub use source::ModelSource;
 pub use study::{
-    Apart, ControlGroup, ControlReport, ControlsStudy, ControlsTable, DatasetResponse,
-    DatasetsStudy, PredictStudy, Prediction, Published, ShiftStudy, ShiftTable, Study, StudyKind,
-    StudyNews, StudyRequest, SweepPart, SweepStudy, SweepUnit,
+    CalibrateStudy, ControlsStudy, DatasetsStudy, FanStudy, PredictStudy, ShiftStudy, Study,
+    StudyKind, StudyNews, StudyRequest, SweepStudy, TokensStudy,
 };
 
 use crate::units::{BlockIndex, Mask, RunId};

@@ -8,6 +8,7 @@ use crate::app::curve::{CurvePoint, interpolate};
 use crate::app::experiment::Measurement;
 use crate::app::focus::Pane;
 use crate::app::signed;
+use crate::protocol::Tax;
 use crate::text;
 use crate::ui::Role;
 use crate::ui::canvas::Canvas;
@@ -49,6 +50,27 @@ impl Axes {
     }
 }
 
+/// What a calibrated coefficient costs on a neutral text.
+fn tax(c: &Canvas<'_>) -> String {
+    let Some(found) = c.app.calibrated_here() else {
+        return String::new();
+    };
+    let at = |wanted: f32| {
+        let near = |t: &&Tax| (t.coefficient - wanted).abs() <= 1e-3 * wanted.abs().max(1.0);
+        found.tax.iter().find(near)
+    };
+    match (at(0.0), at(found.coefficient)) {
+        (Some(before), Some(after)) => format!(
+            "tax at {}: top-1 {:.0} to {:.0}%, perplexity x{:.2}",
+            signed(found.coefficient),
+            100.0 * before.top1,
+            100.0 * after.top1,
+            after.perplexity / before.perplexity
+        ),
+        _ => String::new(),
+    }
+}
+
 /// Draws the pane.
 pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
     let experiment = c.app.experiment();
@@ -84,9 +106,18 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
         Some(format!("input {id}: {}", value_text(c, Some(value))))
     });
     let inner = c.pane(area, Pane::Curve, &[(&at, muted), (&mean, curve)]);
-    if let Some(own_text) = &own_text {
-        c.note(area, &[(own_text, own_style)]);
-    }
+    let tax = tax(c);
+    let own_text = own_text.unwrap_or_default();
+    let gap = if own_text.is_empty() || tax.is_empty() {
+        ""
+    } else {
+        "  "
+    };
+    let warning = c.style(Role::Warning);
+    c.note(
+        area,
+        &[(&own_text, own_style), (gap, own_style), (&tax, warning)],
+    );
     if inner.height < 3 || inner.width < 14 {
         return;
     }

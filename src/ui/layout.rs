@@ -65,7 +65,9 @@ pub(super) fn pane(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
         | Pane::Shift
         | Pane::Predictors
         | Pane::Datasets
-        | Pane::Controls => {
+        | Pane::Controls
+        | Pane::Tokens
+        | Pane::Fan => {
             lab::pane(c, area, pane);
         }
     }

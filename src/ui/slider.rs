@@ -64,6 +64,16 @@ pub(super) fn coefficient(c: &mut Canvas<'_>, area: Rect) {
         Pane::Coefficient,
         &[(&value, accent), (off, warning), (&tail, muted)],
     );
+    if let Some(found) = c.app.calibrated_here() {
+        let words = format!(
+            "{} {:.1} nat at {}",
+            c.glyphs.measured,
+            found.achieved,
+            signed(found.coefficient)
+        );
+        let style = c.style(Role::Accent);
+        c.note(area, &[(&words, style)]);
+    }
     let track = Rect {
         height: inner.height.min(1),
         ..inner
@@ -244,6 +254,7 @@ fn coefficient_track(c: &mut Canvas<'_>, area: Rect) {
     {
         c.cell(column(*m), area.y, c.glyphs.tick, muted);
     }
+    calibrated(c, area, &column);
     let (zero, at) = (column(0.0), column(setting.coefficient));
     let (sign, fill) = match setting.coefficient {
         v if !setting.enabled || v == 0.0 => (Role::Muted, None),
@@ -258,6 +269,34 @@ fn coefficient_track(c: &mut Canvas<'_>, area: Rect) {
     c.cell(zero, area.y, c.glyphs.zero, zero_style);
     let handle = handle_style(c, Pane::Coefficient);
     c.cell(at, area.y, c.glyphs.handle, handle);
+}
+
+/// The usable band of a calibrated vector on the track, and the solved coefficient.
+fn calibrated(c: &mut Canvas<'_>, area: Rect, column: &dyn Fn(f32) -> u16) {
+    let Some(found) = c.app.calibrated_here() else {
+        return;
+    };
+    let (band, beyond, mark) = (
+        c.style(Role::Positive),
+        c.style(Role::Warning),
+        c.style(Role::Accent),
+    );
+    let end = c.app.scale().max().copysign(found.coefficient);
+    if let (Some(low), high) = found.band {
+        let (from, to) = (column(low), column(high.unwrap_or(end)));
+        for x in from.min(to)..=from.max(to) {
+            c.cell(x, area.y, c.glyphs.gauge, band);
+        }
+    }
+    if let Some(high) = found.band.1.filter(|h| h.abs() < c.app.scale().max()) {
+        let (from, to) = (column(high), column(end));
+        for x in from.min(to)..=from.max(to) {
+            c.cell(x, area.y, c.glyphs.level, beyond);
+        }
+    }
+    if found.coefficient.abs() <= c.app.scale().max() {
+        c.cell(column(found.coefficient), area.y, c.glyphs.measured, mark);
+    }
 }
 
 fn handle_style(c: &Canvas<'_>, pane: Pane) -> Style {

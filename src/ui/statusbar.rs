@@ -201,6 +201,9 @@ fn work(c: &Canvas<'_>) -> Option<(Stage, &'static str, usize, usize)> {
             Some(StudyKind::Predict) => "reading activations",
             Some(StudyKind::Shift) => "shifting prompts",
             Some(StudyKind::Controls) => "measuring controls",
+            Some(StudyKind::Tokens) => "reading the text",
+            Some(StudyKind::Fan) => "decoding the fan",
+            Some(StudyKind::Calibrate) => "calibrating",
             Some(StudyKind::Datasets) | None => "measuring data sets",
         },
     };

@@ -16,6 +16,8 @@ impl App {
             Screen::Shift => self.shift_text(&mut out),
             Screen::Predictors => self.predictors_text(&mut out),
             Screen::Controls => self.controls_text(&mut out),
+            Screen::Tokens => self.tokens_text(&mut out),
+            Screen::Fan => self.fan_text(&mut out),
         }
         (out.lines().count() > 1).then_some(out)
     }
@@ -67,6 +69,36 @@ impl App {
             for (i, mean) in g.means.iter().enumerate() {
                 let _ = writeln!(out, "{:?}\t{}\t{i}\t{mean}", g.group, g.name);
             }
+        }
+    }
+
+    fn tokens_text(&self, out: &mut String) {
+        out.push_str("index\tid\ttoken\tkl\tlog_p_unsteered\tlog_p_steered\tprojection_unsteered\tprojection_steered\n");
+        for (i, t) in self
+            .lab
+            .strip()
+            .into_iter()
+            .flat_map(|s| &s.rows)
+            .enumerate()
+        {
+            let _ = writeln!(
+                out,
+                "{i}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+                t.id,
+                crate::text::one_line(&t.text),
+                t.kl,
+                t.log_probability.0,
+                t.log_probability.1,
+                t.projection.0,
+                t.projection.1
+            );
+        }
+    }
+
+    fn fan_text(&self, out: &mut String) {
+        out.push_str("lane\ttext\n");
+        for lane in &self.lab.fan.items {
+            let _ = writeln!(out, "{}\t{}", lane.label, crate::text::one_line(&lane.text));
         }
     }
 

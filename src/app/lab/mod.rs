@@ -3,17 +3,20 @@
 pub mod layers;
 
 mod copy;
+pub mod fan;
 mod requests;
 
 use std::time::Duration;
 
 use crate::protocol::{
-    ControlsTable, DatasetResponse, Prediction, ShiftTable, Study, StudyKind, StudyNews,
+    CalibrateStudy, Calibration, ControlsTable, DatasetResponse, Prediction, ShiftTable, Study,
+    StudyKind, StudyNews, TokenStrip,
 };
 use crate::units::RunId;
+use fan::FanLane;
 use layers::Layers;
 
-/// What a study has reported about data sets, one after another.
+/// What a study has reported, piece by piece.
 #[derive(Debug, Clone)]
 pub struct Reports<T> {
     /// What was asked; the figures belong to it unless they are stale.
@@ -38,17 +41,74 @@ impl<T> Default for Reports<T> {
 }
 
 impl<T> Reports<T> {
-    fn asked(&mut self, study: Study) {
+    fn push(&mut self, item: T) {
+        self.refresh();
+        self.items.push(item);
+    }
+
+    /// The first piece of a new answer: the old figures go.
+    fn refresh(&mut self) {
+        if std::mem::take(&mut self.stale) {
+            self.items.clear();
+        }
+    }
+
+    /// The only piece, or the newest of one that grows.
+    fn replace(&mut self, item: T) {
+        self.stale = false;
+        self.items.clear();
+        self.items.push(item);
+    }
+
+    /// The only piece, unless it answers an earlier question.
+    fn fresh(&self) -> Option<&T> {
+        self.items.first().filter(|_| !self.stale)
+    }
+}
+
+/// What all answers have in common.
+trait Answer {
+    fn ask(&mut self, study: Study);
+    fn asked(&self) -> Option<&Study>;
+    fn finish(&mut self, end: (Duration, usize));
+    fn finished(&self) -> Option<(Duration, usize)>;
+}
+
+impl<T> Answer for Reports<T> {
+    fn ask(&mut self, study: Study) {
         self.asked = Some(study);
         self.stale = !self.items.is_empty();
         self.finished = None;
     }
 
-    fn push(&mut self, item: T) {
-        if std::mem::take(&mut self.stale) {
-            self.items.clear();
-        }
-        self.items.push(item);
+    fn asked(&self) -> Option<&Study> {
+        self.asked.as_ref()
+    }
+
+    fn finish(&mut self, end: (Duration, usize)) {
+        self.finished = Some(end);
+    }
+
+    fn finished(&self) -> Option<(Duration, usize)> {
+        self.finished
+    }
+}
+
+impl Answer for Layers {
+    fn ask(&mut self, study: Study) {
+        self.asked(study);
+    }
+
+    fn asked(&self) -> Option<&Study> {
+        self.asked.as_ref()
+    }
+
+    fn finish(&mut self, end: (Duration, usize)) {
+        self.finished = Some(end);
+    }
+
+    fn finished(&self) -> Option<(Duration, usize)> {
+        self.finished
     }
 }
 
@@ -74,6 +134,18 @@ pub struct Lab {
     pub responses: Reports<DatasetResponse>,
     /// Other directions; at most one report, which grows.
     pub controls: Reports<ControlsTable>,
+    /// The text token by token; at most one.
+    pub strips: Reports<TokenStrip>,
+    /// Lanes of a fan.
+    pub fan: Reports<FanLane>,
+    /// Coefficient of an effect; at most one.
+    pub calibrations: Reports<Calibration>,
+    /// The steered side of the strip attends to the unsteered side's keys and values.
+    pub frozen: bool,
+    /// Control directions among the lanes of a fan.
+    pub fan_controls: bool,
+    /// A calibrated coefficient is to be taken over when it arrives.
+    pub(super) take_over: bool,
     /// The histogram stands before that of random directions.
     pub controls_shown: bool,
     /// Prompt shifts and predictors of all data sets instead of the loaded one.
@@ -89,6 +161,8 @@ pub struct Lab {
     running: Option<Running>,
     /// The next flush looks whether the screen's study has to be asked for.
     pub(super) wanted: bool,
+    /// The next study is a calibration, whatever the screen.
+    pub(super) calibrate: bool,
     /// Asked for by hand: also where it takes long, and again if it is there.
     pub(super) forced: bool,
 }
@@ -99,44 +173,65 @@ impl Lab {
         self.running
     }
 
+    fn answer(&self, kind: StudyKind) -> &dyn Answer {
+        match kind {
+            StudyKind::Sweep => &self.layers,
+            StudyKind::Predict => &self.predictions,
+            StudyKind::Shift => &self.shifts,
+            StudyKind::Datasets => &self.responses,
+            StudyKind::Controls => &self.controls,
+            StudyKind::Tokens => &self.strips,
+            StudyKind::Fan => &self.fan,
+            StudyKind::Calibrate => &self.calibrations,
+        }
+    }
+
+    fn answer_mut(&mut self, kind: StudyKind) -> &mut dyn Answer {
+        match kind {
+            StudyKind::Sweep => &mut self.layers,
+            StudyKind::Predict => &mut self.predictions,
+            StudyKind::Shift => &mut self.shifts,
+            StudyKind::Datasets => &mut self.responses,
+            StudyKind::Controls => &mut self.controls,
+            StudyKind::Tokens => &mut self.strips,
+            StudyKind::Fan => &mut self.fan,
+            StudyKind::Calibrate => &mut self.calibrations,
+        }
+    }
+
     /// What was asked last of a kind.
     pub fn asked(&self, kind: StudyKind) -> Option<&Study> {
-        match kind {
-            StudyKind::Sweep => self.layers.asked.as_ref(),
-            StudyKind::Predict => self.predictions.asked.as_ref(),
-            StudyKind::Shift => self.shifts.asked.as_ref(),
-            StudyKind::Datasets => self.responses.asked.as_ref(),
-            StudyKind::Controls => self.controls.asked.as_ref(),
-        }
+        self.answer(kind).asked()
     }
 
     /// Time and stored cells of a study that came to its end.
     pub fn finished(&self, kind: StudyKind) -> Option<(Duration, usize)> {
-        match kind {
-            StudyKind::Sweep => self.layers.finished,
-            StudyKind::Predict => self.predictions.finished,
-            StudyKind::Shift => self.shifts.finished,
-            StudyKind::Datasets => self.responses.finished,
-            StudyKind::Controls => self.controls.finished,
-        }
+        self.answer(kind).finished()
     }
 
     pub(super) fn requested(&mut self, run: RunId, study: Study) {
         let kind = study.kind();
         self.running = Some(Running { run, kind });
         self.remarks.clear();
-        match kind {
-            StudyKind::Sweep => self.layers.asked(study),
-            StudyKind::Predict => self.predictions.asked(study),
-            StudyKind::Shift => self.shifts.asked(study),
-            StudyKind::Datasets => self.responses.asked(study),
-            StudyKind::Controls => self.controls.asked(study),
-        }
+        self.answer_mut(kind).ask(study);
     }
 
     /// The controls of the present question; `None` while they are those of another.
     pub fn controls(&self) -> Option<&ControlsTable> {
-        self.controls.items.first().filter(|_| !self.controls.stale)
+        self.controls.fresh()
+    }
+
+    /// The strip of the present question.
+    pub fn strip(&self) -> Option<&TokenStrip> {
+        self.strips.items.first()
+    }
+
+    /// The newest calibration and what it was asked for.
+    pub fn calibration(&self) -> Option<(&CalibrateStudy, &Calibration)> {
+        match (&self.calibrations.asked, self.calibrations.fresh()) {
+            (Some(Study::Calibrate(study)), Some(found)) => Some((study, found)),
+            _ => None,
+        }
     }
 
     /// Takes in what a study reports; `false` for one that is not wanted any more.
@@ -149,23 +244,24 @@ impl Lab {
             StudyNews::Predicted(prediction) => self.predictions.push(*prediction),
             StudyNews::Shifted(table) => self.shifts.push(*table),
             StudyNews::Dataset(response) => self.responses.push(*response),
-            StudyNews::Controls(table) => {
-                self.controls.items.clear();
-                self.controls.push(*table);
+            StudyNews::Controls(table) => self.controls.replace(*table),
+            StudyNews::Tokens(strip) => self.strips.replace(*strip),
+            StudyNews::Calibrated(found) => self.calibrations.replace(*found),
+            StudyNews::FanLanes(labels) => {
+                self.fan.refresh();
+                self.fan.items = labels.into_iter().map(FanLane::new).collect();
+            }
+            StudyNews::Fan(part) => {
+                if let Some(lane) = self.fan.items.get_mut(part.lane) {
+                    lane.take_in(part);
+                }
             }
             StudyNews::Remark(words) => self.remarks.push(words),
             StudyNews::Finished {
                 elapsed,
                 from_store,
             } => {
-                let done = Some((elapsed, from_store));
-                match running.kind {
-                    StudyKind::Sweep => self.layers.finished = done,
-                    StudyKind::Predict => self.predictions.finished = done,
-                    StudyKind::Shift => self.shifts.finished = done,
-                    StudyKind::Datasets => self.responses.finished = done,
-                    StudyKind::Controls => self.controls.finished = done,
-                }
+                self.answer_mut(running.kind).finish((elapsed, from_store));
                 self.running = None;
             }
         }
@@ -183,6 +279,8 @@ impl Lab {
             all_datasets: self.all_datasets,
             one_vector: self.one_vector,
             controls_shown: self.controls_shown,
+            frozen: self.frozen,
+            fan_controls: self.fan_controls,
             layers: self.layers.emptied(),
             ..Self::default()
         };

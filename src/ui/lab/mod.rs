@@ -3,10 +3,12 @@
 mod controls;
 mod datasets;
 mod factors;
+mod fan;
 mod map;
 mod plots;
 mod predictors;
 mod shift;
+mod tokens;
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -62,6 +64,8 @@ pub(super) fn pane(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
         Pane::Shift => shift::draw(c, area),
         Pane::Predictors => predictors::draw(c, area),
         Pane::Controls => controls::draw(c, area),
+        Pane::Tokens => tokens::draw(c, area),
+        Pane::Fan => fan::draw(c, area),
         _ => datasets::draw(c, area),
     }
 }
