@@ -12,11 +12,22 @@ const QUERIES_PER_JOB: usize = 32;
 pub(super) enum Store<'a> {
     /// The batch is written to the cache block by block.
     Append(&'a mut KvCache, &'a [Span]),
+    /// The cache has keys and values of another pass at the batch's positions, which are read in place of
+    /// the batch's own; nothing is written.
+    Frozen(&'a KvCache, &'a [Span]),
     /// The batch keeps its own; the cache is only read.
     Branches(&'a KvCache, &'a [Branch]),
 }
 
 impl Store<'_> {
+    /// The cache that is read.
+    pub(super) fn cache(&self) -> &KvCache {
+        match self {
+            Store::Append(cache, _) => cache,
+            Store::Frozen(cache, _) | Store::Branches(cache, _) => cache,
+        }
+    }
+
     /// The work of `block`: all rows of the batch, or each part's last where `trim` is set. A query
     /// sees `window` positions, its own included.
     pub(super) fn jobs(
@@ -30,7 +41,7 @@ impl Store<'_> {
         let mut queries: Vec<Query> = Vec::new();
         let mut jobs: Vec<Job<'_>> = Vec::new();
         match self {
-            Store::Append(cache, spans) => {
+            Store::Append(_, spans) | Store::Frozen(_, spans) => {
                 for span in *spans {
                     let rows = if trim {
                         span.row + span.len - 1..span.row + span.len
@@ -49,7 +60,7 @@ impl Store<'_> {
                             });
                         }
                         jobs.push(Job {
-                            pages: cache.pages(block, span.sequence),
+                            pages: self.cache().pages(block, span.sequence),
                             queries: from..queries.len(),
                             own: 0..0,
                         });

@@ -49,6 +49,7 @@ mod precision;
 pub mod probe;
 mod quant;
 mod random;
+mod replay;
 mod rope;
 mod rows;
 mod sample;

@@ -147,6 +147,32 @@ impl TextTokenizer {
             .map_err(|e| EngineError::Text(e.to_string()))
     }
 
+    /// Text of one token as it stands within a text, with its leading space; a part of a character shows as U+FFFD, a special
+    /// token by its name.
+    ///
+    /// # Errors
+    /// [`EngineError::Text`].
+    pub fn piece(&self, id: u32) -> Result<String, EngineError> {
+        // What begins a text may lose its space, so it is read behind itself.
+        let (once, twice) = (self.decode(&[id])?, self.decode(&[id, id])?);
+        let text = twice.strip_prefix(&once).unwrap_or(&once);
+        if text.is_empty()
+            && let Some(name) = self.special(id)
+        {
+            return Ok(name);
+        }
+        Ok(text.to_owned())
+    }
+
+    /// Name of a token that [`decode`](Self::decode) leaves out, such as `<|endoftext|>`.
+    pub fn special(&self, id: u32) -> Option<String> {
+        let added = self.inner.get_added_tokens_decoder();
+        added
+            .get(&id)
+            .filter(|token| token.special)
+            .map(|token| token.content.clone())
+    }
+
     /// Number of tokens, added ones included.
     pub fn vocab_size(&self) -> usize {
         self.size

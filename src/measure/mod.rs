@@ -20,6 +20,7 @@ mod spurious;
 mod stored;
 mod summed;
 mod sweep;
+pub mod tokens;
 
 pub use cache::{CacheFacts, CacheOptions, PromptCache, Site, SweepCell};
 pub use error::MeasureError;

@@ -237,7 +237,7 @@ impl Plan {
 
 fn groups(store: &Store<'_>) -> Vec<Group> {
     match store {
-        Store::Append(_, spans) => spans
+        Store::Append(_, spans) | Store::Frozen(_, spans) => spans
             .iter()
             .map(|span| Group {
                 sequence: span.sequence,

@@ -197,12 +197,7 @@ impl Layers for Run<'_> {
             .plan
             .tiles(self.stack.block(b).kind.window, trim, batch)?;
         let cap = self.stack.config.spec.attention_cap;
-        let kept = |sequence: usize| -> Option<&Kept> {
-            match store {
-                Store::Append(cache, _) => cache.kept(b, sequence),
-                Store::Branches(cache, _) => cache.kept(b, sequence),
-            }
-        };
+        let kept = |sequence: usize| store.cache().kept(b, sequence);
         attend(tiles, qkv, &kept, Geometry::new(&self.stack.config), cap)
     }
 

@@ -1,0 +1,248 @@
+//! The two runs: the text as it is, and from the first steered position on under the vector.
+
+use std::sync::Arc;
+
+use super::{Passage, TokensError};
+use crate::engine::{
+    Branch, Cancel, Hook, HookPoint, Keep, KvCache, Model, NoHook, Part, Place, Rows,
+};
+use crate::measure::{MeasureError, Site};
+use crate::steering::add_scaled;
+use crate::units::{BlockIndex, Mask};
+
+/// One unsteered pass over a text, kept for comparisons at one block: keys and values of all blocks, and the residual
+/// stream before the first block, after the site's and after the last (`3 · n · d` values of 4 bytes).
+#[derive(Debug)]
+pub struct UnsteeredRun {
+    pub(super) model: Arc<Model>,
+    pub(super) passage: Passage,
+    pub(super) block: BlockIndex,
+    /// Sequence 0.
+    pub(super) cache: KvCache,
+    /// Before the first block, `(n, d)`.
+    pub(super) embeddings: Rows,
+    /// After the site's block, `(n, d)`.
+    pub(super) site: Rows,
+    /// After the last block, `(n, d)`.
+    pub(super) last: Rows,
+}
+
+/// What an intervention makes of an [`UnsteeredRun`]: rows and keys from the first edited position on.
+#[derive(Debug)]
+pub struct SteeredRun {
+    pub(super) block: BlockIndex,
+    pub(super) direction: Vec<f32>,
+    pub(super) coefficient: f32,
+    pub(super) mask: Mask,
+    pub(super) frozen: bool,
+    pub(super) passage: Passage,
+    /// First edited position; `n` where there is none.
+    pub(super) first: usize,
+    /// Sequence 0: the steered keys and values; `None` where they are those of the unsteered run.
+    pub(super) cache: Option<KvCache>,
+    /// After the site's block, edited: `(n − first, d)`.
+    pub(super) site: Rows,
+    /// After the last block, `(n − first, d)`.
+    pub(super) last: Rows,
+}
+
+impl UnsteeredRun {
+    /// Reads the text once, for a site at the output of `block`.
+    ///
+    /// # Errors
+    /// A block that is not there; what [`Model::extend`] refuses; cancellation.
+    pub fn new(
+        model: Arc<Model>,
+        passage: Passage,
+        block: BlockIndex,
+        cancel: &Cancel,
+    ) -> Result<Self, TokensError> {
+        if block.0 >= model.n_blocks() {
+            let last = model.n_blocks().saturating_sub(1);
+            return Err(MeasureError::Block { block, last }.into());
+        }
+        let mut cache = KvCache::new(&model, 1);
+        let d = model.hidden_size();
+        let mut seen = Ends {
+            block,
+            embeddings: Vec::new(),
+            site: Vec::new(),
+        };
+        let part = [Part {
+            sequence: 0,
+            ids: passage.ids(),
+        }];
+        let last = model.extend(&mut cache, &part, Keep::All, &mut seen, cancel)?;
+        Ok(Self {
+            embeddings: Rows::from_vec(seen.embeddings, d)?,
+            site: Rows::from_vec(seen.site, d)?,
+            model,
+            passage,
+            block,
+            cache,
+            last,
+        })
+    }
+
+    /// The text.
+    pub fn passage(&self) -> &Passage {
+        &self.passage
+    }
+
+    /// The site's block.
+    pub fn block(&self) -> BlockIndex {
+        self.block
+    }
+
+    /// Bytes of keys, values and rows.
+    pub fn memory_bytes(&self) -> usize {
+        let rows = [&self.embeddings, &self.site, &self.last];
+        let values: usize = rows.map(|r| r.as_slice().len()).iter().sum();
+        self.cache.memory_bytes() + values * size_of::<f32>()
+    }
+
+    /// The same text with `coefficient · direction` added at the site, at the positions of its mask. With `frozen` every
+    /// steered position attends to the unsteered run's keys and values, at all blocks and positions (its own included);
+    /// queries, MLP and residual stream are the steered ones.
+    ///
+    /// Costs the blocks above the site for the positions from the first steered one on; nothing for a coefficient of 0.
+    ///
+    /// # Errors
+    /// [`TokensError::OtherBlock`], [`TokensError::ZeroDirection`], a direction of another width, cancellation.
+    pub fn steer(
+        &self,
+        site: &Site<'_>,
+        coefficient: f32,
+        frozen: bool,
+        cancel: &Cancel,
+    ) -> Result<SteeredRun, TokensError> {
+        site.check(&self.model)?;
+        if site.block != self.block {
+            return Err(TokensError::OtherBlock {
+                read: self.block.0,
+                asked: site.block.0,
+            });
+        }
+        if site.direction.iter().all(|v| *v == 0.0) {
+            return Err(TokensError::ZeroDirection);
+        }
+        let (n, d) = (self.passage.ids().len(), self.model.hidden_size());
+        let first = if coefficient == 0.0 {
+            n
+        } else {
+            site.mask.first_position(self.passage.prompt_len()).min(n)
+        };
+        let mut run = SteeredRun {
+            block: site.block,
+            direction: site.direction.to_vec(),
+            coefficient,
+            mask: site.mask,
+            frozen,
+            passage: self.passage.clone(),
+            first,
+            cache: None,
+            site: Rows::empty(d),
+            last: Rows::empty(d),
+        };
+        if first == n {
+            return Ok(run);
+        }
+        let mut x = self.site.as_slice()[first * d..].to_vec();
+        for row in x.chunks_exact_mut(d) {
+            add_scaled(row, site.direction, coefficient);
+        }
+        run.site = Rows::from_vec(x, d)?;
+        let (after, x) = (Some(site.block), run.site.clone());
+        let tail = [Branch {
+            sequence: 0,
+            start: first,
+            len: n - first,
+        }];
+        let model = &self.model;
+        run.last = if frozen {
+            model.reread(&self.cache, after, &tail, x, &mut NoHook, cancel)?
+        } else {
+            let mut cache = self.cache.clone();
+            let rows = model.rewrite(&mut cache, after, &tail, x, &mut NoHook, cancel)?;
+            run.cache = Some(cache);
+            rows
+        };
+        Ok(run)
+    }
+
+    /// Refuses a run of another text or site.
+    pub(super) fn check(&self, steered: &SteeredRun) -> Result<(), TokensError> {
+        if steered.passage == self.passage && steered.block == self.block {
+            Ok(())
+        } else {
+            Err(TokensError::OtherRun)
+        }
+    }
+}
+
+impl SteeredRun {
+    /// c.
+    pub fn coefficient(&self) -> f32 {
+        self.coefficient
+    }
+
+    /// Whether it attends to the unsteered run's keys and values.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
+    /// First position whose residual stream is edited; the number of positions where none is.
+    pub fn first_edited(&self) -> usize {
+        self.first
+    }
+
+    /// The row of `position`, where it is not that of the unsteered run.
+    pub(super) fn row<'a>(&self, rows: &'a Rows, position: usize) -> Option<&'a [f32]> {
+        rows.row(position.checked_sub(self.first)?)
+    }
+}
+
+/// Keeps the residual stream before the first block and after the site's.
+struct Ends {
+    block: BlockIndex,
+    embeddings: Vec<f32>,
+    site: Vec<f32>,
+}
+
+impl Hook for Ends {
+    fn wants(&self, block: BlockIndex) -> bool {
+        block == self.block
+    }
+
+    fn wants_at(&self, block: BlockIndex, point: HookPoint) -> bool {
+        match point {
+            HookPoint::ResidPre => block.0 == 0,
+            HookPoint::ResidPost => self.wants(block),
+            _ => false,
+        }
+    }
+
+    fn visit_at(
+        &mut self,
+        _: BlockIndex,
+        point: HookPoint,
+        _: &[Place],
+        rows: &mut [f32],
+        _: usize,
+    ) {
+        let kept = if point == HookPoint::ResidPre {
+            &mut self.embeddings
+        } else {
+            &mut self.site
+        };
+        kept.extend_from_slice(rows);
+    }
+
+    fn visit(&mut self, _: BlockIndex, _: &[Place], rows: &mut [f32], _: usize) {
+        self.site.extend_from_slice(rows);
+    }
+
+    fn first_edit(&self, _: usize) -> usize {
+        usize::MAX
+    }
+}
