@@ -45,6 +45,33 @@ pub enum MeasureError {
         /// Residual width.
         expected: usize,
     },
+    /// Nothing to continue.
+    #[error("no prompt to continue; give at least one that is not empty")]
+    NoPrompts,
+    /// A text in which nothing is predicted.
+    #[error("the text has {tokens} tokens for this model; give one of at least two")]
+    ShortText {
+        /// Its tokens.
+        tokens: usize,
+    },
+    /// No yardstick for a relative coefficient.
+    #[error(
+        "the {what} at block {block} has length {length}, which a coefficient cannot be read against; choose another block"
+    )]
+    NoLength {
+        /// Direction or residual stream.
+        what: &'static str,
+        /// Block.
+        block: BlockIndex,
+        /// Its length.
+        length: f64,
+    },
+    /// A target that no statistic meets.
+    #[error("'{target}' is no target; give a number of nats above 0")]
+    Target {
+        /// The value.
+        target: f64,
+    },
     /// Inputs outside the prepared set.
     #[error(
         "inputs {start} to {end} were asked of a set of {n}; this is a defect in steerscope, please report it"
@@ -74,6 +101,10 @@ impl MeasureError {
             Self::Multiplier { .. } => "multiplier-value",
             Self::Block { .. } => "layer-range",
             Self::Width { .. } => "hidden-size",
+            Self::NoPrompts => "no-prompts",
+            Self::ShortText { .. } => "text-too-short",
+            Self::NoLength { .. } => "no-length",
+            Self::Target { .. } => "calibration-target",
             Self::Range { .. } => "input-range",
             Self::Vector(error) => error.id(),
             Self::Engine(error) => error.id(),

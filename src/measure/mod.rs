@@ -5,10 +5,13 @@
 //! only the blocks above the site run again, for the masked positions, all multipliers in one batch.
 
 mod cache;
+pub mod calibrate;
 pub mod controls;
+mod divergence;
 mod error;
 mod kept;
 mod naive;
+mod neutral;
 mod predictors;
 mod prepare;
 mod prompting;
@@ -21,11 +24,14 @@ mod stored;
 mod summed;
 mod sweep;
 pub mod tokens;
+mod tax;
 
 pub use cache::{CacheFacts, CacheOptions, PromptCache, Site, SweepCell};
+pub use divergence::kl;
 pub use error::MeasureError;
 pub use kept::{KeptResults, SiteKey};
 pub use naive::naive_propensity;
+pub use neutral::{NEUTRAL_PROMPTS, NEUTRAL_TEXT, text_ids};
 pub use predictors::{Agreement, Cloud, Predictors, Separation, Stability};
 pub use prepare::{PreparedInput, PreparedSet};
 pub use prompting::{DEFAULT_SYSTEM, Prompting};
@@ -36,6 +42,7 @@ pub use result::{
 pub use stored::{store_cell, store_key};
 pub use summed::summed_propensity;
 pub use sweep::{Sweep, SweepResult, SweepRow, SweepSite, SweepUnit, suggested_block, sweep_sites};
+pub use tax::{TaxRow, tax};
 
 /// Checks a grid of multipliers: at least three distinct finite values.
 pub fn check_multipliers(multipliers: &[f32]) -> Result<(), MeasureError> {

@@ -99,6 +99,16 @@ pub struct PairActivations {
 }
 
 impl PairActivations {
+    /// Positive minus negative, pair by pair: `(pairs, d)`.
+    pub fn differences(&self) -> Vec<Vec<f32>> {
+        let width = self.width.max(1);
+        let minus = |(p, n): (&[f32], &[f32])| p.iter().zip(n).map(|(a, b)| a - b).collect();
+        (self.positive.chunks_exact(width))
+            .zip(self.negative.chunks_exact(width))
+            .map(minus)
+            .collect()
+    }
+
     /// The mean difference v = (1/n) Σ (a⁺ − a⁻), the `mean` extractor; empty without pairs.
     pub fn mean_difference(&self) -> Vec<f32> {
         let mut mean = MeanDifference::new(1, self.width);

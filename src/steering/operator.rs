@@ -40,15 +40,16 @@ impl LaneSteering {
     }
 }
 
-/// Adds c·v at the output of one block: per sequence its own coefficient and first position.
+/// Adds c·v at the output of one block: per sequence its own coefficient and first position, and
+/// where there are several directions its own direction.
 ///
 /// Positions are absolute, so that a decode step under a KV cache steers exactly what one full
 /// forward pass would.
 #[derive(Debug, Clone)]
 pub struct AddHook {
     block: BlockIndex,
-    direction: Arc<[f32]>,
-    lanes: Vec<LaneSteering>,
+    directions: Vec<Arc<[f32]>>,
+    lanes: Vec<(usize, LaneSteering)>,
 }
 
 impl AddHook {
@@ -58,37 +59,47 @@ impl AddHook {
         direction: impl Into<Arc<[f32]>>,
         lanes: Vec<LaneSteering>,
     ) -> Self {
+        let lanes = lanes.into_iter().map(|lane| (0, lane)).collect();
+        Self::with_directions(block, vec![direction.into()], lanes)
+    }
+
+    /// The same with several `directions`, all of width d; each lane names its own by index. A lane
+    /// whose direction does not exist stays unsteered.
+    pub fn with_directions(
+        block: BlockIndex,
+        directions: Vec<Arc<[f32]>>,
+        lanes: Vec<(usize, LaneSteering)>,
+    ) -> Self {
         Self {
             block,
-            direction: direction.into(),
+            directions,
             lanes,
         }
     }
 
-    fn lane(&self, sequence: usize) -> LaneSteering {
-        self.lanes
-            .get(sequence)
-            .copied()
-            .unwrap_or(LaneSteering::OFF)
+    fn lane(&self, sequence: usize) -> (&[f32], LaneSteering) {
+        let lane = self.lanes.get(sequence);
+        lane.and_then(|(i, lane)| Some((&**self.directions.get(*i)?, *lane)))
+            .unwrap_or((&[], LaneSteering::OFF))
     }
 }
 
 impl Hook for AddHook {
     fn wants(&self, block: BlockIndex) -> bool {
-        block == self.block && self.lanes.iter().any(|lane| lane.coefficient != 0.0)
+        block == self.block && self.lanes.iter().any(|(_, lane)| lane.coefficient != 0.0)
     }
 
     fn visit(&mut self, _: BlockIndex, places: &[Place], rows: &mut [f32], width: usize) {
         for (place, row) in places.iter().zip(rows.chunks_exact_mut(width)) {
-            let lane = self.lane(place.sequence);
+            let (direction, lane) = self.lane(place.sequence);
             if place.position >= lane.first_position {
-                add_scaled(row, &self.direction, lane.coefficient);
+                add_scaled(row, direction, lane.coefficient);
             }
         }
     }
 
     fn first_edit(&self, sequence: usize) -> usize {
-        let lane = self.lane(sequence);
+        let (_, lane) = self.lane(sequence);
         if lane.coefficient == 0.0 {
             usize::MAX
         } else {
