@@ -50,9 +50,8 @@ impl Gated {
             let i = r / PANEL * HALF + i;
             (i < f).then_some((source, i))
         };
-        let packed = Packed::new(f.div_ceil(HALF) * PANEL, k, precision, &pick)?;
-        gate.release();
-        up.release();
+        let read = || [gate, up].iter().for_each(|source| source.release());
+        let packed = Packed::new(f.div_ceil(HALF) * PANEL, k, precision, &pick, &read)?;
         Ok(Self {
             packed,
             activation,

@@ -71,7 +71,7 @@ impl Linear {
             rows: self.gather(ids),
             k,
         };
-        let packed = Packed::new(ids.len(), k, Precision::F32, &|r| Some((&rows, r)))?;
+        let packed = Packed::new(ids.len(), k, Precision::F32, &|r| Some((&rows, r)), &|| ())?;
         Ok(Self {
             packed,
             bias: None,

@@ -54,16 +54,18 @@ pub(super) trait Product: Sync {
 }
 
 impl Packed {
-    /// Packs `n` rows in one precision.
+    /// Packs `n` rows in one precision; `read` is called now and then, when nothing that was read is
+    /// needed any more, and at the end.
     pub(super) fn new(
         n: usize,
         k: usize,
         precision: Precision,
         pick: &Pick<'_>,
+        read: &(dyn Fn() + Sync),
     ) -> Result<Self, EngineError> {
         let segment = Segment {
             panels: 0..n.div_ceil(PANEL),
-            data: Kept::pack(n, k, precision, pick, &|| ())?,
+            data: Kept::pack(n, k, precision, pick, read)?,
         };
         Ok(Self {
             segments: vec![segment],
@@ -242,8 +244,8 @@ fn column_of(w: Right<'_>, column: usize, row: &mut [f32]) {
     }
 }
 
-/// Fills the panels of `n` columns, each of `size` elements, on all threads where that pays; `read` is
-/// called now and then, when nothing that was read is needed any more.
+/// Fills the panels of `n` columns, each of `size` elements, on all threads where that pays; `read` as
+/// in [`Packed::new`].
 fn panels<T: Plain>(
     n: usize,
     size: usize,

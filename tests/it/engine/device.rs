@@ -7,34 +7,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json;
 use steerscope::engine::{
-    Branch, Cancel, Config, EngineError, Generation, Hook, HookPoint, Keep, KvCache, Model, NoHook,
-    Part, Place, Precision, Rows, SamplerSettings, TextTokenizer,
+    Branch, Cancel, Config, Generation, Hook, HookPoint, Keep, KvCache, Model, NoHook, Part, Place,
+    Precision, Rows, SamplerSettings, TextTokenizer,
 };
 use steerscope::units::{BlockIndex, DeviceChoice};
 
-use super::oracle::{Oracle, oracles, oracles_on, relative};
-use super::support::{Edit, Record, forward, shared};
+use super::oracle::{both, oracles_on};
+use super::support::{Edit, Points, close, forward, parts, shared, tail};
 use super::tiny::{Tiny, direction_of, prompt, prompt_below, tokenizer};
-
-/// Largest difference in units of the largest value.
-const CLOSE: f32 = 1e-5;
-
-/// Every family twice: on our kernel and on tensors.
-fn both() -> impl Iterator<Item = (Oracle, Oracle)> {
-    oracles()
-        .into_iter()
-        .zip(oracles_on(DeviceChoice::TensorCpu))
-}
 
 fn tiny(tiny: &Tiny) -> [Arc<Model>; 2] {
     let dir = tiny.write();
     [DeviceChoice::Cpu, DeviceChoice::TensorCpu]
         .map(|device| Arc::new(Model::open_on(dir.path(), device).expect("loads")))
-}
-
-fn close(got: &[f32], want: &[f32], what: &str) {
-    let gap = relative(got, want);
-    assert!(gap <= CLOSE, "{what}: {gap:.1e}");
 }
 
 fn extend(
@@ -102,10 +87,7 @@ fn tensors_give_the_rows_keys_and_values_of_the_kernel_batched_and_cached_in_eve
 fn tensors_give_the_same_whichever_rows_are_kept() {
     for (kernel, tensors) in both() {
         let texts = [prompt_below(40, 12, 1), prompt_below(40, 30, 2)];
-        let parts = [0, 1].map(|sequence| Part {
-            sequence,
-            ids: &texts[sequence],
-        });
+        let parts = parts(&texts);
         for keep in [Keep::Last, Keep::All, Keep::Nothing] {
             let run = |model: &Model| {
                 let mut cache = KvCache::new(model, 2);
@@ -141,15 +123,7 @@ fn tensors_resume_branches_to_the_rows_of_the_kernel_in_every_family() {
             let list: Vec<Branch> = starts
                 .iter()
                 .enumerate()
-                .flat_map(|(sequence, &start)| {
-                    let len = texts[sequence].len() - start;
-                    let branch = Branch {
-                        sequence,
-                        start,
-                        len,
-                    };
-                    std::iter::repeat_n(branch, 3)
-                })
+                .flat_map(|(i, &start)| std::iter::repeat_n(tail(&texts, i, start), 3))
                 .collect();
             let n: usize = list.iter().map(|b| b.len).sum();
             let values: Vec<f32> = direction_of(n * d, 5).iter().map(|v| 3.0 * v).collect();
@@ -169,59 +143,14 @@ fn tensors_resume_branches_to_the_rows_of_the_kernel_in_every_family() {
     }
 }
 
-/// Sees every point and adds something at one of them.
-struct Everywhere {
-    block: usize,
-    point: HookPoint,
-    seen: Vec<(usize, HookPoint, Vec<Place>, Vec<f32>)>,
-}
-
-impl Hook for Everywhere {
-    fn wants(&self, _: BlockIndex) -> bool {
-        true
-    }
-
-    fn wants_at(&self, _: BlockIndex, _: HookPoint) -> bool {
-        true
-    }
-
-    fn visit(&mut self, _: BlockIndex, _: &[Place], _: &mut [f32], _: usize) {
-        panic!("every point goes through visit_at here");
-    }
-
-    fn visit_at(
-        &mut self,
-        block: BlockIndex,
-        point: HookPoint,
-        places: &[Place],
-        rows: &mut [f32],
-        _: usize,
-    ) {
-        if (block.0, point) == (self.block, self.point) {
-            for v in rows.iter_mut() {
-                *v += 0.5;
-            }
-        }
-        self.seen
-            .push((block.0, point, places.to_vec(), rows.to_vec()));
-    }
-}
-
 #[test]
 fn hooks_see_and_edit_the_same_at_every_point_in_every_family() {
     for (kernel, tensors) in both() {
         let texts = [prompt_below(40, 12, 1), prompt_below(40, 21, 2)];
         for point in HookPoint::ALL {
             let [got, want] = [&tensors.model, &kernel.model].map(|model| {
-                let mut hook = Everywhere {
-                    block: 1,
-                    point,
-                    seen: Vec::new(),
-                };
-                let parts = [0, 1].map(|sequence| Part {
-                    sequence,
-                    ids: &texts[sequence],
-                });
+                let mut hook = Points::adding(1, point, 0.5);
+                let parts = parts(&texts);
                 let mut cache = KvCache::new(model, 2);
                 let rows = extend(model, &mut cache, &parts, Keep::Last, &mut hook);
                 (rows, hook.seen)
@@ -429,13 +358,6 @@ fn random_models_are_the_same_on_every_device() {
 }
 
 #[test]
-fn a_model_says_where_it_computes() {
-    let [kernel, tensors] = tiny(&Tiny::default());
-    assert!(kernel.device().starts_with("cpu · "), "{}", kernel.device());
-    assert_eq!(tensors.device(), "tensor-cpu");
-}
-
-#[test]
 fn caches_of_the_other_decoder_are_refused() {
     let [kernel, tensors] = tiny(&Tiny::default());
     let mut cache = KvCache::new(&kernel, 1);
@@ -446,86 +368,6 @@ fn caches_of_the_other_decoder_are_refused() {
     }];
     let refused = tensors.extend(&mut cache, &part, Keep::All, &mut NoHook, &Cancel::never());
     assert_eq!(refused.expect_err("refused").id(), "engine-request");
-}
-
-#[test]
-fn devices_that_the_build_lacks_are_refused_with_the_way_to_get_them() {
-    let dir = Tiny::default().write();
-    let open = |device| Model::open_on(dir.path(), device).map(|m| m.device());
-    let refused = |device, feature: &str| {
-        let error = open(device).expect_err("refused");
-        assert_eq!(error.id(), "device-not-built");
-        let words = error.to_string();
-        assert!(words.contains(&format!("--features {feature}")), "{words}");
-    };
-    if !cfg!(feature = "cuda") {
-        refused(DeviceChoice::Cuda(1), "cuda");
-    }
-    if !cfg!(feature = "metal") {
-        refused(DeviceChoice::Metal(0), "metal");
-    }
-    if !cfg!(any(feature = "cuda", feature = "metal")) {
-        let words = open(DeviceChoice::Auto).expect("the CPU is always there");
-        assert!(words.starts_with("cpu · "), "{words}");
-    }
-}
-
-#[test]
-fn device_names_are_read_as_they_are_written() {
-    use DeviceChoice::{Auto, Cpu, Cuda, Metal, TensorCpu};
-    for device in [Auto, Cpu, TensorCpu, Cuda(0), Cuda(3), Metal(0), Metal(1)] {
-        assert_eq!(device.to_string().parse(), Ok(device));
-    }
-    assert_eq!("cuda".parse(), Ok(Cuda(0)));
-    for wrong in [
-        "", "gpu", "cuda:", "cuda:x", "cuda:-1", "cpu:1", "auto:0", "CPU",
-    ] {
-        assert!(wrong.parse::<DeviceChoice>().is_err(), "{wrong}");
-    }
-}
-
-/// A GPU where the build and the machine have one.
-fn gpu() -> Option<DeviceChoice> {
-    let found = [
-        (cfg!(feature = "cuda"), DeviceChoice::Cuda(0)),
-        (cfg!(feature = "metal"), DeviceChoice::Metal(0)),
-    ];
-    let (_, device) = found.into_iter().find(|(built, _)| *built)?;
-    let dir = Tiny::default().write();
-    match Model::open_on(dir.path(), device) {
-        Ok(_) => Some(device),
-        Err(EngineError::DeviceUnavailable { reason, .. }) => {
-            println!("skipped: {device}: {reason}");
-            None
-        }
-        Err(error) => panic!("{error}"),
-    }
-}
-
-#[test]
-fn a_gpu_gives_the_residuals_of_the_kernel_in_every_family() {
-    let Some(device) = gpu() else {
-        println!("skipped: no GPU, or a build without the features cuda and metal");
-        return;
-    };
-    for (kernel, gpu) in oracles().into_iter().zip(oracles_on(device)) {
-        let mut worst = 0.0f32;
-        for ids in &kernel.texts {
-            let [got, want] = [&gpu.model, &kernel.model].map(|model| {
-                let mut record = Record::new(NoHook);
-                let rows = forward(model, ids, &mut record);
-                let logits = model.logits(&rows).expect("logits");
-                let mut all: Vec<_> = record.seen.into_iter().map(|(_, _, rows)| rows).collect();
-                all.push(logits);
-                all
-            });
-            for (got, want) in got.iter().zip(&want) {
-                worst = worst.max(relative(got, want));
-            }
-        }
-        println!("{}: {worst:.1e}", kernel.name);
-        assert!(worst < 1e-4, "{}: {worst}", kernel.name);
-    }
 }
 
 #[test]

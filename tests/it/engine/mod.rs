@@ -11,6 +11,7 @@ mod bodies;
 mod config;
 mod consistency;
 mod device;
+mod device_choice;
 mod edits;
 mod families;
 mod generation;

@@ -38,6 +38,13 @@ pub(super) fn oracles_on(device: DeviceChoice) -> Vec<Oracle> {
     sources().iter().map(|dir| open(dir, device)).collect()
 }
 
+/// Every family twice: on our kernel and on tensors.
+pub(super) fn both() -> impl Iterator<Item = (Oracle, Oracle)> {
+    oracles()
+        .into_iter()
+        .zip(oracles_on(DeviceChoice::TensorCpu))
+}
+
 /// The same as directories with tokenizers of the words `w0`, `w1`, ….
 pub(crate) fn family_directories() -> Vec<tempfile::TempDir> {
     sources().iter().map(|dir| directory(dir)).collect()

@@ -230,19 +230,23 @@ fn llama3_rope_and_an_untied_head_equal_the_reference() {
     .expect("written");
     let model = Model::from_dir(dir.path()).expect("loads");
     let (d, vocab, len) = (model.hidden_size(), model.config().vocab_size, 40);
+    // Small values are differences of large ones, so that rounding goes with the largest of a block.
+    // Against f64 the reference is wrong by up to 3.9e-6 of it, this engine by 3.3e-6 with separate
+    // and 4.6e-6 with fused multiply-adds (root mean squares 2.9e-5, 3.1e-5 and 3.1e-5).
     for (s, tokens) in want["ids"].chunks_exact(len).enumerate() {
         let tokens: Vec<u32> = tokens.iter().map(|v| *v as u32).collect();
         let mut record = Record::new(NoHook);
         let rows = forward(&model, &tokens, &mut record);
         for (b, _, seen) in &record.seen {
             let want = &want[&format!("res.{b}")][s * len * d..(s + 1) * len * d];
+            let largest = want.iter().fold(0.0f32, |top, v| top.max(v.abs()));
             let worst = seen
                 .iter()
                 .zip(want)
-                .map(|(a, b)| (a - b).abs() / (1.0 + b.abs()))
+                .map(|(a, b)| (a - b).abs() / largest)
                 .fold(0.0, f32::max);
             println!("block {b}: {worst}");
-            assert!(worst < 1e-4, "block {b}: relative difference {worst}");
+            assert!(worst < 1e-5, "block {b}: {worst} of the largest value");
         }
         let logits = model.logits(&rows).expect("logits");
         assert_close(

@@ -1,55 +1,30 @@
 //! Branches from residual checkpoints against full passes with the same edit.
 
-use steerscope::engine::{Branch, Cancel, EngineError, Keep, KvCache, Model, NoHook, Part, Rows};
+use steerscope::engine::{Branch, Cancel, EngineError, KvCache, Model, NoHook, Rows};
 use steerscope::units::BlockIndex;
 
-use super::support::{Edit, Record, assert_close, forward};
+use super::support::{Edit, Prefilled, Record, assert_close, embedded, forward, prefilled, tail};
 use super::tiny::{Tiny, direction_of, prompt, prompt_below};
 
 const COEFFICIENTS: [f32; 7] = [-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5];
 
-/// Texts, the caches of their unsteered pass, and its residual rows at every block.
-struct Set {
-    texts: Vec<Vec<u32>>,
-    cache: KvCache,
-    record: Record<NoHook>,
-}
-
-fn set(model: &Model, lengths: &[usize]) -> Set {
-    let texts: Vec<Vec<u32>> = lengths
-        .iter()
-        .enumerate()
-        .map(|(i, n)| prompt_below(model.config().vocab_size.min(97), *n, i))
-        .collect();
-    let mut cache = KvCache::new(model, texts.len());
-    let parts: Vec<Part<'_>> = texts
-        .iter()
-        .enumerate()
-        .map(|(sequence, ids)| Part { sequence, ids })
-        .collect();
-    let mut record = Record::new(NoHook);
-    model
-        .extend(&mut cache, &parts, Keep::All, &mut record, &Cancel::never())
-        .expect("a pass");
-    Set {
-        texts,
-        cache,
-        record,
-    }
+fn set(model: &Model, lengths: &[usize]) -> Prefilled {
+    let vocab = model.config().vocab_size.min(97);
+    let texts = lengths.iter().enumerate();
+    prefilled(
+        model,
+        texts.map(|(i, n)| prompt_below(vocab, *n, i)).collect(),
+    )
 }
 
 /// For every text and coefficient: the text's rows from `starts` on, edited at `block`.
-fn branches(model: &Model, set: &Set, block: usize, starts: &[usize]) -> (Vec<Branch>, Rows) {
+fn branches(model: &Model, set: &Prefilled, block: usize, starts: &[usize]) -> (Vec<Branch>, Rows) {
     let d = model.hidden_size();
     let v = direction_of(d, 1);
     let (mut list, mut rows) = (Vec::new(), Vec::new());
     for (sequence, text) in set.texts.iter().enumerate() {
         for c in COEFFICIENTS {
-            list.push(Branch {
-                sequence,
-                start: starts[sequence],
-                len: text.len() - starts[sequence],
-            });
+            list.push(tail(&set.texts, sequence, starts[sequence]));
             for p in starts[sequence]..text.len() {
                 let row = set.record.row(block, sequence, p, d);
                 rows.extend(
@@ -129,27 +104,13 @@ fn resumed_whole_texts_equal_full_passes_with_the_same_edit() {
 
 #[test]
 fn resuming_from_the_embeddings_equals_extending() {
-    let model = Tiny::default()
-        .with("tie_word_embeddings", false.into())
-        .model();
+    let tiny = Tiny::default().with("tie_word_embeddings", false.into());
+    let model = tiny.model();
     let d = model.hidden_size();
     let ids = prompt(50, 0);
-    let table = Tiny::default()
-        .with("tie_word_embeddings", false.into())
-        .tensors();
-    let table = &table["model.embed_tokens.weight"].1;
-    let rows: Vec<f32> = ids
-        .iter()
-        .flat_map(|id| &table[*id as usize * d..][..d])
-        .copied()
-        .collect();
     let cache = KvCache::new(&model, 1);
-    let branch = [Branch {
-        sequence: 0,
-        start: 0,
-        len: 50,
-    }];
-    let rows = Rows::from_vec(rows, d).expect("rows");
+    let branch = [tail(std::slice::from_ref(&ids), 0, 0)];
+    let rows = Rows::from_vec(embedded(&tiny, &ids, d), d).expect("rows");
     let got = model
         .resume(&cache, None, &branch, rows, &mut NoHook, &Cancel::never())
         .expect("a pass");

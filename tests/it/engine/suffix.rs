@@ -4,13 +4,11 @@
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor, Var};
-use steerscope::engine::{
-    Branch, Cancel, Keep, KvCache, Model, NoHook, Part, Rows, Suffix, SuffixInputs,
-};
-use steerscope::units::{BlockIndex, DeviceChoice};
+use steerscope::engine::{Branch, Cancel, KvCache, Model, NoHook, Rows, Suffix, SuffixInputs};
+use steerscope::units::BlockIndex;
 
-use super::oracle::{oracles, oracles_on, relative};
-use super::support::{Record, forward};
+use super::oracle::{both, oracles, relative};
+use super::support::{close, embedded, forward, prefilled, tail};
 use super::tiny::{Tiny, direction_of, prompt_below};
 
 /// Texts of unequal length in a cache, and branches at their ends: two of the first.
@@ -23,42 +21,25 @@ struct Scene {
 }
 
 fn scene(model: &Model, block: usize) -> Scene {
-    let texts: Vec<Vec<u32>> = [30, 12, 5]
-        .iter()
-        .map(|n| prompt_below(40, *n, *n))
-        .collect();
-    let mut cache = KvCache::new(model, texts.len());
-    let parts: Vec<Part<'_>> = texts
-        .iter()
-        .enumerate()
-        .map(|(sequence, ids)| Part { sequence, ids })
-        .collect();
-    let mut record = Record::new(NoHook);
-    model
-        .extend(&mut cache, &parts, Keep::All, &mut record, &Cancel::never())
-        .expect("a pass");
-    let branches: Vec<Branch> = [(0, 27), (0, 27), (1, 10), (2, 0)]
-        .into_iter()
-        .map(|(sequence, start)| Branch {
-            sequence,
-            start,
-            len: texts[sequence].len() - start,
-        })
-        .collect();
+    let texts = [30, 12, 5].map(|n| prompt_below(40, n, n)).to_vec();
+    let prefilled = prefilled(model, texts);
+    let branches = [(0, 27), (0, 27), (1, 10), (2, 0)]
+        .map(|(sequence, start)| tail(&prefilled.texts, sequence, start))
+        .to_vec();
     let d = model.hidden_size();
     let rows = branches
         .iter()
         .enumerate()
         .flat_map(|(i, b)| (b.start..b.start + b.len).map(move |p| (i, b.sequence, p)))
         .flat_map(|(i, sequence, p)| {
-            let row = record.row(block, sequence, p, d);
+            let row = prefilled.record.row(block, sequence, p, d);
             let shift = direction_of(d, i + 3);
             let moved = row.iter().zip(shift).map(|(h, v)| h + 0.3 * v);
             moved.collect::<Vec<_>>()
         })
         .collect();
     Scene {
-        cache,
+        cache: prefilled.cache,
         branches,
         rows,
         answers: vec![[3, 11], [11, 3], [5, 6], [20, 21]],
@@ -73,6 +54,11 @@ fn rows_tensor(scene: &Scene, d: usize) -> Var {
     Var::from_vec(scene.rows.clone(), (n, d), &Device::Cpu).expect("a tensor")
 }
 
+fn flat(values: &Tensor) -> Vec<f32> {
+    let values = values.flatten_all().expect("values");
+    values.to_vec1().expect("values")
+}
+
 /// Weighted logit differences and their gradient.
 fn backward(suffix: &Suffix, inputs: &SuffixInputs, scene: &Scene, d: usize) -> (f32, Vec<f32>) {
     let x = rows_tensor(scene, d);
@@ -85,11 +71,8 @@ fn backward(suffix: &Suffix, inputs: &SuffixInputs, scene: &Scene, d: usize) -> 
     let weights = Tensor::new(&WEIGHTS, &Device::Cpu).expect("a tensor");
     let sum = (all * weights).expect("a sum").sum_all().expect("a sum");
     let gradient = sum.backward().expect("a gradient");
-    let gradient = gradient.get(&x).expect("reaches the rows").flatten_all();
-    (
-        sum.to_scalar().expect("a number"),
-        gradient.expect("values").to_vec1().expect("values"),
-    )
+    let gradient = flat(gradient.get(&x).expect("reaches the rows"));
+    (sum.to_scalar().expect("a number"), gradient)
 }
 
 /// The same sum by the engine on our kernel, of rows moved by `step · along`.
@@ -184,10 +167,7 @@ fn gradients_equal_differences_of_the_engine_in_every_family() {
 
 #[test]
 fn suffixes_of_both_decoders_agree_in_every_family() {
-    for (kernel, tensors) in oracles()
-        .into_iter()
-        .zip(oracles_on(DeviceChoice::TensorCpu))
-    {
+    for (kernel, tensors) in both() {
         let d = kernel.model.hidden_size();
         let [a, b] = [&kernel.model, &tensors.model].map(|model| {
             let scene = scene(model, 0);
@@ -226,17 +206,10 @@ fn values_equal_the_resumed_pass_and_its_logits() {
                 &Cancel::never(),
             )
             .expect("a pass");
-        let flat = |t: &Tensor| -> Vec<f32> {
-            t.flatten_all().expect("values").to_vec1().expect("values")
-        };
-        assert!(
-            relative(&flat(&last), want.as_slice()) < 1e-5,
-            "{}",
-            oracle.name
-        );
+        close(&flat(&last), want.as_slice(), &oracle.name);
         let logits = flat(&suffix.logits(&last).expect("logits"));
         let all = model.logits(&want).expect("logits");
-        assert!(relative(&logits, &all) < 1e-5, "{}", oracle.name);
+        close(&logits, &all, &oracle.name);
         let pairs = suffix.answer_logits(&last, &scene.answers).expect("logits");
         let vocab = model.config().vocab_size;
         let picked: Vec<f32> = scene
@@ -245,7 +218,7 @@ fn values_equal_the_resumed_pass_and_its_logits() {
             .enumerate()
             .flat_map(|(i, ids)| ids.map(|id| all[i * vocab + id as usize]))
             .collect();
-        assert!(relative(&flat(&pairs), &picked) < 1e-5, "{}", oracle.name);
+        close(&flat(&pairs), &picked, &oracle.name);
     }
 }
 
@@ -254,18 +227,9 @@ fn a_suffix_from_the_embeddings_is_the_whole_model() {
     let model = Tiny::default().model();
     let ids = prompt_below(90, 20, 1);
     let d = model.hidden_size();
-    let table = &Tiny::default().tensors()["model.embed_tokens.weight"].1;
-    let rows: Vec<f32> = ids
-        .iter()
-        .flat_map(|id| &table[*id as usize * d..][..d])
-        .copied()
-        .collect();
+    let rows = embedded(&Tiny::default(), &ids, d);
     let suffix = model.suffix(None).expect("a suffix");
-    let branch = [Branch {
-        sequence: 0,
-        start: 0,
-        len: 20,
-    }];
+    let branch = [tail(std::slice::from_ref(&ids), 0, 0)];
     let inputs = suffix
         .inputs(&KvCache::new(&model, 1), &branch)
         .expect("inputs");
@@ -273,13 +237,8 @@ fn a_suffix_from_the_embeddings_is_the_whole_model() {
     let got = suffix
         .forward(&inputs, &x, &Cancel::never())
         .expect("a pass");
-    let got: Vec<f32> = got
-        .flatten_all()
-        .expect("values")
-        .to_vec1()
-        .expect("values");
     let want = forward(&model, &ids, &mut NoHook);
-    assert!(relative(&got, want.row(19).expect("a row")) < 1e-5);
+    close(&flat(&got), want.row(19).expect("a row"), "the last row");
 }
 
 #[test]
