@@ -23,8 +23,8 @@ mod spurious;
 mod stored;
 mod summed;
 mod sweep;
-pub mod tokens;
 mod tax;
+pub mod tokens;
 
 pub use cache::{CacheFacts, CacheOptions, PromptCache, Site, SweepCell};
 pub use divergence::kl;

@@ -56,6 +56,14 @@ impl Bench {
         &self.norms
     }
 
+    /// Its prompts as tokens, without any of the answers.
+    pub(crate) fn prompts(&self) -> Vec<Vec<u32>> {
+        let inputs = self.set().inputs.iter();
+        inputs
+            .map(|i| i.prefix.get(..i.prompt_len).unwrap_or(&i.prefix).to_vec())
+            .collect()
+    }
+
     pub(crate) fn cache(&mut self) -> &mut PromptCache {
         &mut self.cache
     }

@@ -152,18 +152,7 @@ impl Job {
         request: &GenerateRequest,
         baselines: &Baselines,
     ) -> Result<Self, EngineError> {
-        let (ids, stop) = match &request.chat {
-            None => (
-                model.tokenizer().encode(&request.prompt)?,
-                model.stop_ids().to_vec(),
-            ),
-            Some(chat) => (
-                model
-                    .chat_prompt(chat.system.as_deref(), &request.prompt)?
-                    .ids,
-                model.chat_stop_ids(),
-            ),
-        };
+        let (ids, stop) = prompt_ids(model, &request.prompt, request.chat.as_ref())?;
         let sampler = SamplerSettings {
             temperature: request.sampling.temperature,
             top_k: request.sampling.top_k,
@@ -347,7 +336,22 @@ pub fn generate_to_end(
     Ok(())
 }
 
-fn finish_reason(finish: Finish) -> FinishReason {
+/// A prompt as tokens, and the tokens that end its continuation.
+pub(super) fn prompt_ids(
+    model: &Model,
+    prompt: &str,
+    chat: Option<&ChatFormat>,
+) -> Result<(Vec<u32>, Vec<u32>), EngineError> {
+    match chat {
+        None => Ok((model.tokenizer().encode(prompt)?, model.stop_ids().to_vec())),
+        Some(chat) => Ok((
+            model.chat_prompt(chat.system.as_deref(), prompt)?.ids,
+            model.chat_stop_ids(),
+        )),
+    }
+}
+
+pub(super) fn finish_reason(finish: Finish) -> FinishReason {
     match finish {
         Finish::Eos => FinishReason::Eos,
         Finish::Length => FinishReason::Length,

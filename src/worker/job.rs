@@ -12,7 +12,7 @@ use super::mailbox::{Load, Mail, Mailbox};
 use super::measure;
 use super::memory::Memory;
 use super::source::{LocalModel, Whereabouts};
-use super::study::OwnVectors;
+use super::study::{LastText, OwnVectors};
 use super::studying::Studying;
 use super::{Options, load};
 use crate::engine::Model;
@@ -43,6 +43,8 @@ pub(crate) struct Desk {
     pub(crate) archive: Archive,
     /// Mean differences of data sets' training pairs.
     pub(crate) own: OwnVectors,
+    /// The text that was read last token by token.
+    pub(crate) text: LastText,
 }
 
 impl Desk {
@@ -59,6 +61,7 @@ impl Desk {
             memory,
             archive,
             own: OwnVectors::default(),
+            text: LastText::default(),
         }
     }
 

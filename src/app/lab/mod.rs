@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::protocol::{
     CalibrateStudy, Calibration, ControlsTable, DatasetResponse, Prediction, ShiftTable, Study,
-    StudyKind, StudyNews, TokenStrip,
+    StudyKind, StudyNews, TokenStrip, TokensStudy,
 };
 use crate::units::RunId;
 use fan::FanLane;
@@ -213,7 +213,21 @@ impl Lab {
         let kind = study.kind();
         self.running = Some(Running { run, kind });
         self.remarks.clear();
+        let same_text = self.is_same_text(&study);
         self.answer_mut(kind).ask(study);
+        self.strips.stale &= !same_text;
+    }
+
+    /// Whether only the cursor of the strip moved.
+    pub(super) fn is_same_text(&self, study: &Study) -> bool {
+        let (Study::Tokens(new), Some(Study::Tokens(old))) = (study, &self.strips.asked) else {
+            return false;
+        };
+        let moved = TokensStudy {
+            lens: new.lens,
+            ..old.clone()
+        };
+        !self.strips.items.is_empty() && moved == *new
     }
 
     /// The controls of the present question; `None` while they are those of another.

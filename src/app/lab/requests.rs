@@ -198,7 +198,8 @@ impl App {
         let running = self.lab.running().is_some_and(|r| r.kind == kind);
         let there =
             self.lab.asked(kind) == Some(&study) && (running || self.lab.finished(kind).is_some());
-        if !forced && (there || !self.studies_unasked()) {
+        let unasked = self.studies_unasked() || self.lab.is_same_text(&study);
+        if !forced && (there || !unasked) {
             return;
         }
         let run = self.next_run();

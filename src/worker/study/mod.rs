@@ -2,8 +2,10 @@
 //! histogram has computed; the others read data sets of their own on a thread of their own and
 //! stand back while a moved slider is being measured.
 
+mod calibrate;
 pub(super) mod controls;
 mod datasets;
+mod fan;
 mod gate;
 mod own;
 mod predict;
@@ -11,6 +13,7 @@ mod rows;
 mod shift;
 mod slices;
 pub(super) mod sweep;
+mod tokens;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -20,14 +23,17 @@ pub(crate) use gate::Gate;
 pub(crate) use own::OwnVectors;
 pub(super) use rows::live;
 pub(crate) use slices::Slices;
+pub(crate) use tokens::LastText;
 
 use super::archive::Archive;
+use super::bench::Bench;
 use super::catalog::Library;
+use super::generate::prompt_ids;
 use super::job::Desk;
 use super::mailbox::Mailbox;
 use super::memory::Memory;
 use crate::engine::{Cancel, Model};
-use crate::protocol::{Asset, Study, StudyNews, StudyRequest};
+use crate::protocol::{Asset, ChatFormat, Study, StudyNews, StudyRequest};
 use crate::steering::SteeringVector;
 
 /// Name of the thread; its panics are reported like the engine's.
@@ -57,6 +63,11 @@ pub(super) struct Room<'a> {
     pub(super) library: &'a Library,
     pub(super) archive: Archive,
     pub(super) own: OwnVectors,
+    pub(super) text: LastText,
+    /// Prompts of the loaded data set, as tokens.
+    pub(super) prompts: Vec<Vec<u32>>,
+    /// `H_b` per block over its prompts.
+    pub(super) norms: Vec<f32>,
     pub(super) memory: Memory,
     /// Inputs of a data set at most.
     pub(super) inputs: usize,
@@ -87,6 +98,20 @@ impl Room<'_> {
         } else {
             Ok(())
         }
+    }
+
+    /// The loaded vector, unless it is another one by now; the app asks again then.
+    pub(super) fn vector_of(&self, id: &str) -> Result<Arc<SteeringVector>, Trouble> {
+        self.vector.clone().filter(|v| v.id() == id).ok_or(None)
+    }
+
+    /// A prompt as tokens, and what ends its continuation.
+    pub(super) fn prompt(
+        &self,
+        text: &str,
+        chat: Option<&ChatFormat>,
+    ) -> Result<(Vec<u32>, Vec<u32>), Trouble> {
+        prompt_ids(self.model, text, chat).map_err(|e| self.trouble(e.id(), &e))
     }
 
     /// An error in its own words, nothing for a cancelled piece of work.
@@ -128,6 +153,10 @@ pub(crate) fn start(
     let run = request.run;
     let cancel = mailbox.study_cancel(run);
     let (library, archive) = (library.clone(), desk.archive.clone());
+    let bench = desk.bench.as_ref();
+    let prompts = bench.map_or_else(Vec::new, Bench::prompts);
+    let norms = bench.map_or_else(Vec::new, |b| b.norms().to_vec());
+    let text = desk.text.clone();
     let (own, desk_memory) = (desk.own.clone(), desk.memory);
     let (model_name, vector, inputs) = (desk.model_name.clone(), desk.vector.clone(), desk.inputs);
     let (mailbox, gate) = (Arc::clone(mailbox), Arc::clone(gate));
@@ -143,6 +172,9 @@ pub(crate) fn start(
                 library: &library,
                 archive,
                 own,
+                text,
+                prompts,
+                norms,
                 memory: desk_memory,
                 inputs,
                 cancel: &cancel,
@@ -153,6 +185,9 @@ pub(crate) fn start(
                 Study::Predict(study) => predict::run(&room, study).map(Some),
                 Study::Shift(study) => shift::run(&room, study).map(Some),
                 Study::Datasets(study) => datasets::run(&room, study).map(Some),
+                Study::Tokens(study) => tokens::run(&room, study).map(Some),
+                Study::Fan(study) => fan::run(&room, study).map(Some),
+                Study::Calibrate(study) => calibrate::run(&room, study).map(Some),
                 Study::Controls(study) => {
                     let prepared = controls::prepare(&room, study)?;
                     tell(Word::Ready(Box::new(prepared), arrived));

@@ -326,6 +326,91 @@ fn controls_stand_behind_the_histogram_and_follow_the_sliders() {
 }
 
 #[test]
+fn the_strip_reads_the_steered_text_that_was_shown_and_its_cursor_asks_for_one_position() {
+    let mut world = on("F10");
+    let Some(Study::Tokens(tokens)) = study(&world).map(|r| r.study) else {
+        panic!("no strip");
+    };
+    let shown = world.app.compare().shown().unwrap();
+    assert_eq!(tokens.tokens, shown.steered.ids());
+    assert_eq!(tokens.coefficient, 1.0);
+    assert_eq!((tokens.lens, tokens.frozen), (0, false));
+    world.settle();
+    world.keys("l l");
+    let Some(Study::Tokens(moved)) = study(&world).map(|r| r.study) else {
+        panic!("no lens");
+    };
+    assert_eq!(moved.lens, 2);
+    assert!(!world.app.lab().strips.stale, "the text is the same");
+    world.settle();
+    world.key("e");
+    let Some(Study::Tokens(frozen)) = study(&world).map(|r| r.study) else {
+        panic!("no strip");
+    };
+    assert!(frozen.frozen && world.app.lab().strips.stale);
+}
+
+#[test]
+fn a_fan_goes_from_the_opposite_to_twice_the_coefficient() {
+    let mut world = on("F11");
+    let Some(Study::Fan(fan)) = study(&world).map(|r| r.study) else {
+        panic!("no fan");
+    };
+    assert_eq!(fan.coefficients, [-1.0, 0.0, 0.5, 1.0, 2.0]);
+    assert_eq!(fan.controls, None);
+    world.settle();
+    let lanes = &world.app.lab().fan.items;
+    assert_eq!(lanes.len(), 5);
+    assert_eq!(lanes[0].parts_from(&lanes[1]), None, "the same text");
+    assert_eq!(lanes[3].parts_from(&lanes[1]), Some(1));
+    world.key("e");
+    world.settle();
+    assert_eq!(world.app.lab().fan.items.len(), 6);
+}
+
+#[test]
+fn a_calibrated_coefficient_is_taken_over_once_and_can_be_undone() {
+    let mut world = World::ready();
+    world.key("C");
+    world.settle();
+    assert!((world.app.setting().coefficient - 0.8).abs() < 1e-6);
+    assert!(world.screen(120, 40).contains("1.0 nat at +0.8"));
+    world.key("u");
+    assert_eq!(world.app.setting().coefficient, 1.0);
+    assert!(world.app.calibrated_here().is_some());
+    world.key("]");
+    assert!(world.app.calibrated_here().is_none(), "another block");
+}
+
+#[test]
+fn pins_flip_between_two_states_and_their_vectors() {
+    let mut world = World::ready();
+    world.key("f");
+    assert!(world.screen(120, 40).contains("pin two states first"));
+    let first = world.app.setting();
+    world.keys("p ] > p");
+    let second = world.app.setting();
+    assert_ne!(first, second);
+    world.key("f");
+    assert_eq!(world.app.setting(), first);
+    world.key("f");
+    assert_eq!(world.app.setting(), second);
+    // Another vector in the third pin: the oldest goes.
+    world.keys("v");
+    world.type_text("mood");
+    world.key("enter");
+    world.settle();
+    world.key("p");
+    world.key("f");
+    world.settle();
+    assert_eq!(world.app.vector().unwrap().name, "she_he");
+    assert_eq!(world.app.setting(), second);
+    world.key("f");
+    world.settle();
+    assert_eq!(world.app.vector().unwrap().name, "mood");
+}
+
+#[test]
 fn another_model_empties_every_screen() {
     let mut world = swept();
     world.keys("F8");
@@ -343,6 +428,8 @@ fn the_figures_are_copied_as_a_table() {
         ("F7", "dataset\tblock", 3),
         ("F8", "dataset\tvector", 196),
         ("F9", "group\tname", 46),
+        ("F10", "index\tid", 50),
+        ("F11", "lane\ttext", 6),
     ] {
         let mut world = on(key);
         world.settle();

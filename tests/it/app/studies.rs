@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use steerscope::protocol::{
-    Apart, ControlGroup, ControlReport, ControlsTable, DatasetResponse, Event, MeasureRequest,
-    Prediction, ShiftTable, Study, StudyNews, StudyRequest, SweepPart, SweepUnit,
+    Apart, Calibration, ControlGroup, ControlReport, ControlsTable, DatasetResponse, Event,
+    FanPart, FinishReason, Lens, MeasureRequest, Prediction, ShiftTable, Study, StudyNews,
+    StudyRequest, SweepPart, SweepUnit, Tax, TokenRow, TokenStrip, TokensStudy,
 };
 use steerscope::units::{BlockIndex, RunId};
 
-use super::world::{BLOCKS, items, result};
+use super::world::{BLOCKS, items, result, story};
 
 /// Everything a study reports, `parts` of a sweep's slices at most.
 pub fn news(request: &StudyRequest, parts: usize) -> Vec<Event> {
@@ -50,6 +51,47 @@ pub fn news(request: &StudyRequest, parts: usize) -> Vec<Event> {
             .map(|(i, name)| StudyNews::Shifted(Box::new(shifts(name, i as f64))))
             .collect(),
         Study::Controls(_) => vec![StudyNews::Controls(Box::new(controls()))],
+        Study::Tokens(tokens) => vec![StudyNews::Tokens(Box::new(strip(tokens)))],
+        Study::Fan(fan) => {
+            let mut labels: Vec<String> =
+                fan.coefficients.iter().map(|c| format!("{c:+}")).collect();
+            if let Some(zero) = labels.iter_mut().find(|l| *l == "+0" || *l == "-0") {
+                "0".clone_into(zero);
+            }
+            if fan.controls.is_some() {
+                labels.push("random 0 +1".to_owned());
+            }
+            let lanes = fan
+                .coefficients
+                .iter()
+                .copied()
+                .chain(fan.controls.map(|_| 0.1));
+            let texts = lanes.enumerate().map(|(lane, c)| {
+                StudyNews::Fan(FanPart {
+                    lane,
+                    tokens: story(&fan.prompt, c),
+                    finished: Some(FinishReason::Eos),
+                })
+            });
+            let mut news: Vec<StudyNews> = texts.collect();
+            news.insert(0, StudyNews::FanLanes(labels));
+            news
+        }
+        Study::Calibrate(study) => vec![StudyNews::Calibrated(Box::new(Calibration {
+            coefficient: 0.8,
+            achieved: 1.02,
+            target: study.target,
+            evaluations: 7,
+            reached: true,
+            band: (Some(0.3), Some(1.9)),
+            tax: [0.0, 0.4, 0.8, 1.6]
+                .map(|coefficient| Tax {
+                    coefficient,
+                    top1: 0.6 - 0.1 * f64::from(coefficient),
+                    perplexity: 7.0 + 3.0 * f64::from(coefficient),
+                })
+                .into(),
+        }))],
         Study::Datasets(_) => {
             let mut news: Vec<StudyNews> = ["kindness", "patience", "she_he", "few"]
                 .iter()
@@ -159,6 +201,52 @@ fn shifts(name: &str, i: f64) -> ShiftTable {
         chat: false,
         train,
         test,
+    }
+}
+
+fn strip(study: &TokensStudy) -> TokenStrip {
+    let words = story(&study.prompt, study.coefficient);
+    let likely = |best: &str, p: f32| {
+        let others = [" the", " was", " a", " and"];
+        let rest = others.iter().enumerate();
+        let mut all = vec![(best.to_owned(), p)];
+        all.extend(rest.map(|(i, w)| ((*w).to_owned(), (1.0 - p) / (i + 2) as f32)));
+        all
+    };
+    let rows: Vec<TokenRow> = words
+        .iter()
+        .take(study.tokens.len())
+        .enumerate()
+        .map(|(i, w)| TokenRow {
+            id: w.id,
+            text: w.text.clone(),
+            kl: if i % 7 == 0 {
+                1.6
+            } else {
+                0.02 * (i % 5) as f64
+            },
+            log_probability: (-1.2, -0.3),
+            projection: (0.4, 2.9),
+            top: (likely(" he", 0.6), likely(&w.text, 0.74)),
+        })
+        .collect();
+    let lens = Lens {
+        token: study.lens,
+        blocks: (0..BLOCKS)
+            .map(|b| {
+                let p = 0.1 + 0.1 * b as f32;
+                (
+                    likely(" he", p),
+                    likely(if b < 3 { " he" } else { " she" }, p),
+                )
+            })
+            .collect(),
+    };
+    TokenStrip {
+        diverges: Some(0),
+        rows,
+        frozen: study.frozen,
+        lens: Some(lens),
     }
 }
 

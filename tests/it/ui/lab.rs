@@ -61,6 +61,28 @@ fn predictors() {
 }
 
 #[test]
+fn tokens() {
+    snapshot("lab_tokens", shown("F10", &["l", "l"]));
+}
+
+#[test]
+fn a_fan() {
+    snapshot("lab_fan", shown("F11", &[]));
+}
+
+#[test]
+fn a_calibrated_slider() {
+    snapshot("calibrated", |settings| {
+        let mut world = World::new(settings);
+        world.load();
+        world.settle();
+        world.key("C");
+        world.settle();
+        world
+    });
+}
+
+#[test]
 fn controls() {
     snapshot("lab_controls", shown("F9", &[]));
 }

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use steerscope::protocol::{
-    Asset, Command, ControlGroup, ControlsStudy, DatasetsStudy, Event, PredictStudy, ShiftStudy,
-    Stage, Study, StudyNews, SweepStudy, SweepUnit,
+    Asset, CalibrateStudy, Command, ControlGroup, ControlsStudy, DatasetsStudy, Event, FanStudy,
+    PredictStudy, Sampling, ShiftStudy, Stage, Study, StudyNews, SweepStudy, SweepUnit,
+    TokensStudy,
 };
 use steerscope::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask};
 
@@ -246,6 +247,113 @@ fn a_clean_trait_stands_apart_from_its_controls() {
         others.map(|g| g.name.as_str()).collect::<Vec<_>>(),
         ["bravery"]
     );
+    bench.end();
+}
+
+#[test]
+fn strips_fans_and_calibrations_come_from_the_real_model() {
+    let mut bench = Bench::start(None);
+    let prompt = "Once upon a time there was a little".to_owned();
+    let fan = FanStudy {
+        vector: bench.vector.id.clone(),
+        prompt: prompt.clone(),
+        chat: None,
+        block: BlockIndex(2),
+        mask: Mask::default(),
+        coefficients: vec![0.0, 1.0, 2.0],
+        controls: Some(2.0),
+        sampling: Sampling {
+            max_tokens: 8,
+            ..Sampling::default()
+        },
+    };
+    let run = bench.study(Study::Fan(fan));
+    let news = bench.news(run);
+    let StudyNews::FanLanes(labels) = &news[0] else {
+        panic!("{news:?}");
+    };
+    assert_eq!(labels[..3], ["0", "+1", "+2"]);
+    assert_eq!(labels.len(), 6, "{labels:?}");
+    let ids = |lane: usize| -> Vec<u32> {
+        let parts = news.iter().filter_map(|n| match n {
+            StudyNews::Fan(part) if part.lane == lane => Some(part),
+            _ => None,
+        });
+        parts.flat_map(|p| p.tokens.iter().map(|t| t.id)).collect()
+    };
+    assert_eq!(ids(0).len(), 8);
+    let tokens = |lens: usize, frozen: bool, coefficient: f32| {
+        Study::Tokens(TokensStudy {
+            vector: bench.vector.id.clone(),
+            prompt: prompt.clone(),
+            chat: None,
+            tokens: ids(2),
+            block: BlockIndex(2),
+            coefficient,
+            mask: Mask::default(),
+            frozen,
+            lens,
+        })
+    };
+    let strips = [
+        tokens(0, false, 2.0),
+        tokens(3, false, 2.0),
+        tokens(0, true, 2.0),
+        tokens(0, false, 0.0),
+    ];
+    let mut read = Vec::new();
+    for study in strips {
+        let run = bench.study(study);
+        let news = bench.news(run);
+        let StudyNews::Tokens(strip) = news[0].clone() else {
+            panic!("{news:?}");
+        };
+        assert_eq!(strip.rows.len(), 8);
+        read.push(strip);
+    }
+    // The steered side would have chosen its own greedy tokens.
+    for row in &read[0].rows {
+        assert_eq!(
+            row.top.1[0].1,
+            row.top.1.iter().map(|t| t.1).fold(0.0, f32::max)
+        );
+        assert!((row.log_probability.1.exp() - row.top.1[0].1).abs() < 1e-3);
+    }
+    assert_eq!(read[1].rows, read[0].rows, "only the cursor moved");
+    assert_eq!(read[1].lens.as_ref().unwrap().token, 3);
+    assert_eq!(read[0].lens.as_ref().unwrap().blocks.len(), 7);
+    let last = read[1]
+        .lens
+        .as_ref()
+        .unwrap()
+        .blocks
+        .last()
+        .unwrap()
+        .clone();
+    assert_eq!(
+        last.1[0].0, read[1].rows[3].top.1[0].0,
+        "the last block is the model"
+    );
+    assert_ne!(
+        read[2].rows, read[0].rows,
+        "frozen attention is another computation"
+    );
+    assert!(read[3].rows.iter().all(|r| r.kl == 0.0));
+    let run = bench.study(Study::Calibrate(CalibrateStudy {
+        vector: bench.vector.id.clone(),
+        dataset: bench.dataset.id.clone(),
+        block: BlockIndex(2),
+        mask: Mask::default(),
+        target: 1.0,
+        negative: false,
+    }));
+    let news = bench.news(run);
+    let StudyNews::Calibrated(found) = &news[0] else {
+        panic!("{news:?}");
+    };
+    assert!(found.evaluations <= 12 && found.coefficient > 0.0);
+    assert!(!found.reached || (found.achieved - 1.0).abs() < 0.05);
+    assert_eq!(found.tax.len(), 4);
     bench.end();
 }
 
