@@ -121,6 +121,10 @@ impl App {
         if self.screen == Screen::Explore {
             self.explore_focus = self.focus;
         }
+        if screen != self.screen {
+            self.lab.row = 0;
+            self.lab.figure = 0;
+        }
         self.screen = screen;
         self.focus = match screen {
             Screen::Explore => self.explore_focus,

@@ -12,7 +12,7 @@ use super::mailbox::{Load, Mail, Mailbox};
 use super::measure;
 use super::memory::Memory;
 use super::source::{LocalModel, Whereabouts};
-use super::study::{LastText, OwnVectors};
+use super::study::{LastText, Shelf};
 use super::studying::Studying;
 use super::{Options, load};
 use crate::engine::Model;
@@ -41,8 +41,8 @@ pub(crate) struct Desk {
     pub(crate) memory: Memory,
     /// Results of earlier sessions, and for later ones.
     pub(crate) archive: Archive,
-    /// Mean differences of data sets' training pairs.
-    pub(crate) own: OwnVectors,
+    /// What studies have computed and need again.
+    pub(crate) shelf: Shelf,
     /// The text that was read last token by token.
     pub(crate) text: LastText,
 }
@@ -60,7 +60,7 @@ impl Desk {
             device,
             memory,
             archive,
-            own: OwnVectors::default(),
+            shelf: Shelf::default(),
             text: LastText::default(),
         }
     }

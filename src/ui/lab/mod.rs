@@ -72,16 +72,30 @@ pub(super) fn pane(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
 
 /// The line of tabs.
 pub(super) fn tabs(c: &mut Canvas<'_>, area: Rect) {
-    let wide = area.width >= 100;
-    let pad = if wide { " " } else { "" };
-    let mut x = area.x + 1;
-    for (i, screen) in Screen::ALL.into_iter().enumerate() {
+    let label = |i: usize, screen: Screen, form: usize| {
+        let (name, key) = (screen.title(), i + 3);
         let here = screen == c.app.screen();
-        let name = match (screen, wide) {
-            (Screen::Shift, false) => "shift",
-            (_, _) => screen.title(),
-        };
-        let label = format!("{pad}F{} {name}{pad}", i + 3);
+        match form {
+            0 => format!(" F{key} {name} "),
+            1 => format!("F{key} {name}"),
+            2 => format!("F{key} {}", short(screen)),
+            _ if here => format!("F{key} {}", short(screen)),
+            _ => format!("F{key}"),
+        }
+    };
+    let all = || Screen::ALL.into_iter().enumerate();
+    let width = |form| -> usize {
+        all()
+            .map(|(i, s)| text::width(&label(i, s, form)) + 1)
+            .sum()
+    };
+    let form = (0..3)
+        .find(|form| width(*form) < usize::from(area.width))
+        .unwrap_or(3);
+    let labels: Vec<(Screen, String)> = all().map(|(i, s)| (s, label(i, s, form))).collect();
+    let mut x = area.x + 1;
+    for (screen, label) in labels {
+        let here = screen == c.app.screen();
         let style = c.style(if here { Role::Selection } else { Role::Muted });
         let room = area.right().saturating_sub(x);
         let used = c.raw(x, area.y, &label, style, room);
@@ -93,6 +107,17 @@ pub(super) fn tabs(c: &mut Canvas<'_>, area: Rect) {
         };
         c.region(tab, Target::Tab(screen));
         x += used + 1;
+    }
+}
+
+/// A tab's name where room is short.
+fn short(screen: Screen) -> &'static str {
+    match screen {
+        Screen::Explore => "text",
+        Screen::Shift => "shift",
+        Screen::Predictors => "predict",
+        Screen::Datasets => "sets",
+        other => other.title(),
     }
 }
 

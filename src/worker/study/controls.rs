@@ -47,7 +47,12 @@ pub(super) fn prepare(room: &Room<'_>, study: &ControlsStudy) -> Result<Prepared
     }];
     directions.extend(drawn(direction, RANDOM, SEED));
     let dataset = datasets::load(room, &study.pairs)?;
-    match differences(room, study, &dataset) {
+    let key = (dataset.id.clone(), study.block.0);
+    let pairs = room
+        .shelf
+        .differences
+        .get(key, || differences(room, study, &dataset));
+    match pairs {
         Ok(pairs) => directions.extend(shuffled(&pairs, length, SHUFFLED, SEED)),
         Err(None) => return Err(None),
         Err(Some((_, words))) => room.remark(format!("no shuffled labels: {words}")),
@@ -63,8 +68,9 @@ pub(super) fn prepare(room: &Room<'_>, study: &ControlsStudy) -> Result<Prepared
             Err(error) => room.remark(format!("'{}' left out: {error}", asset.label())),
         }
     }
-    let prompt = match prompted(room, &dataset) {
-        Ok(changes) => changes,
+    let key = dataset.id.clone();
+    let prompt = match room.shelf.prompted.get(key, || prompted(room, &dataset)) {
+        Ok(changes) => changes.to_vec(),
         Err(None) => return Err(None),
         Err(Some((_, words))) => {
             room.remark(format!("no prompted baseline: {words}"));

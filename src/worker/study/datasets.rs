@@ -30,7 +30,7 @@ pub(super) fn run(room: &Room<'_>, study: &DatasetsStudy) -> Result<usize, Troub
             Some(vector) => (Arc::clone(vector), vector.name.clone()),
             None => {
                 let extract = || own_vector(room, &dataset, &mut told);
-                let vector = room.own.get(&dataset.id, extract)?;
+                let vector = room.shelf.vectors.get(dataset.id.clone(), extract)?;
                 (vector, "mean of its training pairs".to_owned())
             }
         };

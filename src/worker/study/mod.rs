@@ -7,7 +7,7 @@ pub(super) mod controls;
 mod datasets;
 mod fan;
 mod gate;
-mod own;
+mod kept;
 mod predict;
 mod rows;
 mod shift;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub(crate) use gate::Gate;
-pub(crate) use own::OwnVectors;
+pub(crate) use kept::Shelf;
 pub(super) use rows::live;
 pub(crate) use slices::Slices;
 pub(crate) use tokens::LastText;
@@ -62,7 +62,7 @@ pub(super) struct Room<'a> {
     pub(super) vector: Option<Arc<SteeringVector>>,
     pub(super) library: &'a Library,
     pub(super) archive: Archive,
-    pub(super) own: OwnVectors,
+    pub(super) shelf: Shelf,
     pub(super) text: LastText,
     /// Prompts of the loaded data set, as tokens.
     pub(super) prompts: Vec<Vec<u32>>,
@@ -157,7 +157,7 @@ pub(crate) fn start(
     let prompts = bench.map_or_else(Vec::new, Bench::prompts);
     let norms = bench.map_or_else(Vec::new, |b| b.norms().to_vec());
     let text = desk.text.clone();
-    let (own, desk_memory) = (desk.own.clone(), desk.memory);
+    let (shelf, desk_memory) = (desk.shelf.clone(), desk.memory);
     let (model_name, vector, inputs) = (desk.model_name.clone(), desk.vector.clone(), desk.inputs);
     let (mailbox, gate) = (Arc::clone(mailbox), Arc::clone(gate));
     std::thread::Builder::new()
@@ -171,7 +171,7 @@ pub(crate) fn start(
                 vector,
                 library: &library,
                 archive,
-                own,
+                shelf,
                 text,
                 prompts,
                 norms,

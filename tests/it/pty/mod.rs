@@ -2,4 +2,5 @@
 
 mod explore;
 mod harness;
+mod laboratory;
 mod policy;
