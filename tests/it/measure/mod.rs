@@ -11,6 +11,7 @@
 
 mod budget;
 mod cache;
+mod calibrate;
 mod families;
 mod kept;
 mod parity;
