@@ -228,9 +228,9 @@ fn table(report: &Report, block: BlockIndex, out: &mut impl Write) -> Result<(),
         Verdict::Unreachable => format!(
             "unreachable (KL saturates): the strongest steering looked at stays below it, {n} evaluations"
         ),
-        Verdict::AlwaysAbove => format!(
-            "exceeded already by the weakest steering looked at, {n} evaluations"
-        ),
+        Verdict::AlwaysAbove => {
+            format!("exceeded already by the weakest steering looked at, {n} evaluations")
+        }
         Verdict::Inexact => format!(
             "not within 5 % after {n} evaluations: the texts change and the statistic jumps; this is the nearest"
         ),

@@ -233,7 +233,8 @@ fn table(report: &Report, out: &mut impl Write) -> Result<(), Ending> {
         "\n{:<width$}  {:>4}  {:>8}  {:>8}  {:>7}  {:>8}",
         "direction", "k", "mean", "sd", "anti", "vector z"
     )?;
-    let percent = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{:.1} %", 100.0 * x));
+    let percent =
+        |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{:.1} %", 100.0 * x));
     for g in &report.groups {
         writeln!(
             out,
@@ -272,14 +273,24 @@ fn table(report: &Report, out: &mut impl Write) -> Result<(), Ending> {
 
 fn csv(report: &Report, out: &mut impl Write) -> Result<(), Ending> {
     let mut writer = csv::Writer::from_writer(out);
-    let header = ["control", "inputs", "mean", "median", "sd", "anti_steerable"];
+    let header = [
+        "control",
+        "inputs",
+        "mean",
+        "median",
+        "sd",
+        "anti_steerable",
+    ];
     let failed = |e: csv::Error| match e.into_kind() {
         csv::ErrorKind::Io(error) => Ending::from(error),
         other => Ending::Failed(format!("could not write the output: {other:?}")),
     };
     writer.write_record(header).map_err(failed)?;
     let text = |x: Option<f64>| x.map(|x| x.to_string()).unwrap_or_default();
-    let system = report.system_text.iter().map(|s| ("system text".to_owned(), s));
+    let system = report
+        .system_text
+        .iter()
+        .map(|s| ("system text".to_owned(), s));
     let rows = (report.controls.rows.iter()).map(|r| (r.control.name(), &r.summary));
     for (name, s) in rows.chain(system) {
         let record = [

@@ -140,9 +140,7 @@ impl Calibrator {
                 break;
             }
             let step = (to / from).ln() / (LANES - 1) as f64;
-            let kappas: Vec<f64> = (0..LANES)
-                .map(|i| from * (step * i as f64).exp())
-                .collect();
+            let kappas: Vec<f64> = (0..LANES).map(|i| from * (step * i as f64).exp()).collect();
             let mut coefficients = vec![0.0];
             let raw = |kappa: &f64| self.strength(*kappa, calibration.sign).raw as f32;
             coefficients.extend(kappas.iter().map(raw));
