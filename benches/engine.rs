@@ -13,8 +13,11 @@ mod shapes;
 
 use divan::{Bencher, counter::ItemsCount};
 use shapes::{SHAPES, Shape, model, tokens};
-use steerscope::engine::{Branch, Cancel, Keep, KvCache, Model, NoHook, Part, Rows, init_threads};
-use steerscope::units::BlockIndex;
+use steerscope::engine::{
+    Branch, Cancel, Keep, KvCache, Model, NoHook, Part, Rows, SamplerSettings, init_threads,
+};
+use steerscope::steering::{Fan, FanLane, FanPlan};
+use steerscope::units::{BlockIndex, Mask};
 
 fn main() {
     init_threads();
@@ -91,6 +94,35 @@ fn decode_lanes<const LANES: usize>(bencher: Bencher<'_, '_>, shape: Shape) {
                     .expect("a step");
                 divan::black_box(model.logits(&rows).expect("logits"));
             }
+        });
+}
+
+/// A fan: 32 tokens per lane after a shared prompt of 32, drawing included. One lane is one decode.
+#[divan::bench(args = SHAPES, consts = [1, 5, 9], sample_count = 8, sample_size = 1)]
+fn fan<const LANES: usize>(bencher: Bencher<'_, '_>, shape: Shape) {
+    let model = model(shape);
+    let direction: Vec<f32> = (0..model.hidden_size())
+        .map(|i| ((i * 7919 + 13) % 101) as f32 / 101.0 - 0.5)
+        .collect();
+    let lane = |i: usize| FanLane {
+        direction: 0,
+        coefficient: i as f32 / 4.0,
+    };
+    bencher
+        .counter(ItemsCount::new(32 * LANES))
+        .with_inputs(|| FanPlan {
+            block: BlockIndex(model.n_blocks() / 2),
+            mask: Mask::FromLastPrompt,
+            directions: vec![direction.as_slice().into()],
+            lanes: (0..LANES).map(lane).collect(),
+        })
+        .bench_values(|plan| {
+            let (prompt, greedy) = (tokens(32, 0), SamplerSettings::default());
+            let mut fan = Fan::start(model, prompt, plan, &greedy, Vec::new(), 32).expect("a fan");
+            while !fan.is_finished() {
+                fan.step(&Cancel::never()).expect("a step");
+            }
+            fan
         });
 }
 

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use divan::{Bencher, counter::ItemsCount};
 use shapes::{PLAIN, Shape, model, tokens};
 use steerscope::engine::{Cancel, init_threads};
+use steerscope::measure::controls::{Control, ControlDirection, RANDOM, drawn, slopes};
 use steerscope::measure::{
     CacheOptions, PreparedInput, PreparedSet, PromptCache, Site, SweepCell, naive_propensity,
 };
@@ -148,6 +149,34 @@ fn cached_from_nothing(bencher: Bencher<'_, '_>, shape: Shape) {
             cache
                 .evaluate(&site, &DEFAULT_MULTIPLIERS, 0..INPUTS, &Cancel::never())
                 .expect("propensities")
+        });
+}
+
+/// The same for a vector and 16 random directions of its length, all in one sweep: compare with
+/// `cached_from_nothing`.
+#[divan::bench(args = PLAIN, sample_count = 3, sample_size = 1)]
+fn controls_from_nothing(bencher: Bencher<'_, '_>, shape: Shape) {
+    let v = direction(model(shape).hidden_size());
+    let mut directions = vec![ControlDirection {
+        control: Control::Vector,
+        direction: v.clone(),
+    }];
+    let all = drawn(&v, RANDOM, 0).into_iter();
+    directions.extend(all.filter(|c| matches!(c.control, Control::Random(_))));
+    let site = (block(shape, 0.5), Mask::FromLastPrompt);
+    bencher
+        .counter(ItemsCount::new(INPUTS * 7 * directions.len()))
+        .with_inputs(|| cache(shape))
+        .bench_local_values(|mut cache| {
+            slopes(
+                &mut cache,
+                &directions,
+                site,
+                &DEFAULT_MULTIPLIERS,
+                0..INPUTS,
+                &Cancel::never(),
+            )
+            .expect("slopes")
         });
 }
 

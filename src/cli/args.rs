@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use super::args_calibrate::{CalibrateArgs, FanArgs, SignChoice};
 pub use super::args_data::{
     ConvertArgs, DatasetCommand, ExportArgs, GcArgs, InfoArgs, LayoutChoice, MergeArgs,
     RunsCommand, RunsFilter, RunsListArgs, ShowArgs, SplitArgs, TableChoice, WhichStore,
 };
 pub use super::args_keep::{MemoryArgs, StoreArgs};
-pub use super::args_lab::{FactorsArgs, PredictArgs, ShiftArgs};
+pub use super::args_lab::{ControlsArgs, FactorsArgs, PredictArgs, ShiftArgs};
 pub use super::args_rows::{AskArgs, SplitChoice, TemplateChoice};
 pub use super::args_sweep::{Blocks, Shard, SweepArgs, UnitChoice};
 use crate::protocol::{ModelSource, Sampling};
@@ -55,6 +56,12 @@ pub enum Command {
     Predict(PredictArgs),
     /// Vectors made in one prompt setting, measured in another
     Shift(ShiftArgs),
+    /// A vector against other directions of the same length: random, reversed, permuted, shuffled labels
+    Controls(ControlsArgs),
+    /// The coefficient at which a vector moves the next-token distribution by a given amount
+    Calibrate(CalibrateArgs),
+    /// One prompt continued under several coefficients at once
+    Fan(FanArgs),
     /// List the bundled vectors and data sets and those in the user's data directory
     List(ListArgs),
     /// What was measured before: list, show, export, remove, merge

@@ -147,3 +147,53 @@ pub struct ShiftArgs {
     #[command(flatten)]
     pub memory: MemoryArgs,
 }
+
+/// `steerscope controls`
+#[derive(Debug, Args)]
+pub struct ControlsArgs {
+    /// Model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Vector: a file, or the name of a bundled one [default: extracted from the training split]
+    #[arg(long, value_name = "FILE|NAME")]
+    pub vector: Option<String>,
+    /// Data set: a file, or the name of a bundled one; its training pairs give the shuffled labels
+    #[arg(long, value_name = "FILE|NAME")]
+    pub dataset: String,
+    /// Vector of another behaviour, applied at the length of the first; may be given several times
+    #[arg(long = "other", value_name = "FILE|NAME")]
+    pub others: Vec<String>,
+    /// Site.
+    #[command(flatten)]
+    pub site: SiteArgs,
+    /// Grid.
+    #[command(flatten)]
+    pub grid: GridArgs,
+    /// Random directions, and as many orthogonal ones; z takes two at least
+    #[arg(long, value_name = "K", default_value_t = crate::measure::controls::RANDOM, value_parser = parse_positive)]
+    pub random: usize,
+    /// Vectors of shuffled labels
+    #[arg(long, value_name = "K", default_value_t = 8, value_parser = parse_positive)]
+    pub shuffled: usize,
+    /// Part of the data set to measure after the seeded shuffle
+    #[arg(long, value_enum, default_value_t = SplitChoice::Test)]
+    pub split: SplitChoice,
+    /// Template.
+    #[command(flatten)]
+    pub ask: AskArgs,
+    /// Measure at most N inputs
+    #[arg(long, value_name = "N", value_parser = parse_positive)]
+    pub limit: Option<usize>,
+    /// Seed of the split and of the directions
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// One JSON object instead of a table
+    #[arg(long, conflicts_with = "csv")]
+    pub json: bool,
+    /// One line per direction on standard output
+    #[arg(long)]
+    pub csv: bool,
+    /// Memory of prompts.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
+}

@@ -149,7 +149,7 @@ fn first_difference(a: &[TokenPiece], b: &[TokenPiece]) -> Option<usize> {
 }
 
 /// The prompt of the flag, or of standard input.
-fn prompt(flag: Option<&str>) -> Result<String, Ending> {
+pub(super) fn prompt(flag: Option<&str>) -> Result<String, Ending> {
     if let Some(text) = flag.filter(|t| *t != "-") {
         return Ok(text.to_string());
     }

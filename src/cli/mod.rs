@@ -2,14 +2,18 @@
 //! statuses (0 done, 1 failed, 2 wrong usage, 130 interrupted).
 
 pub mod args;
+mod args_calibrate;
 mod args_data;
 mod args_keep;
 mod args_lab;
 mod args_rows;
 mod args_sweep;
+mod calibrate;
+mod controls;
 mod dataset;
 mod extract;
 mod factors;
+mod fan;
 mod generate;
 mod lab;
 mod list;
@@ -51,6 +55,9 @@ pub fn run() -> ExitCode {
         Some(Command::Factors(args)) => factors::run(&args),
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Shift(args)) => shift::run(&args),
+        Some(Command::Controls(args)) => controls::run(&args),
+        Some(Command::Calibrate(args)) => calibrate::run(&args),
+        Some(Command::Fan(args)) => fan::run(&args),
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Runs(command)) => runs::run(&command),
         Some(Command::Dataset(command)) => dataset::run(&command),

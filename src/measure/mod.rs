@@ -14,6 +14,7 @@ mod naive;
 mod neutral;
 mod predictors;
 mod prepare;
+mod prompted;
 mod prompting;
 mod protocol;
 pub mod reference;
@@ -34,6 +35,7 @@ pub use naive::naive_propensity;
 pub use neutral::{NEUTRAL_PROMPTS, NEUTRAL_TEXT, text_ids};
 pub use predictors::{Agreement, Cloud, Predictors, Separation, Stability};
 pub use prepare::{PreparedInput, PreparedSet};
+pub use prompted::system_text_changes;
 pub use prompting::{DEFAULT_SYSTEM, Prompting};
 pub use protocol::{Operator, Propensity, Protocol, STATISTICS, Split, SplitKind, Template, Unit};
 pub use result::{

@@ -131,7 +131,11 @@ pub fn solve<E>(
             (Some(l), Some(h)) => between(l, h),
         };
         // The ends of the bracket are hit exactly, whatever logarithm and back make of them.
-        let kappa = at.exp().clamp(search.bracket[0], search.bracket[1]);
+        let kappa = match at {
+            at if at <= first => search.bracket[0],
+            at if at >= last => search.bracket[1],
+            at => at.exp(),
+        };
         let stat = evaluate(kappa)?;
         solution.history.push(Evaluation { kappa, stat });
         if search.is_met(stat) {

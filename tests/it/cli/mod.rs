@@ -10,6 +10,7 @@ mod published;
 mod refusals;
 mod runs;
 mod shard;
+mod strength;
 mod sweep;
 
 pub(crate) use crate::reference::shared;

@@ -11,7 +11,10 @@
 
 mod budget;
 mod cache;
+mod calibrate;
+mod controls;
 mod families;
+mod fan;
 mod kept;
 mod parity;
 mod predictors;
@@ -23,3 +26,4 @@ mod shift;
 mod spurious;
 mod summed;
 pub(crate) mod support;
+mod tax;

@@ -1,0 +1,302 @@
+//! `steerscope calibrate`: the coefficient at which a vector has a given effect on the next token.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::args::{CalibrateArgs, SignChoice, TemplateChoice};
+use super::lab;
+use super::open::{self, Opened, failed, remark};
+use super::output::{Ending, Progress};
+use super::study::Study;
+use crate::engine::Cancel;
+use crate::measure::calibrate::{
+    Band, Calibration, Calibrator, Edge, HARDLY, INCOHERENT, KlStatistic, PERPLEXITY_RATIO,
+    ROLLOUT, Reason, Sign, Step, Strength, Verdict,
+};
+use crate::measure::{
+    DEFAULT_SYSTEM, ModelIdentity, NEUTRAL_PROMPTS, NEUTRAL_TEXT, Site, TaxRow, VectorIdentity,
+    tax, text_ids,
+};
+use crate::steering::dataset::Part;
+use crate::steering::residual_norms;
+use crate::units::BlockIndex;
+
+/// Fewest prompts that a 95th percentile says much about, and most that are continued.
+const PROMPTS: [usize; 2] = [4, 8];
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    schema_version: u32,
+    model: ModelIdentity,
+    vector: VectorIdentity,
+    /// Where the prompts come from, or the fixed text.
+    read_on: String,
+    calibration: Calibration,
+    band: Band,
+    tax: Vec<TaxAt>,
+}
+
+#[derive(Serialize)]
+struct TaxAt {
+    strength: Strength,
+    top1: f64,
+    perplexity: f64,
+    tokens: usize,
+}
+
+/// Prompts with where they come from, and the typical residual length at every block.
+struct Read {
+    prompts: Vec<Vec<u32>>,
+    stop_ids: Vec<u32>,
+    norms: Vec<f32>,
+    words: String,
+}
+
+pub(super) fn run(args: &CalibrateArgs) -> Result<(), Ending> {
+    let opened = open::model(&args.model)?;
+    let (model, never) = (&opened.model, Cancel::never());
+    let vector = open::vector(&args.vector, &opened)?;
+    let block = open::block(args.site.layer, &vector, &opened)?;
+    let direction = vector.direction(block).map_err(failed)?;
+    let site = Site {
+        direction,
+        block,
+        mask: args.site.mask,
+    };
+    let read = read(args, &opened)?;
+    let (statistic, read_on) = match &args.fixed_text {
+        Some(file) => {
+            let ids = text_ids(model, &text_of(file)?).map_err(failed)?;
+            let words = format!("the text '{}', {} tokens", file.display(), ids.len());
+            (KlStatistic::fixed(model, &site, ids, &never), words)
+        }
+        None => {
+            let words = format!("{}, {ROLLOUT} greedy steered tokens each", read.words);
+            let (prompts, stop) = (read.prompts, read.stop_ids);
+            let statistic = KlStatistic::rollouts(model, &site, prompts, stop, &never);
+            (statistic, words)
+        }
+    };
+    let norm = read.norms.get(block.0).copied().unwrap_or_default();
+    let calibrator =
+        Calibrator::new(model, statistic.map_err(failed)?, f64::from(norm)).map_err(failed)?;
+    let neutral = match &args.neutral {
+        Some(file) => text_of(file)?,
+        None => NEUTRAL_TEXT.to_owned(),
+    };
+    let neutral = text_ids(model, &neutral).map_err(failed)?;
+    let sign = match args.sign {
+        SignChoice::Positive => Sign::Positive,
+        SignChoice::Negative => Sign::Negative,
+    };
+    let mut line = Progress::start("evaluating");
+    let mut done = 0;
+    // The search and its band take twenty evaluations at most.
+    let mut progress = |_: &Step| {
+        done += 1;
+        line.update(done, 20);
+    };
+    let calibration = calibrator
+        .solve(args.target, sign, &mut progress, &never)
+        .map_err(failed)?;
+    let band = calibrator
+        .band(&calibration, &neutral, &mut progress, &never)
+        .map_err(failed)?;
+    line.finish();
+    let kappa = calibration.best.strength.kappa.abs();
+    let strengths = [0.0, 0.5, 1.0, 2.0].map(|m| calibrator.strength(m * kappa, sign));
+    let coefficients = strengths.map(|s| s.raw as f32);
+    let rows = tax(model, &site, &neutral, &coefficients, &never).map_err(failed)?;
+    let at = |(row, strength): (&TaxRow, Strength)| TaxAt {
+        strength,
+        top1: row.top1,
+        perplexity: row.perplexity,
+        tokens: row.tokens,
+    };
+    let report = Report {
+        schema_version: 1,
+        model: lab::model_identity(&opened),
+        vector: VectorIdentity {
+            name: vector.name.clone(),
+            id: vector.id(),
+            norm: vector.norm(block).unwrap_or(f32::NAN),
+        },
+        read_on,
+        calibration,
+        band,
+        tax: rows.iter().zip(strengths).map(at).collect(),
+    };
+    let mut out = io::stdout().lock();
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &report).map_err(io::Error::from)?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    table(&report, block, &mut out)?;
+    Ok(())
+}
+
+/// The prompts that the flags ask for; with a fixed text they serve the residual length alone.
+fn read(args: &CalibrateArgs, opened: &Opened) -> Result<Read, Ending> {
+    let model = &opened.model;
+    let chat = args.ask.template == TemplateChoice::Chat && model.chat().is_some();
+    let stop_ids = if chat {
+        model.chat_stop_ids()
+    } else {
+        model.stop_ids().to_vec()
+    };
+    let (mut prompts, norms, words) = if let Some(text) = &args.dataset {
+        let study = Study::open(opened, text, &args.ask, false, 0)?;
+        let part = [Part::Validation, Part::Test]
+            .into_iter()
+            .find(|part| !study.dataset.part(*part, 0).is_empty())
+            .unwrap_or(Part::All);
+        let rows = study.rows(part, None)?;
+        let wordings = (study.prompting.wordings(model, &rows.examples)).map_err(failed)?;
+        let tokens = (wordings.iter()).map(|w| w.encode(model.tokenizer(), &w.prompt));
+        let prompts = tokens.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        let words = format!("'{}' ({})", study.dataset.name, part.name());
+        (prompts, Some(study.residual_norms()?), words)
+    } else {
+        let (texts, words) = match &args.prompts {
+            Some(file) => (text_of(file)?, format!("'{}'", file.display())),
+            None => (NEUTRAL_PROMPTS.join("\n"), "the neutral ones".to_owned()),
+        };
+        let lines = texts.lines().map(str::trim_end).filter(|l| !l.is_empty());
+        let system = args.ask.system.as_deref().unwrap_or(DEFAULT_SYSTEM);
+        let system = Some(system).filter(|s| !s.is_empty());
+        let ids = lines.map(|line| match args.ask.template {
+            TemplateChoice::Chat => model.chat_prompt(system, line).map(|p| p.ids),
+            TemplateChoice::Plain => model.tokenizer().encode(line),
+        });
+        let prompts: Vec<Vec<u32>> = ids.collect::<Result<_, _>>().map_err(failed)?;
+        (prompts, None, words)
+    };
+    let found = prompts.len();
+    prompts.retain(|p| !p.is_empty() && p.len() + ROLLOUT <= model.config().max_positions);
+    if prompts.len() < found {
+        remark(&format!(
+            "{} of {found} prompts leave no room for {ROLLOUT} tokens and are left out",
+            found - prompts.len()
+        ));
+    }
+    prompts.truncate(PROMPTS[1]);
+    if prompts.is_empty() {
+        return Err(Ending::Failed(format!(
+            "{words} has no prompt that can be continued; give four to eight, one per line"
+        )));
+    }
+    if prompts.len() < PROMPTS[0] && args.fixed_text.is_none() {
+        remark(&format!(
+            "{} prompts are few for a 95th percentile; give four to eight",
+            prompts.len()
+        ));
+    }
+    let norms = match norms {
+        Some(norms) => norms,
+        None => {
+            let ids: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
+            residual_norms(model, &ids, &Cancel::never()).map_err(failed)?
+        }
+    };
+    Ok(Read {
+        words: format!("{} prompts, {words}", prompts.len()),
+        prompts,
+        stop_ids,
+        norms,
+    })
+}
+
+fn text_of(file: &Path) -> Result<String, Ending> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Ending::Failed(format!(
+            "'{}' cannot be read as text ({error}); check path and encoding",
+            file.display()
+        ))
+    })?;
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+fn table(report: &Report, block: BlockIndex, out: &mut impl Write) -> Result<(), Ending> {
+    let calibration = &report.calibration;
+    let (best, n) = (calibration.best, calibration.history.len());
+    let ending = match calibration.verdict {
+        Verdict::Reached => format!("reached after {n} evaluations"),
+        Verdict::Unreachable => format!(
+            "unreachable (KL saturates): the strongest steering looked at stays below it, {n} evaluations"
+        ),
+        Verdict::AlwaysAbove => {
+            format!("exceeded already by the weakest steering looked at, {n} evaluations")
+        }
+        Verdict::Inexact => format!(
+            "not within 5 % after {n} evaluations: the texts change and the statistic jumps; this is the nearest"
+        ),
+    };
+    writeln!(out, "model    {}", report.model.name)?;
+    writeln!(
+        out,
+        "vector   {} at block {block}, mask {}, length {:.3}; residual stream {:.3}",
+        report.vector.name, calibration.mask, calibration.vector_norm, calibration.residual_norm
+    )?;
+    writeln!(out, "read on  {}", report.read_on)?;
+    writeln!(out, "target   {} nats: {ending}\n", calibration.target)?;
+    writeln!(
+        out,
+        "{:<22} {:>9} {:>9} {:>8}  {:>8}",
+        "", "c", "unit", "kappa", "KL"
+    )?;
+    let mut line = |name: &str, s: &Strength, words: &str| {
+        writeln!(
+            out,
+            "{name:<22} {:>+9.4} {:>+9.3} {:>+8.4}  {words}",
+            s.raw, s.unit, s.kappa
+        )
+    };
+    let nats = |stat: f64| format!("{stat:>8.4}");
+    line("calibrated", &best.strength, &nats(best.stat))?;
+    let words = |edge: &Edge, met: f64| match (edge.reason, edge.stat) {
+        (Reason::Perplexity, _) => {
+            format!("{:>8}  neutral text's perplexity x {PERPLEXITY_RATIO}", "-")
+        }
+        (Reason::Bracket, stat) => format!(
+            "{}  end of the interval searched",
+            stat.map_or_else(|| format!("{:>8}", "-"), nats)
+        ),
+        (Reason::Statistic, stat) => format!(
+            "{}  KL about {met}",
+            stat.map_or_else(|| format!("{:>8}", "-"), nats)
+        ),
+    };
+    let band = &report.band;
+    line(
+        "hardly any effect to",
+        &band.low.strength,
+        &words(&band.low, HARDLY),
+    )?;
+    line(
+        "incoherent from",
+        &band.high.strength,
+        &words(&band.high, INCOHERENT),
+    )?;
+    let tokens = report.tax.first().map_or(0, |t| t.tokens);
+    writeln!(out, "\ntax on the neutral text, {tokens} tokens")?;
+    writeln!(
+        out,
+        "{:>9} {:>8}  {:>7}  {:>10}",
+        "c", "kappa", "top-1", "perplexity"
+    )?;
+    for row in &report.tax {
+        writeln!(
+            out,
+            "{:>+9.4} {:>+8.4}  {:>5.1} %  {:>10.3}",
+            row.strength.raw,
+            row.strength.kappa,
+            100.0 * row.top1,
+            row.perplexity
+        )?;
+    }
+    Ok(())
+}
