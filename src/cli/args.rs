@@ -12,6 +12,7 @@ pub use super::args_keep::{MemoryArgs, StoreArgs};
 pub use super::args_lab::{FactorsArgs, PredictArgs, ShiftArgs};
 pub use super::args_rows::{AskArgs, SplitChoice, TemplateChoice};
 pub use super::args_sweep::{Blocks, Shard, SweepArgs, UnitChoice};
+pub use super::args_tokens::TokensArgs;
 use crate::protocol::{ModelSource, Sampling};
 use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS, DeviceChoice, Mask};
 use crate::worker::LIVE_INPUTS;
@@ -55,6 +56,8 @@ pub enum Command {
     Predict(PredictArgs),
     /// Vectors made in one prompt setting, measured in another
     Shift(ShiftArgs),
+    /// What a vector changes in one given text, token by token and block by block
+    Tokens(TokensArgs),
     /// List the bundled vectors and data sets and those in the user's data directory
     List(ListArgs),
     /// What was measured before: list, show, export, remove, merge

@@ -7,6 +7,7 @@ mod args_keep;
 mod args_lab;
 mod args_rows;
 mod args_sweep;
+mod args_tokens;
 mod dataset;
 mod extract;
 mod factors;
@@ -23,6 +24,8 @@ mod shift;
 mod study;
 mod sweep;
 mod sweep_cells;
+mod tokens;
+mod tokens_table;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -51,6 +54,7 @@ pub fn run() -> ExitCode {
         Some(Command::Factors(args)) => factors::run(&args),
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Shift(args)) => shift::run(&args),
+        Some(Command::Tokens(args)) => tokens::run(&args),
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Runs(command)) => runs::run(&command),
         Some(Command::Dataset(command)) => dataset::run(&command),

@@ -11,6 +11,7 @@ mod refusals;
 mod runs;
 mod shard;
 mod sweep;
+mod tokens;
 
 pub(crate) use crate::reference::shared;
 
