@@ -6,6 +6,7 @@ use super::args::{ModelArgs, SiteArgs, parse_finite, parse_positive};
 
 /// `steerscope tokens`
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are switches")]
 pub struct TokensArgs {
     /// Model.
     #[command(flatten)]

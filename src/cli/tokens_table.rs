@@ -31,7 +31,7 @@ pub(super) fn strip_table(strip: &TokenStrip, out: &mut impl Write) -> io::Resul
     )?;
     writeln!(
         out,
-        "{:>5} {} {:>9} {:>19}  {} {:>15}  {} {}",
+        "{:>5} {} {:>9} {:>19}  {} {:>15}  {} most likely, steered",
         "pos",
         cell("token", TOKEN),
         "KL",
@@ -39,7 +39,6 @@ pub(super) fn strip_table(strip: &TokenStrip, out: &mut impl Write) -> io::Resul
         cell("next", TOKEN),
         "p(next)",
         cell("most likely", LIKELY),
-        "most likely, steered",
     )?;
     for row in &strip.rows {
         let here = strip.tokens.get(row.position);
@@ -93,13 +92,12 @@ pub(super) fn lens_table(lens: &LogitLens, out: &mut impl Write) -> io::Result<(
     )?;
     writeln!(
         out,
-        "{:>5} {:>9} {:>17} {:>13}  {} {}",
+        "{:>5} {:>9} {:>17} {:>13}  {} most likely, steered",
         "block",
         "KL",
         "p(next)",
         "rank",
         cell("most likely", LIKELY),
-        "most likely, steered",
     )?;
     for row in &lens.rows {
         let mark = if row.block == lens.block {

@@ -23,3 +23,4 @@ mod shift;
 mod spurious;
 mod summed;
 pub(crate) mod support;
+mod tokens;

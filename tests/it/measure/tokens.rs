@@ -43,7 +43,9 @@ fn runs(
 
 fn strip(model: &Arc<Model>, passage: &Passage, site: &Site<'_>, c: f32) -> TokenStrip {
     let (unsteered, steered) = runs(model, passage, site, c, false);
-    unsteered.strip(&steered, WHOLE, &Cancel::never()).expect("a strip")
+    unsteered
+        .strip(&steered, WHOLE, &Cancel::never())
+        .expect("a strip")
 }
 
 /// Keeps the rows after every block behind another hook.
@@ -81,7 +83,10 @@ fn plain(model: &Model, ids: &[u32], hook: impl Hook) -> (Vec<Vec<f32>>, Vec<f32
 
 fn softmax(logits: &[f32]) -> Vec<f64> {
     let largest = logits.iter().copied().fold(f32::MIN, f32::max);
-    let e: Vec<f64> = logits.iter().map(|x| f64::from(x - largest).exp()).collect();
+    let e: Vec<f64> = logits
+        .iter()
+        .map(|x| f64::from(x - largest).exp())
+        .collect();
     let sum: f64 = e.iter().sum();
     e.iter().map(|e| e / sum).collect()
 }
@@ -91,7 +96,10 @@ fn kl(p: &[f64], q: &[f64]) -> f64 {
 }
 
 fn close(got: f64, want: f64, what: &str) {
-    assert!((got - want).abs() <= 1e-5 * (1.0 + want.abs()), "{what}: {got} instead of {want}");
+    assert!(
+        (got - want).abs() <= 1e-5 * (1.0 + want.abs()),
+        "{what}: {got} instead of {want}"
+    );
 }
 
 /// Every figure of a strip from two plain passes.
@@ -103,7 +111,12 @@ fn check(model: &Arc<Model>, site: &Site<'_>, c: f32, name: &str) {
     let hook = AddHook::new(site.block, site.direction, vec![lane]);
     let (ours, our_logits) = plain(model, ids, NoHook);
     let (theirs, their_logits) = plain(model, ids, hook);
-    let norm = site.direction.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+    let norm = site
+        .direction
+        .iter()
+        .map(|v| f64::from(*v).powi(2))
+        .sum::<f64>()
+        .sqrt();
     let strip = strip(model, &passage, site, c);
     assert_eq!(strip.rows.len(), ids.len());
     let mut first = None;
@@ -147,7 +160,11 @@ fn check(model: &Arc<Model>, site: &Site<'_>, c: f32, name: &str) {
     let summary = strip.kl.expect("a summary");
     assert_eq!(summary.n, ids.len() - 1);
     close(summary.sum, figures.iter().sum(), "sum");
-    close(summary.mean, figures.iter().sum::<f64>() / figures.len() as f64, "mean");
+    close(
+        summary.mean,
+        figures.iter().sum::<f64>() / figures.len() as f64,
+        "mean",
+    );
 }
 
 #[test]
@@ -158,7 +175,11 @@ fn every_figure_is_that_of_two_plain_passes_for_every_mask_block_and_family() {
         for mask in Mask::ALL {
             for block in (0..model.n_blocks()).map(BlockIndex) {
                 let direction = &v;
-                let site = Site { direction, block, mask };
+                let site = Site {
+                    direction,
+                    block,
+                    mask,
+                };
                 check(&model, &site, 0.9, &model.config().architecture);
             }
         }
@@ -172,7 +193,16 @@ fn on_tensors_every_figure_is_that_of_two_plain_passes() {
         let (model, mask) = (Arc::new(model), Mask::FromLastPrompt);
         let (v, block) = (direction(model.hidden_size()), BlockIndex(0));
         let direction = &v;
-        check(&model, &Site { direction, block, mask }, -0.7, "tensors");
+        check(
+            &model,
+            &Site {
+                direction,
+                block,
+                mask,
+            },
+            -0.7,
+            "tensors",
+        );
     }
 }
 
@@ -188,15 +218,26 @@ fn at_coefficient_zero_both_sides_are_the_same_bits() {
                 mask,
             };
             let (unsteered, steered) = runs(&model, &passage(&model, 9, 20), &site, 0.0, frozen);
-            let strip = unsteered.strip(&steered, WHOLE, &Cancel::never()).expect("a strip");
+            let strip = unsteered
+                .strip(&steered, WHOLE, &Cancel::never())
+                .expect("a strip");
             for row in &strip.rows {
                 assert_eq!(row.kl.to_bits(), 0, "position {}", row.position);
                 assert_eq!(row.unsteered, row.steered);
             }
             assert_eq!((strip.first_difference, strip.first_edited), (None, 29));
-            assert_eq!(strip.kl.map(|kl| (kl.n, kl.sum, kl.max)), Some((28, 0.0, 0.0)));
-            let lens = unsteered.lens(&steered, 14, 3, &Cancel::never()).expect("a lens");
-            assert!(lens.rows.iter().all(|r| r.kl == 0.0 && r.unsteered == r.steered));
+            assert_eq!(
+                strip.kl.map(|kl| (kl.n, kl.sum, kl.max)),
+                Some((28, 0.0, 0.0))
+            );
+            let lens = unsteered
+                .lens(&steered, 14, 3, &Cancel::never())
+                .expect("a lens");
+            assert!(
+                lens.rows
+                    .iter()
+                    .all(|r| r.kl == 0.0 && r.unsteered == r.steered)
+            );
         }
     }
 }
@@ -214,7 +255,9 @@ fn an_edit_of_zero_length_in_two_lanes_is_exact_too() {
     for frozen in [false, true] {
         let (unsteered, steered) = runs(&model, &passage(&model, 9, 40), &site, 1e-30, frozen);
         assert_eq!(steered.first_edited(), 0);
-        let strip = unsteered.strip(&steered, WHOLE, &Cancel::never()).expect("a strip");
+        let strip = unsteered
+            .strip(&steered, WHOLE, &Cancel::never())
+            .expect("a strip");
         assert!(strip.rows.iter().all(|row| row.kl.to_bits() == 0));
     }
 }
@@ -256,7 +299,9 @@ fn the_lens_reads_every_block_and_ends_in_the_models_own_words() {
             ];
             for frozen in [false, true] {
                 let (unsteered, steered) = runs(&model, &passage, &site, 0.9, frozen);
-                let strip = unsteered.strip(&steered, WHOLE, &Cancel::never()).expect("a strip");
+                let strip = unsteered
+                    .strip(&steered, WHOLE, &Cancel::never())
+                    .expect("a strip");
                 for position in [0, 5, 12, 13, 30, 39] {
                     let lens = unsteered
                         .lens(&steered, position, 5, &Cancel::never())
@@ -264,7 +309,10 @@ fn the_lens_reads_every_block_and_ends_in_the_models_own_words() {
                     assert_eq!(lens.rows.len(), model.n_blocks());
                     let (last, row) = (&lens.rows[model.n_blocks() - 1], &strip.rows[position]);
                     assert_eq!(last.kl.to_bits(), row.kl.to_bits());
-                    for (lens, strip) in [(&last.unsteered, &row.unsteered), (&last.steered, &row.steered)] {
+                    for (lens, strip) in [
+                        (&last.unsteered, &row.unsteered),
+                        (&last.steered, &row.steered),
+                    ] {
                         assert_eq!(lens.top, strip.top);
                         assert_eq!(lens.log_probability, strip.log_probability);
                     }
@@ -274,7 +322,9 @@ fn the_lens_reads_every_block_and_ends_in_the_models_own_words() {
                     for row in &lens.rows {
                         let side = |i: usize| {
                             let h = blocks[i][row.block.0][position * d..][..d].to_vec();
-                            model.logits(&Rows::from_vec(h, d).expect("a row")).expect("logits")
+                            model
+                                .logits(&Rows::from_vec(h, d).expect("a row"))
+                                .expect("logits")
                         };
                         let (ours, theirs) = (side(0), side(1));
                         assert_eq!(row.kl.to_bits(), kl_divergence(&theirs, &ours).to_bits());
@@ -308,7 +358,9 @@ fn a_position_does_not_depend_on_how_much_of_the_text_is_shown() {
     };
     let long = passage(&model, 20, 180);
     let (unsteered, steered) = runs(&model, &long, &site, 1.3, false);
-    let whole = unsteered.strip(&steered, WHOLE, &Cancel::never()).expect("a strip");
+    let whole = unsteered
+        .strip(&steered, WHOLE, &Cancel::never())
+        .expect("a strip");
     let shown = unsteered.strip(&steered, StripOptions::default(), &Cancel::never());
     let shown = shown.expect("a strip");
     assert_eq!((whole.rows.len(), shown.rows.len()), (200, 181));
@@ -334,7 +386,9 @@ fn frozen_attention_changes_nothing_above_the_last_block_and_something_below() {
         let strips = [false, true].map(|frozen| {
             let (unsteered, steered) = runs(&model, &passage, &site, 1.5, frozen);
             assert_eq!(steered.is_frozen(), frozen);
-            unsteered.strip(&steered, WHOLE, &Cancel::never()).expect("a strip")
+            unsteered
+                .strip(&steered, WHOLE, &Cancel::never())
+                .expect("a strip")
         });
         let [own, frozen] = strips;
         assert_eq!(own.rows[..8], frozen.rows[..8]);
@@ -355,12 +409,23 @@ fn what_cannot_be_compared_is_refused_with_a_remedy() {
     assert_eq!(error(Passage::new(&model, &[1], &[])).0, "text-empty");
     let (id, said) = error(Passage::new(&model, &[1; 200], &[1; 60]));
     assert_eq!(id, "text-too-long");
-    assert!(said.contains("260") && said.contains("256") && said.contains("by 4"), "{said}");
-    assert_eq!(error(Passage::from_texts(&model, "Tom", "")).0, "text-empty");
+    assert!(
+        said.contains("260") && said.contains("256") && said.contains("by 4"),
+        "{said}"
+    );
+    assert_eq!(
+        error(Passage::from_texts(&model, "Tom", "")).0,
+        "text-empty"
+    );
 
     let passage = passage(&model, 9, 30);
     let read = |block| {
-        UnsteeredRun::new(Arc::clone(&model), passage.clone(), BlockIndex(block), &never)
+        UnsteeredRun::new(
+            Arc::clone(&model),
+            passage.clone(),
+            BlockIndex(block),
+            &never,
+        )
     };
     assert!(matches!(
         read(4).expect_err("refused"),
@@ -401,7 +466,10 @@ fn texts_become_tokens_and_tokens_their_texts() {
     let model = tiny();
     let passage = Passage::from_texts(&model, "Once upon a time", " there was a dog.");
     let passage = passage.expect("a passage");
-    let prompt = model.tokenizer().encode("Once upon a time").expect("tokens");
+    let prompt = model
+        .tokenizer()
+        .encode("Once upon a time")
+        .expect("tokens");
     assert_eq!(&passage.ids()[..passage.prompt_len()], prompt);
     let v = direction(48);
     let site = Site {
@@ -412,7 +480,10 @@ fn texts_become_tokens_and_tokens_their_texts() {
     let strip = strip(&model, &passage, &site, 1.0);
     let texts: Vec<&str> = strip.tokens.iter().map(|t| t.text.as_str()).collect();
     let text = texts.concat();
-    assert!(text.ends_with("Once upon a time there was a dog."), "{text}");
+    assert!(
+        text.ends_with("Once upon a time there was a dog."),
+        "{text}"
+    );
     let next: Vec<_> = strip.rows.iter().filter_map(|r| r.next.clone()).collect();
     assert_eq!(next, strip.tokens[1..]);
     // A border inside a word leaves the prompt's tokens as they are.
