@@ -13,6 +13,7 @@ pub use super::args_keep::{MemoryArgs, StoreArgs};
 pub use super::args_lab::{ControlsArgs, FactorsArgs, PredictArgs, ShiftArgs};
 pub use super::args_rows::{AskArgs, SplitChoice, TemplateChoice};
 pub use super::args_sweep::{Blocks, Shard, SweepArgs, UnitChoice};
+pub use super::args_tokens::TokensArgs;
 use crate::protocol::{ModelSource, Sampling};
 use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS, DeviceChoice, Mask};
 use crate::worker::LIVE_INPUTS;
@@ -62,6 +63,8 @@ pub enum Command {
     Calibrate(CalibrateArgs),
     /// One prompt continued under several coefficients at once
     Fan(FanArgs),
+    /// What a vector changes in one given text, token by token and block by block
+    Tokens(TokensArgs),
     /// List the bundled vectors and data sets and those in the user's data directory
     List(ListArgs),
     /// What was measured before: list, show, export, remove, merge

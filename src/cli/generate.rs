@@ -43,7 +43,8 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
             mask: args.site.mask,
         }),
     };
-    let (prompt, chat) = asked(args, &opened, prompt)?;
+    let system = args.system.clone();
+    let (prompt, chat) = asked(args.chat, system, &opened, prompt)?;
     let request = GenerateRequest {
         run: RunId(1),
         prompt: prompt.clone(),
@@ -118,15 +119,15 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
 
 /// The prompt as it is given, and with `--chat` its format and the rendered text. A model without a
 /// template gets the plain text.
-fn asked(
-    args: &GenerateArgs,
+pub(super) fn asked(
+    chat: bool,
+    system: Option<String>,
     opened: &Opened,
     prompt: String,
 ) -> Result<(String, Option<(ChatFormat, String)>), Ending> {
-    if !args.chat {
+    if !chat {
         return Ok((prompt, None));
     }
-    let system = args.system.clone();
     let rendered = match opened.model.chat_prompt(system.as_deref(), &prompt) {
         Err(EngineError::NoChat) => {
             remark("the model has no chat template; it gets the prompt as plain text");

@@ -8,6 +8,7 @@ mod args_keep;
 mod args_lab;
 mod args_rows;
 mod args_sweep;
+mod args_tokens;
 mod calibrate;
 mod controls;
 mod dataset;
@@ -27,6 +28,8 @@ mod shift;
 mod study;
 mod sweep;
 mod sweep_cells;
+mod tokens;
+mod tokens_table;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -58,6 +61,7 @@ pub fn run() -> ExitCode {
         Some(Command::Controls(args)) => controls::run(&args),
         Some(Command::Calibrate(args)) => calibrate::run(&args),
         Some(Command::Fan(args)) => fan::run(&args),
+        Some(Command::Tokens(args)) => tokens::run(&args),
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Runs(command)) => runs::run(&command),
         Some(Command::Dataset(command)) => dataset::run(&command),

@@ -1,5 +1,7 @@
 //! Next-token distributions from logits, in f64.
 
+use std::cmp::Ordering;
+
 /// Logarithm of the sum of the exponentials of `logits`: `log p(i) = logits[i] − log_normaliser`. Natural logarithm, f64
 /// sum; not finite where the logits are not.
 pub fn log_normaliser(logits: &[f32]) -> f64 {
@@ -148,7 +150,11 @@ pub(super) fn largest_k(logits: &[f32], k: usize) -> Vec<(u32, f32)> {
 /// Place of `id` among the logits, 1 for the largest; of equal ones the lower id stands first.
 pub(super) fn rank(logits: &[f32], id: u32) -> usize {
     let own = logits[id as usize];
-    let before = |(i, x): (usize, &f32)| *x > own || (*x == own && i < id as usize);
+    let before = |(i, x): (usize, &f32)| match x.partial_cmp(&own) {
+        Some(Ordering::Greater) => true,
+        Some(Ordering::Equal) => i < id as usize,
+        _ => false,
+    };
     1 + logits.iter().enumerate().filter(|l| before(*l)).count()
 }
 

@@ -12,6 +12,7 @@ mod runs;
 mod shard;
 mod strength;
 mod sweep;
+mod tokens;
 
 pub(crate) use crate::reference::shared;
 

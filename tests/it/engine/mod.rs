@@ -25,6 +25,7 @@ mod malformed;
 mod oracle;
 mod parity;
 mod points;
+mod replay;
 mod restart;
 mod resume;
 mod seeds;

@@ -27,3 +27,4 @@ mod spurious;
 mod summed;
 pub(crate) mod support;
 mod tax;
+mod tokens;
