@@ -67,18 +67,15 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<(), Ending> {
         mask: args.site.mask,
     };
     let read = read(args, &opened)?;
-    let (statistic, read_on) = match &args.fixed_text {
-        Some(file) => {
-            let ids = text_ids(model, &text_of(file)?).map_err(failed)?;
-            let words = format!("the text '{}', {} tokens", file.display(), ids.len());
-            (KlStatistic::fixed(model, &site, ids, &never), words)
-        }
-        None => {
-            let words = format!("{}, {ROLLOUT} greedy steered tokens each", read.words);
-            let (prompts, stop) = (read.prompts, read.stop_ids);
-            let statistic = KlStatistic::rollouts(model, &site, prompts, stop, &never);
-            (statistic, words)
-        }
+    let (statistic, read_on) = if let Some(file) = &args.fixed_text {
+        let ids = text_ids(model, &text_of(file)?).map_err(failed)?;
+        let words = format!("the text '{}', {} tokens", file.display(), ids.len());
+        (KlStatistic::fixed(model, &site, ids, &never), words)
+    } else {
+        let words = format!("{}, {ROLLOUT} greedy steered tokens each", read.words);
+        let (prompts, stop) = (read.prompts, read.stop_ids);
+        let statistic = KlStatistic::rollouts(model, &site, prompts, stop, &never);
+        (statistic, words)
     };
     let norm = read.norms.get(block.0).copied().unwrap_or_default();
     let calibrator =
@@ -195,12 +192,11 @@ fn read(args: &CalibrateArgs, opened: &Opened) -> Result<Read, Ending> {
             prompts.len()
         ));
     }
-    let norms = match norms {
-        Some(norms) => norms,
-        None => {
-            let ids: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
-            residual_norms(model, &ids, &Cancel::never()).map_err(failed)?
-        }
+    let norms = if let Some(norms) = norms {
+        norms
+    } else {
+        let ids: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
+        residual_norms(model, &ids, &Cancel::never()).map_err(failed)?
     };
     Ok(Read {
         words: format!("{} prompts, {words}", prompts.len()),
@@ -256,7 +252,11 @@ fn table(report: &Report, block: BlockIndex, out: &mut impl Write) -> Result<(),
         )
     };
     let nats = |stat: f64| format!("{stat:>8.4}");
-    line("calibrated", &best.strength, &nats(best.stat))?;
+    let name = match calibration.verdict {
+        Verdict::Reached => "calibrated",
+        _ => "nearest",
+    };
+    line(name, &best.strength, &nats(best.stat))?;
     let words = |edge: &Edge, met: f64| match (edge.reason, edge.stat) {
         (Reason::Perplexity, _) => {
             format!("{:>8}  neutral text's perplexity x {PERPLEXITY_RATIO}", "-")

@@ -38,7 +38,11 @@ pub(super) fn run(args: &FanArgs) -> Result<(), Ending> {
     let vector = open::vector(&args.vector, &opened)?;
     let block = open::block(args.site.layer, &vector, &opened)?;
     let direction = vector.direction(block).map_err(failed)?;
-    let (ids, stop_ids, chat) = asked(args, &opened, &text)?;
+    let Asked {
+        ids,
+        stop_ids,
+        chat,
+    } = asked(args, &opened, &text)?;
 
     let mut directions: Vec<Arc<[f32]>> = vec![direction.into()];
     let mut named: Vec<Named> = Vec::new();
@@ -146,18 +150,24 @@ pub(super) fn run(args: &FanArgs) -> Result<(), Ending> {
     Ok(())
 }
 
-/// Tokens of the prompt, those that end a text, and what a chat template was given. A model without a
-/// template gets the plain text.
-fn asked(
-    args: &FanArgs,
-    opened: &Opened,
-    text: &str,
-) -> Result<(Vec<u32>, Vec<u32>, Option<Value>), Ending> {
+/// A prompt as tokens.
+struct Asked {
+    ids: Vec<u32>,
+    stop_ids: Vec<u32>,
+    /// What a chat template was given and made of it.
+    chat: Option<Value>,
+}
+
+/// The prompt as the flags ask for it. A model without a chat template gets the plain text.
+fn asked(args: &FanArgs, opened: &Opened, text: &str) -> Result<Asked, Ending> {
     let model = &opened.model;
     let system = args.system.as_deref();
-    let plain = |text: &str| -> Result<_, Ending> {
-        let ids = model.tokenizer().encode(text).map_err(failed)?;
-        Ok((ids, model.stop_ids().to_vec(), None))
+    let plain = |text: &str| -> Result<Asked, Ending> {
+        Ok(Asked {
+            ids: model.tokenizer().encode(text).map_err(failed)?,
+            stop_ids: model.stop_ids().to_vec(),
+            chat: None,
+        })
     };
     if !args.chat {
         return plain(text);
@@ -174,8 +184,11 @@ fn asked(
             "the model's chat template takes no system text; it stands at the beginning of the user's turn",
         );
     }
-    let chat = json!({ "system": system, "rendered": rendered.text });
-    Ok((rendered.ids, model.chat_stop_ids(), Some(chat)))
+    Ok(Asked {
+        chat: Some(json!({ "system": system, "rendered": rendered.text })),
+        ids: rendered.ids,
+        stop_ids: model.chat_stop_ids(),
+    })
 }
 
 fn finish(finish: Finish) -> &'static str {

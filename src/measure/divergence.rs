@@ -64,8 +64,8 @@ mod tests {
 
     #[test]
     fn overflow_is_infinite_and_never_a_number() {
-        assert_eq!(kl(&[f32::NAN, 0.0], &[0.0, 0.0]), f64::INFINITY);
-        assert_eq!(surprise(&[f32::INFINITY], 0), f64::INFINITY);
+        assert!(kl(&[f32::NAN, 0.0], &[0.0, 0.0]).is_infinite());
+        assert!(surprise(&[f32::INFINITY], 0).is_infinite());
         assert_eq!(most_likely(&[0.0, f32::NAN]), None);
         // Far apart, but finite.
         assert!((kl(&[1000.0, 0.0], &[0.0, 1000.0]) - 1000.0).abs() < 1e-9);

@@ -94,7 +94,7 @@ impl Calibrator {
                 (Verdict::AlwaysAbove, _) | (_, None) => (first, Reason::Bracket),
                 (_, Some(best)) => (best.kappa, Reason::Statistic),
             };
-            let there = known.iter().find(|e| e.kappa == kappa);
+            let there = known.iter().find(|e| (e.kappa / kappa - 1.0).abs() < 1e-6);
             Ok(Edge {
                 strength: self.strength(kappa, sign),
                 reason,

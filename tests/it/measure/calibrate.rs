@@ -21,7 +21,7 @@ use super::support::{direction, stories, tiny};
 
 fn search(f: impl Fn(f64) -> f64, target: f64) -> Solution {
     let done = solve(&Search::new(target), &[], &mut |kappa| {
-        assert!(kappa >= BRACKET[0] && kappa <= BRACKET[1], "{kappa}");
+        assert!((BRACKET[0]..=BRACKET[1]).contains(&kappa), "{kappa}");
         Ok::<f64, Infallible>(f(kappa))
     });
     let Ok(solution) = done;

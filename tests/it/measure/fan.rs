@@ -117,7 +117,7 @@ fn pieces_make_the_texts_and_a_stopped_step_can_be_repeated() {
     let [greedy, _] = sampling();
     let mut fan = start(
         &model,
-        plan(&[v.clone()], &lanes, Mask::FromLastPrompt),
+        plan(std::slice::from_ref(&v), &lanes, Mask::FromLastPrompt),
         &greedy,
     );
     let current = Arc::new(AtomicU64::new(1));
@@ -156,9 +156,11 @@ fn plans_that_do_not_fit_are_refused() {
         done.unwrap_err().to_string()
     };
     let mask = Mask::FromLastPrompt;
-    assert!(refused(plan(&[v.clone()], &[(1, 1.0)], mask)).contains("direction 1 of 1"));
+    assert!(
+        refused(plan(std::slice::from_ref(&v), &[(1, 1.0)], mask)).contains("direction 1 of 1")
+    );
     assert!(refused(plan(&[v[1..].to_vec()], &[(0, 1.0)], mask)).contains("47 values"));
-    refused(plan(&[v.clone()], &[], mask));
+    refused(plan(std::slice::from_ref(&v), &[], mask));
     let high = FanPlan {
         block: BlockIndex(9),
         ..plan(&[v], &[(0, 1.0)], mask)
