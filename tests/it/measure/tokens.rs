@@ -85,7 +85,7 @@ fn softmax(logits: &[f32]) -> Vec<f64> {
     let largest = logits.iter().copied().fold(f32::MIN, f32::max);
     let e: Vec<f64> = logits
         .iter()
-        .map(|x| f64::from(x - largest).exp())
+        .map(|x| (f64::from(*x) - f64::from(largest)).exp())
         .collect();
     let sum: f64 = e.iter().sum();
     e.iter().map(|e| e / sum).collect()
@@ -137,7 +137,9 @@ fn check(model: &Arc<Model>, site: &Site<'_>, c: f32, name: &str) {
             assert_eq!(reading.log_probability.is_some(), next.is_some());
             if let (Some(got), Some(want)) = (reading.log_probability, next) {
                 close(got, want.ln(), &what);
-                let above = all.iter().filter(|p| **p > want).count();
+                let id = ids[p + 1] as usize;
+                let before = |(i, p): (usize, &f64)| *p > want || (*p == want && i < id);
+                let above = all.iter().enumerate().filter(|p| before(*p)).count();
                 assert_eq!(reading.rank, Some(above + 1), "{what}");
             }
             let mut best: Vec<usize> = (0..vocab).collect();
@@ -273,7 +275,8 @@ fn divergence_grows_with_the_square_of_a_small_coefficient() {
     };
     let passage = passage(&model, 9, 40);
     let sum = |c: f32| strip(&model, &passage, &site, c).kl.expect("a summary").sum;
-    let (low, high) = (0.01, 0.04);
+    // The residual stream of these weights is short: v is many times as long.
+    let (low, high) = (0.0005, 0.002);
     let slope = (sum(high) / sum(low)).ln() / f64::from(high / low).ln();
     assert!((slope - 2.0).abs() < 0.05, "{slope}");
     assert!(sum(low) > 0.0);
@@ -447,9 +450,10 @@ fn what_cannot_be_compared_is_refused_with_a_remedy() {
     let steered = steer(&v, 1, 1.0).expect("a run");
     let outside = run.lens(&steered, 39, 5, &never).expect_err("refused");
     assert!(outside.to_string().contains("0 to 38"), "{outside}");
-    let wild = steer(&v, 1, f32::MAX).expect("a run");
-    let wild = run.strip(&wild, WHOLE, &never).expect_err("refused");
-    assert_eq!(wild.id(), "logits-not-finite", "{wild}");
+    for c in [f32::MAX, f32::NAN] {
+        let wild = steer(&v, 1, c).expect_err("refused");
+        assert_eq!(wild.id(), "not-finite", "{wild}");
+    }
     let other = read(2).expect("a run");
     let other = other.strip(&steered, WHOLE, &never).expect_err("refused");
     assert_eq!(other.id(), "other-run");
