@@ -12,8 +12,8 @@ use super::output::{Ending, Progress};
 use super::study::Study;
 use crate::engine::Cancel;
 use crate::measure::calibrate::{
-    Band, Calibration, Calibrator, Edge, HARDLY, INCOHERENT, KlStatistic, PERPLEXITY_RATIO,
-    ROLLOUT, Reason, Sign, Step, Strength, Verdict,
+    Band, Calibration, Calibrator, Coefficient, Edge, HARDLY, INCOHERENT, KlStatistic,
+    PERPLEXITY_RATIO, ROLLOUT, Reason, Sign, Step, Verdict,
 };
 use crate::measure::{
     DEFAULT_SYSTEM, ModelIdentity, NEUTRAL_PROMPTS, NEUTRAL_TEXT, Site, TaxRow, VectorIdentity,
@@ -41,7 +41,7 @@ struct Report {
 
 #[derive(Serialize)]
 struct TaxAt {
-    strength: Strength,
+    coefficient: Coefficient,
     top1: f64,
     perplexity: f64,
     tokens: usize,
@@ -103,12 +103,12 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<(), Ending> {
         .band(&calibration, &neutral, &mut progress, &never)
         .map_err(failed)?;
     line.finish();
-    let kappa = calibration.best.strength.kappa.abs();
-    let strengths = [0.0, 0.5, 1.0, 2.0].map(|m| calibrator.strength(m * kappa, sign));
-    let coefficients = strengths.map(|s| s.raw as f32);
+    let kappa = calibration.best.coefficient.kappa.abs();
+    let scaled = [0.0, 0.5, 1.0, 2.0].map(|m| calibrator.coefficient(m * kappa, sign));
+    let coefficients = scaled.map(|s| s.raw as f32);
     let rows = tax(model, &site, &neutral, &coefficients, &never).map_err(failed)?;
-    let at = |(row, strength): (&TaxRow, Strength)| TaxAt {
-        strength,
+    let at = |(row, coefficient): (&TaxRow, Coefficient)| TaxAt {
+        coefficient,
         top1: row.top1,
         perplexity: row.perplexity,
         tokens: row.tokens,
@@ -124,7 +124,7 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<(), Ending> {
         read_on,
         calibration,
         band,
-        tax: rows.iter().zip(strengths).map(at).collect(),
+        tax: rows.iter().zip(scaled).map(at).collect(),
     };
     let mut out = io::stdout().lock();
     if args.json {
@@ -244,7 +244,7 @@ fn table(report: &Report, block: BlockIndex, out: &mut impl Write) -> Result<(),
         "{:<22} {:>9} {:>9} {:>8}  {:>8}",
         "", "c", "unit", "kappa", "KL"
     )?;
-    let mut line = |name: &str, s: &Strength, words: &str| {
+    let mut line = |name: &str, s: &Coefficient, words: &str| {
         writeln!(
             out,
             "{name:<22} {:>+9.4} {:>+9.3} {:>+8.4}  {words}",
@@ -256,7 +256,7 @@ fn table(report: &Report, block: BlockIndex, out: &mut impl Write) -> Result<(),
         Verdict::Reached => "calibrated",
         _ => "nearest",
     };
-    line(name, &best.strength, &nats(best.stat))?;
+    line(name, &best.coefficient, &nats(best.stat))?;
     let words = |edge: &Edge, met: f64| match (edge.reason, edge.stat) {
         (Reason::Perplexity, _) => {
             format!("{:>8}  neutral text's perplexity x {PERPLEXITY_RATIO}", "-")
@@ -273,12 +273,12 @@ fn table(report: &Report, block: BlockIndex, out: &mut impl Write) -> Result<(),
     let band = &report.band;
     line(
         "hardly any effect to",
-        &band.low.strength,
+        &band.low.coefficient,
         &words(&band.low, HARDLY),
     )?;
     line(
         "incoherent from",
-        &band.high.strength,
+        &band.high.coefficient,
         &words(&band.high, INCOHERENT),
     )?;
     let tokens = report.tax.first().map_or(0, |t| t.tokens);
@@ -292,8 +292,8 @@ fn table(report: &Report, block: BlockIndex, out: &mut impl Write) -> Result<(),
         writeln!(
             out,
             "{:>+9.4} {:>+8.4}  {:>5.1} %  {:>10.3}",
-            row.strength.raw,
-            row.strength.kappa,
+            row.coefficient.raw,
+            row.coefficient.kappa,
             100.0 * row.top1,
             row.perplexity
         )?;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::solver::{BRACKET, Evaluation, Search, Verdict};
-use super::{Calibration, Calibrator, Step, Strength};
+use super::{Calibration, Calibrator, Coefficient, Step};
 use crate::engine::Cancel;
 use crate::measure::error::MeasureError;
 use crate::measure::tax::tax;
@@ -38,7 +38,7 @@ pub enum Reason {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Edge {
     /// Coefficient.
-    pub strength: Strength,
+    pub coefficient: Coefficient,
     /// What ends the band here.
     pub reason: Reason,
     /// Statistic in nats, where it was evaluated.
@@ -75,7 +75,7 @@ impl Calibrator {
         let sign = calibration.sign;
         let mut known: Vec<Evaluation> = (calibration.history.iter())
             .map(|step| Evaluation {
-                kappa: step.strength.kappa.abs(),
+                kappa: step.coefficient.kappa.abs(),
                 stat: step.stat,
             })
             .collect();
@@ -96,7 +96,7 @@ impl Calibrator {
             };
             let there = known.iter().find(|e| (e.kappa / kappa - 1.0).abs() < 1e-6);
             Ok(Edge {
-                strength: self.strength(kappa, sign),
+                coefficient: self.coefficient(kappa, sign),
                 reason,
                 stat: there.map(|e| e.stat),
             })
@@ -104,11 +104,11 @@ impl Calibrator {
         let low = edge(HARDLY)?;
         let by_stat = edge(INCOHERENT)?;
         let evaluations = known.len() - given;
-        let (from, to) = (low.strength.kappa.abs(), by_stat.strength.kappa.abs());
+        let (from, to) = (low.coefficient.kappa.abs(), by_stat.coefficient.kappa.abs());
         let (doubled, batches) = self.doubled(calibration, neutral, [from, to], cancel)?;
         let high = match doubled {
             Some(kappa) => Edge {
-                strength: self.strength(kappa, sign),
+                coefficient: self.coefficient(kappa, sign),
                 reason: Reason::Perplexity,
                 stat: None,
             },
@@ -142,7 +142,7 @@ impl Calibrator {
             let step = (to / from).ln() / (LANES - 1) as f64;
             let kappas: Vec<f64> = (0..LANES).map(|i| from * (step * i as f64).exp()).collect();
             let mut coefficients = vec![0.0];
-            let raw = |kappa: &f64| self.strength(*kappa, calibration.sign).raw as f32;
+            let raw = |kappa: &f64| self.coefficient(*kappa, calibration.sign).raw as f32;
             coefficients.extend(kappas.iter().map(raw));
             let rows = tax(&self.model, &site, neutral, &coefficients, cancel)?;
             batches += 1;

@@ -1,5 +1,5 @@
 //! Calibration: the coefficient at which steering moves the model's next-token distribution by a given
-//! amount, so that vectors, blocks and models can be compared at the same strength.
+//! amount, so that vectors, blocks and models can be compared at the same coefficient.
 //!
 //! The statistic (as in the program steering-lite) is the 95th percentile of KL(steered‖unsteered) in
 //! nats over prompts and positions of greedy steered continuations. Their texts change with the
@@ -45,7 +45,7 @@ impl Sign {
 
 /// One coefficient in three units, with its sign.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Strength {
+pub struct Coefficient {
     /// c: multiple of the vector as it is.
     pub raw: f64,
     /// c·‖v‖: length of what is added.
@@ -58,7 +58,7 @@ pub struct Strength {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// Coefficient.
-    pub strength: Strength,
+    pub coefficient: Coefficient,
     /// Statistic there, in nats; infinite where the model's numbers overflowed.
     pub stat: f64,
 }
@@ -139,10 +139,10 @@ impl Calibrator {
 
     /// A coefficient of |κ| with a sign, in all units. Raw coefficients are rounded to f32, in which
     /// they are applied.
-    pub fn strength(&self, kappa: f64, sign: Sign) -> Strength {
+    pub fn coefficient(&self, kappa: f64, sign: Sign) -> Coefficient {
         let raw = (sign.factor() * kappa * self.residual_norm / self.vector_norm) as f32;
         let unit = f64::from(raw) * self.vector_norm;
-        Strength {
+        Coefficient {
             raw: f64::from(raw),
             unit,
             kappa: unit / self.residual_norm,
@@ -167,7 +167,7 @@ impl Calibrator {
         }
         let solution = self.search(&Search::new(target), &[], sign, progress, cancel)?;
         let step = |e: &Evaluation| Step {
-            strength: self.strength(e.kappa, sign),
+            coefficient: self.coefficient(e.kappa, sign),
             stat: e.stat,
         };
         let site = self.statistic.site();
@@ -199,9 +199,9 @@ impl Calibrator {
         cancel: &Cancel,
     ) -> Result<Solution, MeasureError> {
         solve(search, known, &mut |kappa| {
-            let strength = self.strength(kappa, sign);
-            let stat = self.statistic.at(strength.raw as f32, cancel)?;
-            progress(&Step { strength, stat });
+            let coefficient = self.coefficient(kappa, sign);
+            let stat = self.statistic.at(coefficient.raw as f32, cancel)?;
+            progress(&Step { coefficient, stat });
             Ok(stat)
         })
     }

@@ -45,9 +45,9 @@ pub enum TokensError {
         /// Last position.
         last: usize,
     },
-    /// Infinite logits, or none.
+    /// Residual stream or logits beyond what f32 holds.
     #[error(
-        "the logits at position {position} are not finite at coefficient {coefficient}; use a smaller one"
+        "the numbers at position {position} are not finite at coefficient {coefficient}; use a smaller one"
     )]
     NotFinite {
         /// Absolute position.
@@ -73,7 +73,7 @@ impl TokensError {
             Self::ZeroDirection => "direction-zero",
             Self::OtherBlock { .. } | Self::OtherRun => "other-run",
             Self::Position { .. } => "position-range",
-            Self::NotFinite { .. } => "logits-not-finite",
+            Self::NotFinite { .. } => "not-finite",
             Self::Measure(error) => error.id(),
             Self::Engine(error) => error.id(),
         }

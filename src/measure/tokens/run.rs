@@ -108,7 +108,7 @@ impl UnsteeredRun {
     /// Costs the blocks above the site for the positions from the first steered one on; nothing for a coefficient of 0.
     ///
     /// # Errors
-    /// [`TokensError::OtherBlock`], [`TokensError::ZeroDirection`], a direction of another width, cancellation.
+    /// [`TokensError::OtherBlock`], [`TokensError::ZeroDirection`], [`TokensError::NotFinite`], a direction of another width, cancellation.
     pub fn steer(
         &self,
         site: &Site<'_>,
@@ -148,8 +148,15 @@ impl UnsteeredRun {
             return Ok(run);
         }
         let mut x = self.site.as_slice()[first * d..].to_vec();
-        for row in x.chunks_exact_mut(d) {
+        for (i, row) in x.chunks_exact_mut(d).enumerate() {
             add_scaled(row, site.direction, coefficient);
+            // A norm would make zeros of a row whose square is infinite, and the logits would look like numbers.
+            if !row.iter().map(|h| h * h).sum::<f32>().is_finite() {
+                return Err(TokensError::NotFinite {
+                    position: first + i,
+                    coefficient,
+                });
+            }
         }
         run.site = Rows::from_vec(x, d)?;
         let (after, x) = (Some(site.block), run.site.clone());

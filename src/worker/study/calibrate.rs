@@ -46,12 +46,12 @@ pub(super) fn run(room: &Room<'_>, study: &CalibrateStudy) -> Result<usize, Trou
     let band = calibrator
         .band(&found, &neutral, &mut progress, room.cancel)
         .map_err(|e| told(&e))?;
-    let best = found.best.strength.raw as f32;
+    let best = found.best.coefficient.raw as f32;
     let coefficients = [0.0, 0.5 * best, best, 2.0 * best];
     let rows = tax(model, &site, &neutral, &coefficients, room.cancel).map_err(|e| told(&e))?;
     // An end that the search never came to is no end.
     let edge = |edge: &crate::measure::calibrate::Edge| {
-        (edge.reason != Reason::Bracket).then_some(edge.strength.raw as f32)
+        (edge.reason != Reason::Bracket).then_some(edge.coefficient.raw as f32)
     };
     room.news(StudyNews::Calibrated(Box::new(Calibration {
         coefficient: best,

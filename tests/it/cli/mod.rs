@@ -1,5 +1,6 @@
 //! The command-line twins, run as a user runs them.
 
+mod calibrate;
 mod chat;
 mod commands;
 mod dataset;
@@ -10,7 +11,6 @@ mod published;
 mod refusals;
 mod runs;
 mod shard;
-mod strength;
 mod sweep;
 mod tokens;
 

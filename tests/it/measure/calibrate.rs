@@ -237,7 +237,7 @@ fn check(done: &Calibration) {
         Verdict::Reached => assert!(off < 0.05, "{done:?}"),
         Verdict::Unreachable => {
             assert!(stats.clone().all(|s| s < done.target), "{done:?}");
-            assert!(done.history.last().unwrap().strength.kappa.abs() > 0.99 * BRACKET[1]);
+            assert!(done.history.last().unwrap().coefficient.kappa.abs() > 0.99 * BRACKET[1]);
         }
         Verdict::AlwaysAbove => assert!(stats.clone().all(|s| s > done.target), "{done:?}"),
         // The statistic jumps over the target: there are values on both sides.
@@ -248,7 +248,7 @@ fn check(done: &Calibration) {
             assert!(off < 0.5, "{done:?}");
         }
     }
-    let s = done.best.strength;
+    let s = done.best.coefficient;
     assert!((s.unit - s.raw * done.vector_norm).abs() < 1e-9 * s.unit.abs());
     assert!((s.kappa - s.unit / done.residual_norm).abs() < 1e-9 * s.kappa.abs());
 }
@@ -267,7 +267,7 @@ fn bundled_vectors_reach_one_nat() {
         let done = solved(&calibrator, 1.0, sign);
         check(&done);
         assert_eq!(done.verdict, Verdict::Reached, "{name}: {done:?}");
-        assert_eq!(done.best.strength.raw < 0.0, sign == Sign::Negative);
+        assert_eq!(done.best.coefficient.raw < 0.0, sign == Sign::Negative);
         if name == "she_he" {
             assert_eq!(done, solved(&calibrator, 1.0, sign), "asked twice");
         }
@@ -290,12 +290,12 @@ fn the_band_holds_the_calibrated_coefficient() {
     println!("{band:?}");
     assert_eq!(told, band.evaluations);
     assert!(band.evaluations <= 8 && band.batches <= 2);
-    let [low, high] = [band.low, band.high].map(|e| e.strength.kappa);
-    assert!(low < done.best.strength.kappa && low < high, "{band:?}");
+    let [low, high] = [band.low, band.high].map(|e| e.coefficient.kappa);
+    assert!(low < done.best.coefficient.kappa && low < high, "{band:?}");
     let stat = band.low.stat.unwrap();
     assert!((stat / HARDLY - 1.0).abs() < 0.15, "{stat}");
     let site = calibrator.statistic().site();
-    let raw = band.high.strength.raw as f32;
+    let raw = band.high.coefficient.raw as f32;
     let rows = tax(&model, &site, &neutral, &[0.0, raw], &never).unwrap();
     let ratio = rows[1].perplexity / rows[0].perplexity;
     match band.high.reason {

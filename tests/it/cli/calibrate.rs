@@ -20,7 +20,7 @@ fn calibrate_prints_coefficient_band_and_tax() {
     let calibration = &value["calibration"];
     let (best, raw) = (
         &calibration["best"],
-        &calibration["best"]["strength"]["raw"],
+        &calibration["best"]["coefficient"]["raw"],
     );
     assert_eq!(
         (
@@ -36,10 +36,13 @@ fn calibrate_prints_coefficient_band_and_tax() {
         assert!((number(&best["stat"]) - 1.0).abs() < 0.05);
     }
     let tax = value["tax"].as_array().unwrap();
-    let at: Vec<f64> = tax.iter().map(|t| number(&t["strength"]["raw"])).collect();
+    let at: Vec<f64> = tax
+        .iter()
+        .map(|t| number(&t["coefficient"]["raw"]))
+        .collect();
     assert!(at[0] == 0.0 && (at[3] / number(raw) - 2.0).abs() < 1e-5);
     assert!(number(&tax[3]["perplexity"]) > number(&tax[0]["perplexity"]));
-    let edge = |name: &str| number(&value["band"][name]["strength"]["kappa"]);
+    let edge = |name: &str| number(&value["band"][name]["coefficient"]["kappa"]);
     assert!(edge("high") < edge("low") && edge("low") < 0.0);
 }
 
