@@ -61,6 +61,8 @@ fn app() -> App {
             prompt: format!("Is the following statement something you would say? Number {id}."),
             positive: " Yes".to_owned(),
             negative: " No".to_owned(),
+            positive_is_a: None,
+            positive_is_yes: None,
         })
         .collect();
     let dataset = DatasetInfo {

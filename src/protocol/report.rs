@@ -82,7 +82,7 @@ pub struct Prediction {
     pub stability: Option<(f64, f64, usize)>,
 }
 
-/// Vectors of six settings (BASE, SYS_POS, SYS_NEG, USER_POS, USER_NEG, their mean) in five tests.
+/// Vectors of six settings (BASE, `SYS_POS`, `SYS_NEG`, `USER_POS`, `USER_NEG`, their mean) in five tests.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ShiftTable {
     /// Data set.
@@ -95,7 +95,7 @@ pub struct ShiftTable {
     pub steerability: Vec<Vec<Option<f64>>>,
     /// Variance of it (n − 1).
     pub variance: Vec<Vec<Option<f64>>>,
-    /// s(v_A, D_B) / s(v_B, D_B); `None` where the denominator is at most 0.25.
+    /// `s(v_A`, `D_B`) / `s(v_B`, `D_B`); `None` where the denominator is at most 0.25.
     pub relative: Vec<Vec<Option<f64>>>,
     /// Cosines between the vectors, rows and columns as `train`.
     pub cosine: Vec<Vec<Option<f64>>>,

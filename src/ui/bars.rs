@@ -77,16 +77,6 @@ fn merge(bars: Bars, columns: usize) -> Bars {
         return bars;
     }
     let each = i64::try_from(each).unwrap_or(i64::MAX);
-    fn join<N: std::ops::AddAssign + Default>(
-        counts: BTreeMap<i64, N>,
-        each: i64,
-    ) -> BTreeMap<i64, N> {
-        let mut out: BTreeMap<i64, N> = BTreeMap::new();
-        for (k, n) in counts {
-            *out.entry(k.div_euclid(each)).or_default() += n;
-        }
-        out
-    }
     Bars {
         width: bars.width * each as f64,
         now: join(bars.now, each),
@@ -94,4 +84,12 @@ fn merge(bars: Bars, columns: usize) -> Bars {
         first: bars.first.div_euclid(each),
         last: bars.last.div_euclid(each),
     }
+}
+
+fn join<N: std::ops::AddAssign + Default>(counts: BTreeMap<i64, N>, each: i64) -> BTreeMap<i64, N> {
+    let mut out: BTreeMap<i64, N> = BTreeMap::new();
+    for (k, n) in counts {
+        *out.entry(k.div_euclid(each)).or_default() += n;
+    }
+    out
 }

@@ -123,6 +123,10 @@ pub struct Running {
 
 /// Studies and their results.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent choices of the user, not one state in disguise"
+)]
 pub struct Lab {
     /// Every block.
     pub layers: Layers,

@@ -130,9 +130,10 @@ impl App {
             }),
             StudyKind::Datasets => Study::Datasets(DatasetsStudy {
                 datasets: self.every_dataset()?,
-                vector: match self.lab.one_vector {
-                    true => Some(self.vector.as_ref()?.id.clone()),
-                    false => None,
+                vector: if self.lab.one_vector {
+                    Some(self.vector.as_ref()?.id.clone())
+                } else {
+                    None
                 },
                 block,
                 mask: setting.mask,
@@ -187,9 +188,10 @@ impl App {
             return;
         }
         let calibrate = std::mem::take(&mut self.lab.calibrate);
-        let wanted = match calibrate {
-            true => self.study_of(StudyKind::Calibrate),
-            false => self.study_wanted(),
+        let wanted = if calibrate {
+            self.study_of(StudyKind::Calibrate)
+        } else {
+            self.study_wanted()
         };
         let Some(study) = wanted else {
             return;

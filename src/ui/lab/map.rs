@@ -235,7 +235,7 @@ fn figures(c: &mut Canvas<'_>, area: Rect, columns: Columns, line: &Line, steepe
     right(c, x, area.y, &percent(line.anti), anti_style, 6);
     x += 6;
     if columns.variance {
-        let variance = line.variance.map_or_else(|| "-".to_owned(), |v| short(v));
+        let variance = line.variance.map_or_else(|| "-".to_owned(), short);
         right(c, x, area.y, &variance, muted, 8);
         x += 8;
     }

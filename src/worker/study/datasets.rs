@@ -26,13 +26,12 @@ pub(super) fn run(room: &Room<'_>, study: &DatasetsStudy) -> Result<usize, Troub
         let part = |share: usize, i: usize, n: usize| at + share + 50 * i / n.max(1);
         let dataset = load(room, asset)?;
         let mut told = |i, n| room.progress(part(0, i, n), total);
-        let (vector, how) = match &loaded {
-            Some(vector) => (Arc::clone(vector), vector.name.clone()),
-            None => {
-                let extract = || own_vector(room, &dataset, &mut told);
-                let vector = room.shelf.vectors.get(dataset.id.clone(), extract)?;
-                (vector, "mean of its training pairs".to_owned())
-            }
+        let (vector, how) = if let Some(vector) = &loaded {
+            (Arc::clone(vector), vector.name.clone())
+        } else {
+            let extract = || own_vector(room, &dataset, &mut told);
+            let vector = room.shelf.vectors.get(dataset.id.clone(), extract)?;
+            (vector, "mean of its training pairs".to_owned())
         };
         let wanted = Wanted {
             vector: &vector,

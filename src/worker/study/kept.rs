@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Trouble;
 use crate::steering::SteeringVector;
 
+type Entries<K, V> = VecDeque<(K, Arc<V>)>;
+
 /// Values by key; of too many, the oldest go.
 #[derive(Debug)]
-pub(crate) struct Kept<K, V>(Arc<Mutex<VecDeque<(K, Arc<V>)>>>);
+pub(crate) struct Kept<K, V>(Arc<Mutex<Entries<K, V>>>);
 
 impl<K, V> Clone for Kept<K, V> {
     fn clone(&self) -> Self {

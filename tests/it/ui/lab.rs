@@ -13,7 +13,9 @@ fn shown(
         world.settle();
         world.key(key);
         world.settle();
-        more.iter().for_each(|k| world.key(k));
+        for key in more {
+            world.key(key);
+        }
         world
     }
 }

@@ -5,7 +5,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a failed unwrap is a failed test"
+    clippy::float_cmp,
+    reason = "a failed unwrap is a failed test, and exact figures are meant exactly"
 )]
 
 mod studies;
