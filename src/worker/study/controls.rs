@@ -1,7 +1,6 @@
 //! A vector against its controls, in slices on the engine's thread; the pairs behind the shuffled labels
 //! and the prompted baseline are read on the study's thread before.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::slices::{Pace, Slices};
@@ -10,8 +9,8 @@ use crate::engine::Cancel;
 use crate::measure::controls::{
     self, Control, ControlDirection, Controls, RANDOM, drawn, other, shuffled,
 };
-use crate::measure::shift::{DEFAULT_SYSTEM, SentenceFile, Sentences, Setting};
-use crate::measure::{CacheOptions, PreparedSet, PromptCache};
+use crate::measure::shift::{SentenceFile, Sentences};
+use crate::measure::system_text_changes;
 use crate::protocol::{ControlGroup, ControlReport, ControlsStudy, ControlsTable, StudyNews};
 use crate::steering::dataset::{Dataset, Part};
 use crate::steering::{PairSet, pair_activations};
@@ -97,14 +96,7 @@ fn differences(
     let mut told = |i: usize, n: usize| room.progress(60 * i / n.max(1), 100);
     let read = pair_activations(model, &pairs, study.block, &mut told, room.cancel)
         .map_err(|e| room.trouble(e.id(), &e))?;
-    let width = read.width.max(1);
-    let minus = |(p, n): (&[f32], &[f32])| p.iter().zip(n).map(|(a, b)| a - b).collect();
-    Ok(read
-        .positive
-        .chunks_exact(width)
-        .zip(read.negative.chunks_exact(width))
-        .map(minus)
-        .collect())
+    Ok(read.differences())
 }
 
 /// Change of the unsteered propensity when the positive sentence is the system text.
@@ -115,32 +107,18 @@ fn prompted(room: &Room<'_>, dataset: &Dataset) -> Result<Vec<f32>, Trouble> {
         None => Sentences::from_name(&dataset.name),
     };
     let (examples, _) = rows::live(dataset, room.inputs);
-    let model = room.model;
-    let most = model.config().max_positions;
-    let mut levels: Vec<Vec<(usize, f32)>> = Vec::new();
-    for (i, setting) in [Setting::Base, Setting::SysPos].into_iter().enumerate() {
-        let mut wordings = Vec::with_capacity(examples.len());
-        for example in &examples {
-            let worded = setting.wording(model, example, DEFAULT_SYSTEM, &sentences);
-            wordings.extend(worded.map_err(|e| room.trouble(e.id(), &e))?);
-        }
-        let set = PreparedSet::of_wordings(dataset, &wordings, model.tokenizer(), most)
-            .map_err(|e| room.trouble(e.id(), &e))?;
-        let options: CacheOptions = room.memory.study(model);
-        let mut cache = PromptCache::new(Arc::clone(model), Arc::new(set), options);
-        cache
-            .prefill(0..cache.len(), room.cancel)
-            .map_err(|e| room.trouble(e.id(), &e))?;
-        let level = |i: usize| Some((cache.set().inputs.get(i)?.row, cache.baseline(i)?));
-        levels.push((0..cache.len()).filter_map(level).collect());
-        room.progress(60 + 20 * (i + 1), 100);
-    }
-    let base: std::collections::HashMap<usize, f32> =
-        levels.first().into_iter().flatten().copied().collect();
-    let changed = levels.get(1).into_iter().flatten();
-    Ok(changed
-        .filter_map(|(row, m)| Some(m - base.get(row)?))
-        .collect())
+    let mut told = |i: usize, n: usize| room.progress(60 + 40 * i / n.max(1), 100);
+    let options = room.memory.study(room.model);
+    system_text_changes(
+        room.model,
+        dataset,
+        &examples,
+        &sentences,
+        options,
+        &mut told,
+        room.cancel,
+    )
+    .map_err(|e| room.trouble(e.id(), &e))
 }
 
 /// The slices over the loaded inputs.

@@ -26,5 +26,6 @@ mod shift;
 mod spurious;
 mod summed;
 pub(crate) mod support;
+mod sweep;
 mod tax;
 mod tokens;

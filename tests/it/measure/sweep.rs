@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use steerscope::engine::Cancel;
-use steerscope::measure::{
-    CacheOptions, PromptCache, Site, SweepCell, SweepUnit, sweep_sites,
-};
+use steerscope::measure::{CacheOptions, PromptCache, Site, SweepCell, SweepUnit, sweep_sites};
 use steerscope::units::{BlockIndex, Mask};
 
 use super::support::{direction, prepared, synthetic, tiny};
@@ -36,7 +34,11 @@ fn a_sweep_gives_the_bits_of_one_site_at_a_time() {
                 })
                 .collect();
             let new = || {
-                PromptCache::new(Arc::clone(&model), Arc::clone(&set), CacheOptions::default())
+                PromptCache::new(
+                    Arc::clone(&model),
+                    Arc::clone(&set),
+                    CacheOptions::default(),
+                )
             };
             let mut cache = new();
             let mut swept = vec![Vec::new(); cells.len()];
@@ -64,7 +66,11 @@ fn the_last_block_alone_and_no_cell_at_all_are_sweeps_too() {
     let model = tiny();
     let set = synthetic(&model, &SHAPES);
     let v = direction(model.hidden_size());
-    let mut cache = PromptCache::new(Arc::clone(&model), Arc::clone(&set), CacheOptions::default());
+    let mut cache = PromptCache::new(
+        Arc::clone(&model),
+        Arc::clone(&set),
+        CacheOptions::default(),
+    );
     let site = Site {
         direction: &v,
         block: BlockIndex(3),
@@ -90,7 +96,11 @@ fn a_stopped_or_senseless_sweep_says_so_and_the_cache_goes_on() {
     let model = tiny();
     let set = synthetic(&model, &SHAPES);
     let v = direction(model.hidden_size());
-    let mut cache = PromptCache::new(Arc::clone(&model), Arc::clone(&set), CacheOptions::default());
+    let mut cache = PromptCache::new(
+        Arc::clone(&model),
+        Arc::clone(&set),
+        CacheOptions::default(),
+    );
     let cell = |block, multipliers| SweepCell {
         site: Site {
             direction: &v,
@@ -130,5 +140,9 @@ fn a_short_direction_is_measured_and_one_without_length_left_out() {
         found.map(|s| s.block.0).collect()
     };
     assert_eq!(of(SweepUnit::Raw), [0, 2]);
-    assert_eq!(of(SweepUnit::EqualKappa), [0], "no residual norm at block 2");
+    assert_eq!(
+        of(SweepUnit::EqualKappa),
+        [0],
+        "no residual norm at block 2"
+    );
 }
