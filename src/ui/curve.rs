@@ -61,11 +61,10 @@ fn tax(c: &Canvas<'_>) -> String {
     };
     match (at(0.0), at(found.coefficient)) {
         (Some(before), Some(after)) => format!(
-            "tax at {}: top-1 {:.0} to {:.0}%, perplexity x{:.2}",
+            "tax at {}: ppl x{:.2}, top-1 {:+.0}%",
             signed(found.coefficient),
-            100.0 * before.top1,
-            100.0 * after.top1,
-            after.perplexity / before.perplexity
+            after.perplexity / before.perplexity,
+            100.0 * (after.top1 - before.top1)
         ),
         _ => String::new(),
     }

@@ -55,7 +55,7 @@ pub struct Band {
     pub high: Edge,
     /// Evaluations of the statistic beyond the calibration's.
     pub evaluations: usize,
-    /// Batches of [`LANES`] coefficients over the neutral text.
+    /// Batches of eight coefficients over the neutral text.
     pub batches: usize,
 }
 

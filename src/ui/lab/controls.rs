@@ -62,12 +62,46 @@ fn headline(c: &mut Canvas<'_>, area: Rect, table: &ControlsTable) {
     let random = format!("z {} against random directions", z(table.z_random));
     let shuffled = format!(", {} against shuffled labels: ", z(table.z_shuffled));
     let style = c.style(verdict.1);
+    let as_good = rivals(table);
+    if !as_good.is_empty() {
+        let warning = c.style(Role::Warning);
+        c.text(area.x, area.y + 1, &as_good, warning, area.width);
+    }
     let pieces = [
         (random.as_str(), accent),
         (shuffled.as_str(), text_style),
         (verdict.0, style),
     ];
     c.pieces(area.x, area.y, &pieces, area.width);
+}
+
+/// What does nine tenths of the vector's work or more without being it: then it is not "the" direction.
+fn rivals(table: &ControlsTable) -> String {
+    let of = |group: ControlGroup| {
+        let found = table.groups.iter().filter(move |g| g.group == group);
+        found.filter_map(|g| mean(&g.means)).collect::<Vec<f64>>()
+    };
+    let Some(own) = of(ControlGroup::Vector)
+        .first()
+        .copied()
+        .filter(|m| *m > 0.0)
+    else {
+        return String::new();
+    };
+    let others = of(ControlGroup::Other);
+    let as_much = others.iter().filter(|m| **m >= 0.9 * own).count();
+    let prompt = of(ControlGroup::Prompt).iter().any(|m| *m >= 0.9 * own);
+    let mut words = Vec::new();
+    if as_much > 0 {
+        words.push(format!(
+            "{as_much} of {} vectors of other behaviours do as much",
+            others.len()
+        ));
+    }
+    if prompt {
+        words.push("the system text alone does as much".to_owned());
+    }
+    words.join("; ")
 }
 
 fn title(group: &ControlReport) -> String {
