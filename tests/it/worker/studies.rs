@@ -370,7 +370,7 @@ fn a_stopped_study_says_nothing_more() {
     ) {}
     bench.worker.send(Command::StopStudy);
     let mut idle = false;
-    while let Ok(event) = bench.events.recv_timeout(Duration::from_secs(5)) {
+    while let Ok(event) = bench.events.recv_timeout(Duration::from_secs(60)) {
         match event {
             Event::Idle(Stage::Study) => {
                 idle = true;
