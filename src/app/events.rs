@@ -68,12 +68,16 @@ impl App {
                 if let StudyNews::Remark(words) = &news {
                     self.messages.note(one_line(words), self.now);
                 }
+                let swept = matches!(news, StudyNews::Sweep(_));
+                let calibrated = matches!(news, StudyNews::Calibrated(_));
                 let ours = self.lab.news(run, news);
                 if self.lab.running().is_none() {
                     self.ended(Stage::Study);
                 }
-                if ours {
+                if ours && swept {
                     self.adopt_sweep();
+                }
+                if ours && calibrated {
                     self.take_calibrated();
                 }
                 ours
@@ -227,6 +231,8 @@ impl App {
             );
         }
         self.wanted_dataset = Some(info.asset.clone());
+        // What runs belongs to the data set before.
+        self.stop_study();
         self.experiment.clear();
         self.memory_short = None;
         self.bar = None;

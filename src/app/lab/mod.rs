@@ -69,6 +69,8 @@ impl<T> Reports<T> {
 /// What all answers have in common.
 trait Answer {
     fn ask(&mut self, study: Study);
+    /// Whether the figures answer another question than the present one.
+    fn outdate(&mut self, other: bool);
     fn asked(&self) -> Option<&Study>;
     fn finish(&mut self, end: (Duration, usize));
     fn finished(&self) -> Option<(Duration, usize)>;
@@ -79,6 +81,10 @@ impl<T> Answer for Reports<T> {
         self.asked = Some(study);
         self.stale = !self.items.is_empty();
         self.finished = None;
+    }
+
+    fn outdate(&mut self, other: bool) {
+        self.stale = other && !self.items.is_empty();
     }
 
     fn asked(&self) -> Option<&Study> {
@@ -97,6 +103,10 @@ impl<T> Answer for Reports<T> {
 impl Answer for Layers {
     fn ask(&mut self, study: Study) {
         self.asked(study);
+    }
+
+    fn outdate(&mut self, other: bool) {
+        self.stale = other;
     }
 
     fn asked(&self) -> Option<&Study> {
@@ -211,6 +221,16 @@ impl Lab {
     /// Time and stored cells of a study that came to its end.
     pub fn finished(&self, kind: StudyKind) -> Option<(Duration, usize)> {
         self.answer(kind).finished()
+    }
+
+    /// Marks the figures of a kind where they answer another question than this one, and no longer
+    /// once it is asked again.
+    pub(super) fn compare(&mut self, study: &Study) {
+        let kind = study.kind();
+        let same = self.asked(kind) == Some(study) || self.is_same_text(study);
+        if !same || self.finished(kind).is_some() {
+            self.answer_mut(kind).outdate(!same);
+        }
     }
 
     pub(super) fn requested(&mut self, run: RunId, study: Study) {

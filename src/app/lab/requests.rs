@@ -202,6 +202,10 @@ impl App {
             self.lab.asked(kind) == Some(&study) && (running || self.lab.finished(kind).is_some());
         let unasked = self.studies_unasked() || self.lab.is_same_text(&study);
         if !forced && (there || !unasked) {
+            if !there && running {
+                self.stop_study();
+            }
+            self.lab.compare(&study);
             return;
         }
         let run = self.next_run();

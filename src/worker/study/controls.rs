@@ -228,7 +228,9 @@ impl Slices for Job {
         gives_way: &Cancel,
         tell: &mut dyn FnMut(StudyNews),
     ) -> Result<bool, Trouble> {
-        let Some(bench) = desk.bench.as_mut() else {
+        // Rows of another data set must not get under this one's name.
+        let dataset = &self.prepared.study.dataset;
+        let Some(bench) = (desk.bench.as_mut()).filter(|b| b.set().dataset_id == *dataset) else {
             return Ok(false);
         };
         let (from, total) = (self.done(), bench.len());

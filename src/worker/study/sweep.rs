@@ -137,7 +137,10 @@ impl Slices for Job {
         gives_way: &Cancel,
         tell: &mut dyn FnMut(StudyNews),
     ) -> Result<bool, Trouble> {
-        let Some(bench) = desk.bench.as_mut() else {
+        // Rows of another data set must not get under this one's name.
+        let Some(bench) =
+            (desk.bench.as_mut()).filter(|b| b.set().dataset_id == self.study.dataset)
+        else {
             return Ok(false);
         };
         // First all groups get a few inputs, then the last of the list is finished.

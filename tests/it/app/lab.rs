@@ -13,7 +13,7 @@ use steerscope::protocol::{
 use steerscope::units::RunId;
 
 use super::studies;
-use super::world::{World, bundled, model, vector};
+use super::world::{World, bundled, dataset, model, vector};
 
 fn study(world: &World) -> Option<StudyRequest> {
     world.waiting.iter().rev().find_map(|c| match c {
@@ -77,6 +77,38 @@ fn a_large_model_waits_for_the_key() {
     assert!(world.screen(120, 40).contains("press w to sweep"));
     world.key("w");
     assert!(study(&world).is_some());
+}
+
+#[test]
+fn figures_of_another_setting_are_stale_also_where_nothing_runs_by_itself() {
+    let mut world = World::ready();
+    let mut large = model();
+    large.parameters = 7_000_000_000;
+    world.model_loaded(large);
+    world.load();
+    world.settle();
+    world.keys("F6 w");
+    world.settle();
+    assert!(!world.app.lab().shifts.stale);
+    world.key("]");
+    assert_eq!(study(&world), None);
+    assert!(world.app.lab().shifts.stale);
+}
+
+#[test]
+fn another_data_set_ends_the_sweep_of_the_one_before() {
+    let mut world = on("F4");
+    world.key("F3");
+    world.send(Msg::Worker(Event::DatasetLoaded(dataset(
+        &world.app.dataset().unwrap().asset.clone(),
+    ))));
+    assert!(world.app.lab().running().is_none());
+    assert!(
+        world
+            .waiting
+            .iter()
+            .any(|c| matches!(c, Command::StopStudy))
+    );
 }
 
 #[test]
