@@ -111,6 +111,7 @@ fn fan<const LANES: usize>(bencher: Bencher<'_, '_>, shape: Shape) {
     bencher
         .counter(ItemsCount::new(32 * LANES))
         .with_inputs(|| FanPlan {
+            edit: steerscope::units::Edit::ADD,
             block: BlockIndex(model.n_blocks() / 2),
             mask: Mask::FromLastPrompt,
             directions: vec![direction.as_slice().into()],

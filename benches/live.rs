@@ -190,6 +190,7 @@ impl Session {
             prompt: "One day a little girl went to the park with her dog. ".repeat(6),
             chat: None,
             steering: Some(Steering {
+                edit: steerscope::units::Edit::ADD,
                 vector: vector.to_owned(),
                 block,
                 coefficient: 0.5,
@@ -201,6 +202,7 @@ impl Session {
             },
         }));
         self.worker.send(Command::Measure(MeasureRequest {
+            edit: steerscope::units::Edit::ADD,
             run,
             vector: vector.to_owned(),
             dataset: self.dataset.clone(),

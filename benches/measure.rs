@@ -88,6 +88,7 @@ fn slider(bencher: Bencher<'_, '_>, shape: Shape, mask: Mask, depth: f64, inputs
     cache.prefill(0..INPUTS, &Cancel::never()).expect("prompts");
     let v = direction(model(shape).hidden_size());
     let site = Site {
+        edit: steerscope::units::Edit::ADD,
         direction: &v,
         block: block(shape, depth),
         mask,
@@ -138,6 +139,7 @@ fn slider_all_positions_bundled(bencher: Bencher<'_, '_>, depth: f64) {
 fn cached_from_nothing(bencher: Bencher<'_, '_>, shape: Shape) {
     let v = direction(model(shape).hidden_size());
     let site = Site {
+        edit: steerscope::units::Edit::ADD,
         direction: &v,
         block: block(shape, 0.5),
         mask: Mask::FromLastPrompt,
@@ -163,7 +165,11 @@ fn controls_from_nothing(bencher: Bencher<'_, '_>, shape: Shape) {
     }];
     let all = drawn(&v, RANDOM, 0).into_iter();
     directions.extend(all.filter(|c| matches!(c.control, Control::Random(_))));
-    let site = (block(shape, 0.5), Mask::FromLastPrompt);
+    let site = (
+        block(shape, 0.5),
+        Mask::FromLastPrompt,
+        steerscope::units::Edit::ADD,
+    );
     bencher
         .counter(ItemsCount::new(INPUTS * 7 * directions.len()))
         .with_inputs(|| cache(shape))
@@ -191,6 +197,7 @@ fn cached_every_site(bencher: Bencher<'_, '_>, shape: Shape) {
         .bench_local_values(|mut cache| {
             for block in (0..n_blocks).map(BlockIndex) {
                 let site = Site {
+                    edit: steerscope::units::Edit::ADD,
                     direction: &v,
                     block,
                     mask: Mask::FromLastPrompt,
@@ -209,6 +216,7 @@ fn sweep_every_site(bencher: Bencher<'_, '_>, shape: Shape) {
     let cells: Vec<SweepCell<'_>> = (0..model(shape).n_blocks())
         .map(|b| SweepCell {
             site: Site {
+                edit: steerscope::units::Edit::ADD,
                 direction: &v,
                 block: BlockIndex(b),
                 mask: Mask::FromLastPrompt,
@@ -232,6 +240,7 @@ fn sweep_every_site(bencher: Bencher<'_, '_>, shape: Shape) {
 fn naive_four_inputs(bencher: Bencher<'_, '_>, shape: Shape) {
     let v = direction(model(shape).hidden_size());
     let site = Site {
+        edit: steerscope::units::Edit::ADD,
         direction: &v,
         block: block(shape, 0.5),
         mask: Mask::FromLastPrompt,

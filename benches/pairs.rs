@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use shapes::{Shape, model, tokens};
 use steerscope::engine::{Cancel, Hook, Keep, KvCache, Model, NoHook, Part, Place, init_threads};
-use steerscope::steering::{AddHook, LaneSteering};
+use steerscope::steering::{LaneSteering, SteerHook};
 use steerscope::units::{BlockIndex, Mask};
 
 /// Tokens of a prompt.
@@ -54,7 +54,12 @@ fn main() {
         let middle = BlockIndex(model.n_blocks() / 2);
         let on = LaneSteering::new(Mask::FromLastPrompt, PROMPT, 1.5);
         let add = |lanes: Vec<LaneSteering>| -> Box<dyn Hook> {
-            Box::new(AddHook::new(middle, direction.as_slice(), lanes))
+            Box::new(SteerHook::new(
+                middle,
+                steerscope::units::Edit::ADD,
+                direction.as_slice(),
+                lanes,
+            ))
         };
         let mut one: [(&str, Box<dyn Hook>); 4] = [
             ("no hook", Box::new(NoHook)),

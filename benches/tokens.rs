@@ -17,7 +17,7 @@ use shapes::{PLAIN, Shape, model, tokens};
 use steerscope::engine::{Cancel, Hook, Keep, KvCache, NoHook, Part, init_threads};
 use steerscope::measure::Site;
 use steerscope::measure::tokens::{Passage, StripOptions, TokenStrip, UnsteeredRun};
-use steerscope::steering::{AddHook, LaneSteering};
+use steerscope::steering::{LaneSteering, SteerHook};
 use steerscope::units::{BlockIndex, Mask};
 
 fn main() {
@@ -36,6 +36,7 @@ fn direction(width: usize) -> Vec<f32> {
 
 fn site(shape: Shape, direction: &[f32]) -> Site<'_> {
     Site {
+        edit: steerscope::units::Edit::ADD,
         direction,
         block: BlockIndex(model(shape).n_blocks() / 2),
         mask: Mask::FromLastPrompt,
@@ -91,7 +92,12 @@ fn two_lanes_with_logits(bencher: Bencher<'_, '_>, shape: Shape) {
     let v = direction(model(shape).hidden_size());
     let lane = LaneSteering::new(Mask::FromLastPrompt, TEXT.1, 0.8);
     let block = site(shape, &v).block;
-    let mut hook = AddHook::new(block, v.clone(), vec![LaneSteering::OFF, lane]);
+    let mut hook = SteerHook::new(
+        block,
+        steerscope::units::Edit::ADD,
+        v.clone(),
+        vec![LaneSteering::OFF, lane],
+    );
     bencher.bench_local(|| read(shape, 2, TEXT.0 - TEXT.1 + 1, &mut hook));
 }
 

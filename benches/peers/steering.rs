@@ -52,6 +52,7 @@ pub(crate) fn measure(model: &Arc<Model>, grid: &Grid) -> Value {
         let never = Cancel::never();
         cache.prefill(inputs.clone(), &never).expect("prompts");
         let sites = grid.blocks.iter().map(|block| Site {
+            edit: steerscope::units::Edit::ADD,
             direction: &grid.direction,
             block: BlockIndex(*block),
             mask: Mask::FromLastPrompt,

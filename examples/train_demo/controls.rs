@@ -8,7 +8,7 @@ use std::sync::Arc;
 use steerscope::engine::{Cancel, Generation, Model, SamplerSettings};
 use steerscope::stats::{mean, sd};
 use steerscope::steering::dataset::Part;
-use steerscope::steering::{AddHook, LaneSteering, PairSet, SteeringVector};
+use steerscope::steering::{LaneSteering, PairSet, SteerHook, SteeringVector};
 use steerscope::units::{BlockIndex, Mask};
 
 use crate::Result;
@@ -135,7 +135,12 @@ fn counts(
             ..SamplerSettings::default()
         };
         let lane = LaneSteering::new(Mask::FromLastPrompt, ids.len(), coefficient);
-        let hook = AddHook::new(BlockIndex(block), direction.as_slice(), vec![lane]);
+        let hook = SteerHook::new(
+            BlockIndex(block),
+            steerscope::units::Edit::ADD,
+            direction.as_slice(),
+            vec![lane],
+        );
         let stop = model.stop_ids().to_vec();
         let hook = Box::new(hook);
         let story = Generation::start(Arc::clone(model), ids.clone(), 1, &settings, stop, hook)?;

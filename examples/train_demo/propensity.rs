@@ -60,6 +60,7 @@ impl Bench {
     /// Per-input steerability under a direction added from the last prompt position on.
     pub(crate) fn slopes(&mut self, block: usize, direction: &[f32]) -> Result<Vec<f64>> {
         let site = Site {
+            edit: steerscope::units::Edit::ADD,
             direction,
             block: BlockIndex(block),
             mask: Mask::FromLastPrompt,

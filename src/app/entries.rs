@@ -129,6 +129,9 @@ impl App {
                             "generated tokens only; the first one is never affected"
                         }
                         Mask::All => "every position, the prompt included",
+                        Mask::AllButFirst => "every position but the first, an attention sink",
+                        Mask::PrefillOnly => "the prompt alone",
+                        Mask::PromptRange { .. } => "a range of positions",
                     }
                     .to_owned(),
                     note: mark(self.steering.now().mask == mask, "in use"),

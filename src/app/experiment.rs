@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::app::curve::Curve;
 use crate::protocol::{InputResult, MeasureRequest, SweepStudy};
 use crate::stats::{Histogram, Interval, mean, median, steerability, wilson};
-use crate::units::{Mask, RunId};
+use crate::units::{Edit, Mask, RunId};
 
 /// Finished measurements kept: all blocks of a deep model, swept with two vectors.
 const KEPT: usize = 256;
@@ -23,6 +23,8 @@ pub struct MeasureKey {
     pub block: usize,
     /// Steered positions.
     pub mask: Mask,
+    /// What is done there.
+    pub edit: Edit,
     /// Multiplier grid.
     pub multipliers: Vec<f32>,
 }
@@ -35,6 +37,7 @@ impl MeasureKey {
             dataset: request.dataset.clone(),
             block: request.block.0,
             mask: request.mask,
+            edit: request.edit,
             multipliers: request.multipliers.clone(),
         }
     }
@@ -267,6 +270,7 @@ impl Experiment {
             dataset: sweep.dataset.clone(),
             block,
             mask: sweep.mask,
+            edit: sweep.edit,
             multipliers: sweep.multipliers.clone(),
         };
         let known = self.kept.iter().any(|m| m.key == key);

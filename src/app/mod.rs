@@ -180,6 +180,7 @@ impl App {
                 block: settings.block.unwrap_or(0),
                 coefficient,
                 mask: settings.mask,
+                edit: settings.edit,
                 enabled: true,
             }),
             scale,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::app::input::{Key, Mouse};
 use crate::protocol::{Asset, Command, Event, ModelSource, Sampling};
-use crate::units::{DEFAULT_MULTIPLIERS, Mask};
+use crate::units::{DEFAULT_MULTIPLIERS, Edit, Mask};
 
 /// Anything that reaches update.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,6 +70,8 @@ pub struct Settings {
     pub coefficient: f32,
     /// Steered positions.
     pub mask: Mask,
+    /// What is done there, and at which point of the block.
+    pub edit: Edit,
     /// Multiplier grid of the slope, at least three distinct values.
     pub multipliers: Vec<f32>,
     /// Text generation.
@@ -97,6 +99,7 @@ impl Default for Settings {
             block: None,
             coefficient: 1.0,
             mask: Mask::default(),
+            edit: Edit::ADD,
             multipliers: DEFAULT_MULTIPLIERS.to_vec(),
             sampling: Sampling::default(),
             history: Vec::new(),

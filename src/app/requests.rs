@@ -80,6 +80,7 @@ impl App {
             block: BlockIndex(setting.block),
             coefficient: setting.effective(),
             mask: setting.mask,
+            edit: setting.effective_edit(),
         })
     }
 
@@ -104,6 +105,7 @@ impl App {
             dataset: dataset.id.clone(),
             block: BlockIndex(setting.block),
             mask: setting.mask,
+            edit: setting.edit,
             multipliers: self.settings.multipliers.clone(),
             probe: (!on_grid).then_some(setting.coefficient),
         };

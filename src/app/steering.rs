@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::units::Mask;
+use crate::units::{Edit, Mask};
 
 /// The setting that texts and figures describe.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,11 +13,18 @@ pub struct Setting {
     pub coefficient: f32,
     /// Steered positions.
     pub mask: Mask,
+    /// What is done there, and at which point of the block.
+    pub edit: Edit,
     /// Off: the vector is held back, as if the coefficient were 0.
     pub enabled: bool,
 }
 
 impl Setting {
+    /// The edit that takes effect: some operators do something at 0, a vector held back does nothing.
+    pub fn effective_edit(&self) -> Edit {
+        if self.enabled { self.edit } else { Edit::ADD }
+    }
+
     /// The coefficient that takes effect.
     pub fn effective(&self) -> f32 {
         if self.enabled { self.coefficient } else { 0.0 }

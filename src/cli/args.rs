@@ -12,10 +12,11 @@ pub use super::args_data::{
 pub use super::args_keep::{MemoryArgs, StoreArgs};
 pub use super::args_lab::{ControlsArgs, FactorsArgs, PredictArgs, ShiftArgs};
 pub use super::args_rows::{AskArgs, SplitChoice, TemplateChoice};
+pub use super::args_site::{EditArgs, SiteArgs};
 pub use super::args_sweep::{Blocks, Shard, SweepArgs, UnitChoice};
 pub use super::args_tokens::TokensArgs;
 use crate::protocol::{ModelSource, Sampling};
-use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS, DeviceChoice, Mask};
+use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS, DeviceChoice};
 use crate::worker::LIVE_INPUTS;
 
 /// Take the helm of a language model in the terminal.
@@ -156,17 +157,6 @@ pub struct ModelArgs {
     /// Device to compute on; 'auto' is the first GPU where this build supports one and it works, else the CPU
     #[arg(long, value_name = "auto|cpu|cuda:N|metal", default_value_t)]
     pub device: DeviceChoice,
-}
-
-/// Where and how a vector is applied.
-#[derive(Debug, Clone, Args)]
-pub struct SiteArgs {
-    /// Block whose output is steered, 0-based [default: the file's recommendation, else 0.42 of the depth]
-    #[arg(long, value_name = "B", value_parser = parse_block)]
-    pub layer: Option<BlockIndex>,
-    /// Steered positions
-    #[arg(long, default_value_t = Mask::default(), value_parser = ["from_last_prompt", "from_answer", "all"].map_mask())]
-    pub mask: Mask,
 }
 
 /// `steerscope generate`
@@ -330,18 +320,6 @@ pub struct ListArgs {
     /// One JSON object instead of a table
     #[arg(long)]
     pub json: bool,
-}
-
-/// Lets clap list a mask's names and hand over the value.
-trait MapMask {
-    fn map_mask(self) -> impl clap::builder::TypedValueParser<Value = Mask>;
-}
-
-impl MapMask for [&'static str; 3] {
-    fn map_mask(self) -> impl clap::builder::TypedValueParser<Value = Mask> {
-        use clap::builder::{PossibleValuesParser, TypedValueParser};
-        PossibleValuesParser::new(self).try_map(|s| s.parse::<Mask>())
-    }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the signature is clap's")]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 
 use super::args::{
-    AskArgs, MemoryArgs, ModelArgs, SplitChoice, StoreArgs, parse_finite, parse_positive,
+    AskArgs, EditArgs, MemoryArgs, ModelArgs, SplitChoice, StoreArgs, parse_finite, parse_positive,
 };
 use crate::measure::SweepUnit;
 use crate::units::{BlockIndex, Mask};
@@ -26,9 +26,12 @@ pub struct SweepArgs {
     /// Blocks, such as 0-5,8,11 [default: all that the vector has]
     #[arg(long, value_name = "LIST", value_parser = parse_blocks)]
     pub layers: Option<Blocks>,
-    /// Steered positions
-    #[arg(long, default_value_t = Mask::default())]
+    /// Steered positions: from_last_prompt, from_answer, all, all_but_first, prefill_only, or a range such as 3..7
+    #[arg(long, value_name = "MASK", default_value_t = Mask::default())]
     pub mask: Mask,
+    /// What is done.
+    #[command(flatten)]
+    pub edit: EditArgs,
     /// Multiplier grid of the slope, at least three values
     #[arg(long, value_name = "LIST", value_delimiter = ',', allow_hyphen_values = true, value_parser = parse_finite)]
     pub multipliers: Option<Vec<f32>>,

@@ -65,6 +65,7 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<(), Ending> {
         direction,
         block,
         mask: args.site.mask,
+        edit: args.site.edit(&vector)?,
     };
     let read = read(args, &opened)?;
     let (statistic, read_on) = if let Some(file) = &args.fixed_text {

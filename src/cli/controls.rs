@@ -69,7 +69,9 @@ pub(super) fn run(args: &ControlsArgs) -> Result<(), Ending> {
     let direction = vector.direction(block).map_err(failed)?;
     let rows = study.rows(args.split.into(), args.limit)?;
     let set = study.prepared(&rows, args.site.mask)?;
-    let protocol = study.protocol(block, args.site.mask, &grid, &rows);
+    let protocol = study
+        .protocol(block, args.site.mask, &grid, &rows)
+        .with_edit(args.site.edit(&vector)?);
     let directions = directions(args, &opened, &study, &vector, &protocol)?;
 
     let options = args.memory.options(model);
@@ -78,7 +80,7 @@ pub(super) fn run(args: &ControlsArgs) -> Result<(), Ending> {
     let mut all: Vec<Vec<f64>> = vec![Vec::new(); directions.len()];
     let n = cache.len();
     for from in (0..n).step_by(SLICE) {
-        let site = (block, args.site.mask);
+        let site = (block, args.site.mask, protocol.edit());
         let range = from..(from + SLICE).min(n);
         let new = slopes(&mut cache, &directions, site, &grid, range, &never).map_err(failed)?;
         for (all, new) in all.iter_mut().zip(new) {

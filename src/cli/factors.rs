@@ -97,7 +97,9 @@ fn entry(
     };
     let block = open::block(args.site.layer, &vector, opened)?;
     let rows = study.rows(args.split.into(), args.limit)?;
-    let protocol = study.protocol(block, args.site.mask, grid, &rows);
+    let protocol = study
+        .protocol(block, args.site.mask, grid, &rows)
+        .with_edit(args.site.edit(&vector)?);
     let Measured {
         set,
         rows: measured,

@@ -75,6 +75,7 @@ pub(super) fn run(args: &FanArgs) -> Result<(), Ending> {
     let plan = FanPlan {
         block,
         mask: args.site.mask,
+        edit: args.site.edit(&vector)?,
         directions,
         lanes: named.iter().map(|n| n.lane).collect(),
     };

@@ -41,6 +41,7 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
             block: open::block(args.site.layer, v, &opened)?,
             coefficient: args.coefficient,
             mask: args.site.mask,
+            edit: args.site.edit(v)?,
         }),
     };
     let system = args.system.clone();

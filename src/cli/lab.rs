@@ -58,6 +58,7 @@ pub(super) fn measured(
         direction: vector.direction(protocol.block).map_err(failed)?,
         block: protocol.block,
         mask: protocol.mask,
+        edit: protocol.edit(),
     };
     let measured = study.propensities(&set, &site, &protocol.multipliers, keep.options)?;
     let names = names(opened, vector, &study.dataset);

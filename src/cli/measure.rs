@@ -25,7 +25,9 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     let block = open::block(args.site.layer, &vector, &opened)?;
 
     let rows = study.rows(args.split.into(), args.limit)?;
-    let protocol = study.protocol(block, args.site.mask, &grid, &rows);
+    let protocol = study
+        .protocol(block, args.site.mask, &grid, &rows)
+        .with_edit(args.site.edit(&vector)?);
     let mut keeping = args.store.keeping();
     store_fault(&mut keeping);
     let mut keep = Keep {

@@ -7,6 +7,7 @@ mod args_data;
 mod args_keep;
 mod args_lab;
 mod args_rows;
+mod args_site;
 mod args_sweep;
 mod args_tokens;
 mod calibrate;

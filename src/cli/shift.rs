@@ -81,7 +81,9 @@ pub(super) fn run(args: &ShiftArgs) -> Result<(), Ending> {
     }
     let matrices: Vec<&ShiftMatrix> = datasets.iter().map(|e| &e.matrix).collect();
     let split = Split::part(Part::Test, args.seed).first(args.limit);
-    let mut protocol = Protocol::new(block, args.site.mask, &grid, split).on(&opened.model);
+    let mut protocol = Protocol::new(block, args.site.mask, &grid, split)
+        .with_edit(args.site.edit.own())
+        .on(&opened.model);
     if opened.model.chat().is_some() {
         protocol.template = Template::Chat;
     }
@@ -168,6 +170,8 @@ fn entry(
         system: &args.system,
         sentences: &sentences,
         block: lab::block(args.site.layer, opened)?,
+        // Vectors are made here, so that no file says otherwise.
+        edit: args.site.edit.own(),
         mask: args.site.mask,
         multipliers: grid,
         norm_matched: !args.no_norm_matching,

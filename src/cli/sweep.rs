@@ -73,6 +73,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
         set: &set,
         grid: &grid,
         mask: args.mask,
+        edit: args.edit.of(&vector)?,
         options: args.memory.options(&opened.model),
     };
     let Cells { mut figures, found } = run.all(&mine, &mut keeping)?;

@@ -13,7 +13,7 @@ use crate::measure::{
 };
 use crate::steering::SteeringVector;
 use crate::store::Keeping;
-use crate::units::Mask;
+use crate::units::{Edit, Mask};
 
 /// Sites that go up together: when they are through, they are in the store.
 const TOGETHER: usize = 16;
@@ -27,6 +27,7 @@ pub(super) struct CellRun<'a> {
     pub(super) set: &'a Arc<PreparedSet>,
     pub(super) grid: &'a [f32],
     pub(super) mask: Mask,
+    pub(super) edit: Edit,
     pub(super) options: CacheOptions,
 }
 
@@ -81,7 +82,7 @@ impl CellRun<'_> {
                 continue;
             }
             let together = missing.len();
-            let mut sweep = Sweep::new(missing, self.grid, self.mask);
+            let mut sweep = Sweep::new(missing, self.grid, self.mask, self.edit);
             while sweep.done() < cache.len() {
                 let done = sweep.advance(&mut cache, &Cancel::never());
                 progress.update(before + together * done.map_err(failed)?, total);
@@ -100,6 +101,7 @@ impl CellRun<'_> {
             direction: &site.direction,
             block: site.block,
             mask: self.mask,
+            edit: self.edit,
         };
         let grid = site.grid(self.grid);
         self.study.propensities(self.set, &at, &grid, self.options)
@@ -107,6 +109,8 @@ impl CellRun<'_> {
 
     fn protocol(&self, site: &SweepSite) -> Protocol {
         let grid = site.grid(self.grid);
-        (self.study).protocol(site.block, self.mask, &grid, self.rows)
+        (self.study)
+            .protocol(site.block, self.mask, &grid, self.rows)
+            .with_edit(self.edit)
     }
 }

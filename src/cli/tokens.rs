@@ -13,7 +13,7 @@ use super::tokens_table::{lens_table, strip_table};
 use crate::engine::{Cancel, Generation, SamplerSettings};
 use crate::measure::Site;
 use crate::measure::tokens::{Passage, StripOptions, UnsteeredRun};
-use crate::steering::{AddHook, LaneSteering};
+use crate::steering::{LaneSteering, SteerHook};
 
 pub(super) fn run(args: &TokensArgs) -> Result<(), Ending> {
     let words = prompt(args.prompt.as_deref())?;
@@ -22,6 +22,7 @@ pub(super) fn run(args: &TokensArgs) -> Result<(), Ending> {
     let site = Site {
         block: open::block(args.site.layer, &vector, &opened)?,
         mask: args.site.mask,
+        edit: args.site.edit(&vector)?,
         direction: &[],
     };
     let site = Site {
@@ -101,7 +102,12 @@ fn passage(
     };
     let ids = ids.map_err(failed)?;
     let lane = LaneSteering::new(site.mask, ids.len(), args.coefficient);
-    let hook = Box::new(AddHook::new(site.block, site.direction, vec![lane]));
+    let hook = Box::new(SteerHook::new(
+        site.block,
+        site.edit,
+        site.direction,
+        vec![lane],
+    ));
     let (owned, greedy) = (Arc::clone(model), SamplerSettings::default());
     let mut generation = Generation::start(owned, ids.clone(), 1, &greedy, stop, hook)
         .map_err(failed)?

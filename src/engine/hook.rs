@@ -1,6 +1,7 @@
 //! Code of the layers above that runs inside a pass: at block outputs, or at other points of a block.
 
 use crate::units::BlockIndex;
+pub use crate::units::HookPoint;
 
 /// Where a row of the residual stream stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -9,33 +10,6 @@ pub struct Place {
     pub sequence: usize,
     /// Absolute token position, counted from the start of the sequence whatever is cached.
     pub position: usize,
-}
-
-/// A point of a block, with the names of `TransformerLens`. What a post-norm or a residual factor does
-/// to a contribution is part of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum HookPoint {
-    /// What enters the block.
-    ResidPre,
-    /// What attention adds to the stream.
-    AttnOut,
-    /// The stream after attention. Where attention and MLP run in parallel the MLP does not read it.
-    ResidMid,
-    /// What the MLP adds to the stream.
-    MlpOut,
-    /// What leaves the block.
-    ResidPost,
-}
-
-impl HookPoint {
-    /// All, in the order in which a block passes them.
-    pub const ALL: [Self; 5] = [
-        Self::ResidPre,
-        Self::AttnOut,
-        Self::ResidMid,
-        Self::MlpOut,
-        Self::ResidPost,
-    ];
 }
 
 /// Reads or rewrites rows inside a pass, usually the residual stream at block outputs (`resid_post`).

@@ -12,7 +12,7 @@ use super::cache::{PromptCache, Site, SweepCell};
 use super::error::MeasureError;
 use crate::engine::Cancel;
 use crate::stats::{MersenneTwister, Summary, mean, sd, steerability};
-use crate::units::{BlockIndex, Mask};
+use crate::units::{BlockIndex, Edit, Mask};
 
 /// Fewest random directions that a z is read off.
 pub const RANDOM: usize = 16;
@@ -154,7 +154,7 @@ pub fn other(name: &str, direction: &[f32], like: &[f32]) -> Option<ControlDirec
 pub fn slopes(
     cache: &mut PromptCache,
     directions: &[ControlDirection],
-    (block, mask): (BlockIndex, Mask),
+    (block, mask, edit): (BlockIndex, Mask, Edit),
     multipliers: &[f32],
     inputs: Range<usize>,
     cancel: &Cancel,
@@ -163,6 +163,7 @@ pub fn slopes(
         .iter()
         .map(|control| SweepCell {
             site: Site {
+                edit,
                 direction: &control.direction,
                 block,
                 mask,

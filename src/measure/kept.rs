@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::units::{BlockIndex, Mask};
+use crate::units::{BlockIndex, Edit, Mask};
 
 /// What a set of results belongs to. Model identity is not part of it: the store is emptied when
 /// the model changes.
@@ -16,6 +16,8 @@ pub struct SiteKey {
     pub block: BlockIndex,
     /// Steered positions.
     pub mask: Mask,
+    /// What is done there, and at which point of the block.
+    pub edit: Edit,
 }
 
 /// Propensities of all inputs at one multiplier; `None` where not measured yet.

@@ -37,7 +37,7 @@ pub use predictors::{Agreement, Cloud, Predictors, Separation, Stability};
 pub use prepare::{PreparedInput, PreparedSet};
 pub use prompted::system_text_changes;
 pub use prompting::{DEFAULT_SYSTEM, Prompting};
-pub use protocol::{Operator, Propensity, Protocol, STATISTICS, Split, SplitKind, Template, Unit};
+pub use protocol::{Propensity, Protocol, STATISTICS, Split, SplitKind, Template, Unit};
 pub use result::{
     DatasetIdentity, InputMeasurement, Measurement, ModelIdentity, SCHEMA_VERSION, VectorIdentity,
 };

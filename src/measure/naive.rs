@@ -4,7 +4,7 @@ use super::cache::Site;
 use super::error::MeasureError;
 use super::prepare::PreparedInput;
 use crate::engine::{Cancel, Keep, KvCache, Model, Part};
-use crate::steering::{AddHook, LaneSteering};
+use crate::steering::{LaneSteering, SteerHook};
 
 /// Propensity of one input at each multiplier by full forward passes: for every multiplier the
 /// positive and the negative text (k + 1 tokens) from scratch, the output head at every position.
@@ -24,7 +24,7 @@ pub fn naive_propensity(
             let mut ids = input.prefix.clone();
             ids.push(answer);
             let lane = LaneSteering::new(site.mask, input.prompt_len, coefficient);
-            let mut hook = AddHook::new(site.block, site.direction, vec![lane]);
+            let mut hook = SteerHook::new(site.block, site.edit, site.direction, vec![lane]);
             let mut cache = KvCache::new(model, 1);
             let part = Part {
                 sequence: 0,

@@ -10,7 +10,7 @@ use super::error::MeasureError;
 use crate::engine::Model;
 use crate::steering::dataset::Part;
 use crate::steering::hex;
-use crate::units::{BlockIndex, Mask};
+use crate::units::{BlockIndex, Edit, HookPoint, Mask, Operator};
 
 /// Version of the definitions behind a number: location of the answer, propensity, application of
 /// the vector. Raised with every change that moves results, which makes all older ones stale.
@@ -110,15 +110,6 @@ impl Template {
     }
 }
 
-/// How the vector enters the residual stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Operator {
-    /// h + c·v.
-    #[default]
-    Add,
-}
-
 /// What multiplier 1 means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -165,6 +156,9 @@ pub struct Protocol {
     pub mask: Mask,
     /// How the vector is applied.
     pub operator: Operator,
+    /// Where in the block (no field in the canonical text for its output).
+    #[serde(default, skip_serializing_if = "HookPoint::is_canonical")]
+    pub point: HookPoint,
     /// What multiplier 1 means.
     pub unit: Unit,
     /// Multiplier grid, in the order of the figures.
@@ -190,6 +184,7 @@ impl Protocol {
             block,
             mask,
             operator: Operator::Add,
+            point: HookPoint::ResidPost,
             unit: Unit::Raw,
             // Both zeros are the same multiplier.
             multipliers: multipliers.iter().map(|m| m + 0.0).collect(),
@@ -198,6 +193,21 @@ impl Protocol {
             system: None,
             propensity: Propensity::AnswerLogit,
             arithmetic: "f32".to_owned(),
+        }
+    }
+
+    /// The same with another operator or at another point of the block.
+    #[must_use]
+    pub fn with_edit(mut self, edit: Edit) -> Self {
+        (self.operator, self.point) = (edit.operator, edit.point);
+        self
+    }
+
+    /// Operator and point together.
+    pub fn edit(&self) -> Edit {
+        Edit {
+            operator: self.operator,
+            point: self.point,
         }
     }
 
@@ -269,9 +279,10 @@ impl Protocol {
             Propensity::SumLogits => "summed logits (published code)",
         };
         format!(
-            "block {} · {} · add · raw × {} · {rows}{limit} · {template}{system} · {propensity} · {}",
+            "block {} · {} · {} · raw × {} · {rows}{limit} · {template}{system} · {propensity} · {}",
             self.block,
             self.mask,
+            self.edit(),
             grid.join(" "),
             self.arithmetic
         )

@@ -4,7 +4,7 @@ use super::cache::Site;
 use super::error::MeasureError;
 use super::prepare::PreparedInput;
 use crate::engine::{Cancel, Keep, KvCache, Model, NoHook, Part, Rows};
-use crate::steering::{AddHook, LaneSteering};
+use crate::steering::{LaneSteering, SteerHook};
 
 /// Propensity of one input at each multiplier: the raw logits of every answer token, each predicted
 /// from the text before it, summed over the positive answer minus the same over the negative one
@@ -59,7 +59,7 @@ pub fn summed_propensity(
         let ids = &texts[text];
         parts.push(Part { sequence, ids });
     }
-    let mut hook = AddHook::new(site.block, site.direction, lanes);
+    let mut hook = SteerHook::new(site.block, site.edit, site.direction, lanes);
     let rows = model.extend(&mut cache, &parts, Keep::All, &mut hook, cancel)?;
     let sums = sums(model, input, &texts, k - 1 - shared, rows)?;
     Ok(sums.chunks_exact(2).map(|s| s[0] - s[1]).collect())

@@ -14,7 +14,7 @@ use super::protocol::Protocol;
 use super::result::{DatasetIdentity, ModelIdentity, VectorIdentity};
 use crate::engine::Cancel;
 use crate::stats::{CurvePoint, Summary, curve, steerability};
-use crate::units::{BlockIndex, Mask};
+use crate::units::{BlockIndex, Edit, Mask};
 
 /// How multipliers of different blocks compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +119,7 @@ pub struct SweepRow {
 pub struct Sweep {
     sites: Vec<SweepSite>,
     mask: Mask,
+    edit: Edit,
     /// Per site, the multipliers in units of its direction.
     grids: Vec<Vec<f32>>,
     /// Per site, one row per input measured so far.
@@ -127,12 +128,13 @@ pub struct Sweep {
 
 impl Sweep {
     /// Nothing measured yet.
-    pub fn new(sites: Vec<SweepSite>, multipliers: &[f32], mask: Mask) -> Self {
+    pub fn new(sites: Vec<SweepSite>, multipliers: &[f32], mask: Mask, edit: Edit) -> Self {
         Self {
             grids: sites.iter().map(|s| s.grid(multipliers)).collect(),
             rows: vec![Vec::new(); sites.len()],
             sites,
             mask,
+            edit,
         }
     }
 
@@ -171,6 +173,7 @@ impl Sweep {
             .zip(&self.grids)
             .map(|(site, grid)| SweepCell {
                 site: Site {
+                    edit: self.edit,
                     direction: &site.direction,
                     block: site.block,
                     mask: self.mask,

@@ -8,7 +8,7 @@ use super::cache::Site;
 use super::divergence::{most_likely, surprise};
 use super::error::MeasureError;
 use crate::engine::{Cancel, Keep, KvCache, Model, Part, Rows};
-use crate::steering::{AddHook, LaneSteering};
+use crate::steering::{LaneSteering, SteerHook};
 
 /// Rows whose logits are in memory at a time.
 const ROWS: usize = 32;
@@ -88,7 +88,7 @@ pub(super) fn forced(
     }
     let lane = |c: &f32| LaneSteering::new(site.mask, 1, *c);
     let lanes = coefficients.iter().map(lane).collect();
-    let mut hook = AddHook::new(site.block, site.direction, lanes);
+    let mut hook = SteerHook::new(site.block, site.edit, site.direction, lanes);
     let mut cache = KvCache::new(model, coefficients.len());
     let part = |sequence| Part { sequence, ids };
     let parts: Vec<Part<'_>> = (0..coefficients.len()).map(part).collect();

@@ -24,7 +24,7 @@ pub use study::{
     StudyKind, StudyNews, StudyRequest, SweepStudy, TokensStudy,
 };
 
-use crate::units::{BlockIndex, Mask, RunId};
+use crate::units::{BlockIndex, Edit, Mask, RunId};
 
 /// Where a steering vector or a data set comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -98,6 +98,8 @@ pub struct Steering {
     pub coefficient: f32,
     /// Steered positions.
     pub mask: Mask,
+    /// What is done there, and at which point of the block.
+    pub edit: Edit,
 }
 
 /// A prompt as the user's turn of a conversation.
@@ -151,6 +153,8 @@ pub struct MeasureRequest {
     pub block: BlockIndex,
     /// Steered positions.
     pub mask: Mask,
+    /// What is done there, and at which point of the block.
+    pub edit: Edit,
     /// Multiplier grid of the slope; at least three distinct values.
     pub multipliers: Vec<f32>,
     /// Further coefficient to measure (the slider's), when it is not on the grid.

@@ -8,7 +8,7 @@ use super::{
     Asset, Calibration, ChatFormat, ControlsTable, DatasetResponse, FanPart, Prediction, Sampling,
     ShiftTable, SweepPart, TokenStrip,
 };
-use crate::units::{BlockIndex, Mask, RunId};
+use crate::units::{BlockIndex, Edit, Mask, RunId};
 
 /// Which study.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,6 +41,8 @@ pub struct SweepStudy {
     pub dataset: String,
     /// Steered positions.
     pub mask: Mask,
+    /// What is done there, and at which point of the block.
+    pub edit: Edit,
     /// Multiplier grid.
     pub multipliers: Vec<f32>,
     /// Block whose length relative to the residual stream is what 1 means at equal κ.
@@ -65,6 +67,8 @@ pub struct ShiftStudy {
     pub block: BlockIndex,
     /// Steered positions.
     pub mask: Mask,
+    /// What is done there, and at which point of the block.
+    pub edit: Edit,
     /// Multiplier grid.
     pub multipliers: Vec<f32>,
     /// Rescale every vector to the norm of BASE's.
@@ -83,6 +87,8 @@ pub struct DatasetsStudy {
     pub block: BlockIndex,
     /// Steered positions.
     pub mask: Mask,
+    /// What is done there, and at which point of the block.
+    pub edit: Edit,
     /// Multiplier grid.
     pub multipliers: Vec<f32>,
 }
@@ -102,6 +108,8 @@ pub struct ControlsStudy {
     pub block: BlockIndex,
     /// Steered positions.
     pub mask: Mask,
+    /// What is done there, and at which point of the block.
+    pub edit: Edit,
     /// Multiplier grid.
     pub multipliers: Vec<f32>,
 }
@@ -123,6 +131,8 @@ pub struct TokensStudy {
     pub coefficient: f32,
     /// Steered positions.
     pub mask: Mask,
+    /// What is done there, and at which point of the block.
+    pub edit: Edit,
     /// The steered side attends to the unsteered side's keys and values.
     pub frozen: bool,
     /// Token whose blocks are looked at.
@@ -142,6 +152,8 @@ pub struct FanStudy {
     pub block: BlockIndex,
     /// Steered positions.
     pub mask: Mask,
+    /// What is done there, and at which point of the block.
+    pub edit: Edit,
     /// Raw coefficients, one lane each.
     pub coefficients: Vec<f32>,
     /// Lanes of control directions at this coefficient: reversed, random, permuted.
@@ -161,6 +173,8 @@ pub struct CalibrateStudy {
     pub block: BlockIndex,
     /// Steered positions.
     pub mask: Mask,
+    /// What is done there, and at which point of the block.
+    pub edit: Edit,
     /// KL to be reached, nats.
     pub target: f64,
     /// Whether the coefficient is to be negative.

@@ -1,7 +1,7 @@
 //! Refusals of vector files and of extraction.
 
 use crate::engine::EngineError;
-use crate::units::BlockIndex;
+use crate::units::{BlockIndex, HookPoint, Operator};
 
 /// Why a steering vector was refused. Every message says what is wrong, where, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,9 +61,9 @@ pub enum VectorError {
         /// What is wrong.
         reason: String,
     },
-    /// A site other than the residual stream after a block.
+    /// A site that cannot be steered at.
     #[error(
-        "'{file}' holds '{key}', a vector for another site; supported is the residual stream after a block (hook_resid_post)"
+        "'{file}' holds '{key}', which is at no site that can be steered; supported are the residual stream (hook_resid_post, hook_resid_mid) and what attention and the MLP add to it (hook_attn_out, hook_mlp_out)"
     )]
     SiteUnsupported {
         /// File.
@@ -71,19 +71,31 @@ pub enum VectorError {
         /// Tensor name.
         key: String,
     },
-    /// Several directions at one block.
+    /// Several sites in one file.
     #[error(
-        "'{file}' holds '{key}', a further direction of a basis; supported is one direction per block"
+        "'{file}' holds directions at {a} and at {b}; one vector has one site, save them as two files"
     )]
-    RankUnsupported {
+    MixedSites {
+        /// File.
+        file: String,
+        /// One site.
+        a: HookPoint,
+        /// Another.
+        b: HookPoint,
+    },
+    /// A direction of a basis is missing.
+    #[error(
+        "'{file}' lacks '{key}'; every block of a basis has the same number of directions, counted from 0"
+    )]
+    BasisGap {
         /// File.
         file: String,
         /// Tensor name.
         key: String,
     },
-    /// An operator other than add.
+    /// An operator that is not known.
     #[error(
-        "'{file}' is made for the operator '{operator}'; only 'add' can be applied, refused rather than approximated"
+        "'{file}' is made for the operator '{operator}', which cannot be applied faithfully; refused rather than approximated"
     )]
     OperatorUnsupported {
         /// File.
@@ -195,6 +207,28 @@ pub enum VectorError {
         /// Blocks it has.
         available: String,
     },
+    /// As many directions as the operator cannot use.
+    #[error(
+        "'{file}' holds {rank} directions per block for the operator '{operator}'; 'angular' takes two, 'project' any number, the others one"
+    )]
+    Rank {
+        /// File.
+        file: String,
+        /// Operator.
+        operator: Operator,
+        /// Directions per block.
+        rank: usize,
+    },
+    /// Several directions that are not orthonormal.
+    #[error(
+        "the directions at block {block} of '{file}' are not orthonormal, so that removing or turning them one by one would count parts twice; orthonormalise them before saving"
+    )]
+    Basis {
+        /// File.
+        file: String,
+        /// Block.
+        block: BlockIndex,
+    },
     /// A card that is not valid TOML.
     #[error("card '{file}' line {line} is not valid: {reason}; correct that line")]
     Card {
@@ -218,7 +252,8 @@ impl VectorError {
             Self::Truncated { .. } => "truncated",
             Self::Damaged { .. } => "safetensors-invalid",
             Self::SiteUnsupported { .. } => "site-unsupported",
-            Self::RankUnsupported { .. } => "rank-unsupported",
+            Self::MixedSites { .. } => "sites-mixed",
+            Self::BasisGap { .. } => "basis-gap",
             Self::OperatorUnsupported { .. } => "operator-unsupported",
             Self::Shape { .. } => "vector-shape",
             Self::DType { .. } => "vector-dtype",
@@ -229,6 +264,8 @@ impl VectorError {
             Self::HiddenSize { .. } => "hidden-size",
             Self::LayerRange { .. } => "layer-range",
             Self::LayerMissing { .. } => "layer-missing",
+            Self::Rank { .. } => "vector-rank",
+            Self::Basis { .. } => "glp-basis",
             Self::Card { .. } => "card-invalid",
         }
     }

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use super::operator::{AddHook, LaneSteering};
+use super::apply::fits;
+use super::hook::{LaneSteering, SteerHook};
 use crate::engine::{
     Cancel, EngineError, Finish, Generation, Model, SamplerSettings, StreamDecoder,
 };
-use crate::units::{BlockIndex, Mask};
+use crate::units::{BlockIndex, Edit, Mask};
 
 /// How one lane of a fan is steered.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,9 +24,11 @@ pub struct FanLane {
 pub struct FanPlan {
     /// Block whose output is steered.
     pub block: BlockIndex,
+    /// What is done there.
+    pub edit: Edit,
     /// Steered positions.
     pub mask: Mask,
-    /// Directions of width d; one for lanes that differ by their coefficient alone.
+    /// Directions of width d (or bases, where the operator takes several); one for lanes that differ by their coefficient alone.
     pub directions: Vec<Arc<[f32]>>,
     /// The lanes, in the order in which they are shown.
     pub lanes: Vec<FanLane>,
@@ -86,13 +89,16 @@ impl Fan {
     ) -> Result<Self, EngineError> {
         let FanPlan {
             block,
+            edit,
             mask,
             directions,
             lanes,
         } = plan;
         let width = model.hidden_size();
         let lacking = lanes.iter().find(|lane| lane.direction >= directions.len());
-        let odd = directions.iter().find(|direction| direction.len() != width);
+        let odd = directions
+            .iter()
+            .find(|direction| !fits(edit, direction.len(), width));
         let refusal = match (lacking, odd) {
             (Some(lane), _) => Some(format!(
                 "direction {} of {} for a lane",
@@ -114,14 +120,16 @@ impl Fan {
         let decoder = StreamDecoder::after(model.tokenizer(), &prompt)?;
         let steering = |lane: &FanLane| LaneSteering::new(mask, prompt.len(), lane.coefficient);
         let steered = lanes.iter().map(|l| (l.direction, steering(l))).collect();
-        let hook = Box::new(AddHook::with_directions(block, directions, steered));
+        let hook = Box::new(SteerHook::with_directions(block, edit, directions, steered));
         let n = lanes.len();
         let generation = Generation::start(Arc::clone(model), prompt, n, sampling, stop_ids, hook)?;
         Ok(Self {
             generation: generation.limit(limit),
             decoders: vec![decoder; n],
             texts: vec![FanText::default(); n],
-            unsteered: lanes.iter().position(|lane| lane.coefficient == 0.0),
+            unsteered: lanes
+                .iter()
+                .position(|lane| edit.operator.is_off(lane.coefficient)),
         })
     }
 

@@ -1,25 +1,27 @@
 //! Steering: data sets, contrastive pairs, vectors and their files, the operator that applies them.
 
+mod apply;
 mod card;
 pub mod dataset;
 mod error;
 mod extract;
 mod fan;
 pub mod format;
+mod hook;
 mod locate;
 mod norms;
-mod operator;
 mod pair;
 mod vector;
 mod wording;
 
+pub use apply::{add_scaled, apply, fits, is_orthonormal};
 pub use card::Card;
 pub use error::{ExtractError, VectorError};
 pub use extract::{MeanDifference, PairActivations, extract_mean, pair_activations};
 pub use fan::{Fan, FanLane, FanPiece, FanPlan, FanText};
+pub use hook::{LaneSteering, SteerHook};
 pub use locate::{Located, Rejection, Rejections, locate};
 pub use norms::{NORM_PROMPTS, prompt_norms, residual_norms, wording_norms};
-pub use operator::{AddHook, LaneSteering, add_scaled};
 pub use pair::{ContrastivePair, PairSet, PositionRead, ReadText};
 pub use vector::{FitWarning, SteeringVector, meta};
 pub(crate) use wording::LocatedTexts;

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::apply::{fits, is_orthonormal};
 use super::error::VectorError;
 use super::{format, hex};
-use crate::units::BlockIndex;
+use crate::units::{BlockIndex, Edit};
 
 /// Metadata keys of the native format; all values are text.
 pub mod meta {
@@ -54,7 +55,12 @@ pub mod meta {
 pub struct SteeringVector {
     /// Display name.
     pub name: String,
-    /// Block index b → direction of width d, raw norm kept.
+    /// How it is meant to be applied, and at which point of its blocks. `resid_pre(b)` is kept as
+    /// `resid_post(b − 1)`.
+    pub edit: Edit,
+    /// Directions per block: 1, but for the basis of a projection or the plane of a rotation.
+    pub rank: usize,
+    /// Block index b → `(rank, d)` values, raw norms kept.
     pub directions: BTreeMap<usize, Vec<f32>>,
     /// Provenance, keys of [`meta`] and any others the file holds.
     pub metadata: BTreeMap<String, String>,
@@ -103,10 +109,23 @@ impl SteeringVector {
         directions: BTreeMap<usize, Vec<f32>>,
         metadata: BTreeMap<String, String>,
     ) -> Result<Self, VectorError> {
+        Self::with_edit(name, Edit::ADD, 1, directions, metadata)
+    }
+
+    /// The same for another operator or site: `rank` directions per block.
+    pub fn with_edit(
+        name: impl Into<String>,
+        edit: Edit,
+        rank: usize,
+        directions: BTreeMap<usize, Vec<f32>>,
+        metadata: BTreeMap<String, String>,
+    ) -> Result<Self, VectorError> {
         let name = name.into();
-        check_directions(&name, &directions)?;
+        check_directions(&name, edit, rank, &directions)?;
         Ok(Self {
             name,
+            edit,
+            rank,
             directions,
             metadata,
         })
@@ -130,7 +149,7 @@ impl SteeringVector {
 
     /// The file's bytes in the native format: equal content gives equal bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, VectorError> {
-        format::safetensors::write(self)
+        format::native::write(self)
     }
 
     /// Writes the native format through a temporary file beside it, so that no reader ever sees
@@ -148,10 +167,10 @@ impl SteeringVector {
 
     /// Width d of the directions.
     pub fn width(&self) -> usize {
-        self.directions.values().next().map_or(0, Vec::len)
+        self.directions.values().next().map_or(0, Vec::len) / self.rank.max(1)
     }
 
-    /// Direction at a block.
+    /// Direction at a block, `(rank, d)` values.
     pub fn direction(&self, block: BlockIndex) -> Result<&[f32], VectorError> {
         self.directions
             .get(&block.0)
@@ -171,11 +190,11 @@ impl SteeringVector {
             })
     }
 
-    /// Euclidean norm at a block; `None` where there is no direction.
+    /// Euclidean norm of the (first) direction at a block; `None` where there is no direction.
     pub fn norm(&self, block: BlockIndex) -> Option<f32> {
         let direction = self.directions.get(&block.0)?;
         Some(
-            direction
+            direction[..self.width()]
                 .iter()
                 .map(|x| f64::from(*x).powi(2))
                 .sum::<f64>()
@@ -197,13 +216,16 @@ impl SteeringVector {
             hash.update((*block as u64).to_le_bytes());
             hash.update(bytes_of(direction));
         }
+        if self.rank > 1 {
+            hash.update((self.rank as u64).to_le_bytes());
+        }
         hex(&hash.finalize())
     }
 
     /// SHA-256 over the tensor bytes alone in the order of the file, hex.
     pub fn tensor_sha256(&self) -> String {
         let mut hash = Sha256::new();
-        for direction in format::safetensors::file_order(self).into_values() {
+        for direction in format::native::file_order(self).into_values() {
             hash.update(bytes_of(direction));
         }
         hex(&hash.finalize())
@@ -217,6 +239,8 @@ impl SteeringVector {
         metadata.remove(meta::SHA256);
         Self {
             name: self.name.clone(),
+            edit: self.edit,
+            rank: self.rank,
             directions: self.directions.iter().map(negate).collect(),
             metadata,
         }
@@ -238,6 +262,18 @@ impl SteeringVector {
         self.directions
             .contains_key(&block)
             .then_some(BlockIndex(block))
+    }
+
+    /// Refuses an operator that cannot use the directions there are.
+    pub fn check_edit(&self, edit: Edit) -> Result<(), VectorError> {
+        if fits(edit, self.rank * self.width(), self.width()) {
+            return Ok(());
+        }
+        Err(VectorError::Rank {
+            file: self.name.clone(),
+            operator: edit.operator,
+            rank: self.rank,
+        })
     }
 
     /// Checks the shape against a model and compares identities.
@@ -303,6 +339,8 @@ pub(super) fn bytes_of(direction: &[f32]) -> Vec<u8> {
 
 pub(super) fn check_directions(
     file: &str,
+    edit: Edit,
+    rank: usize,
     directions: &BTreeMap<usize, Vec<f32>>,
 ) -> Result<(), VectorError> {
     let Some(width) = directions.values().next().map(Vec::len) else {
@@ -311,6 +349,14 @@ pub(super) fn check_directions(
             found: "no directions".to_owned(),
         });
     };
+    let (least, most) = edit.operator.ranks();
+    if !(least..=most).contains(&rank) || !width.is_multiple_of(rank) {
+        return Err(VectorError::Rank {
+            file: file.to_owned(),
+            operator: edit.operator,
+            rank,
+        });
+    }
     for (&block, direction) in directions {
         let (file, block) = (file.to_owned(), BlockIndex(block));
         if direction.len() != width {
@@ -324,8 +370,12 @@ pub(super) fn check_directions(
         if count > 0 {
             return Err(VectorError::NonFinite { file, block, count });
         }
-        if direction.iter().all(|x| *x == 0.0) {
+        let d = (width / rank).max(1);
+        if direction.chunks(d).any(|v| v.iter().all(|x| *x == 0.0)) {
             return Err(VectorError::ZeroVector { file, block });
+        }
+        if rank > 1 && !is_orthonormal(direction, d, 1e-3) {
+            return Err(VectorError::Basis { file, block });
         }
     }
     Ok(())

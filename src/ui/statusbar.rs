@@ -273,7 +273,7 @@ fn facts(c: &Canvas<'_>, room: u16) -> String {
     } else {
         facts.push(format!("T {} seed {}", s.temperature, s.seed));
     }
-    facts.push(app.setting().mask.name().to_owned());
+    facts.push(app.setting().mask.to_string());
     let dot = format!(" {} ", c.glyphs.dot);
     let mut line = String::new();
     for fact in facts {

@@ -144,8 +144,9 @@ impl Bench {
     }
 
     fn key(&self, vector: &SteeringVector, site: &SiteKey, grid: &[f32]) -> (Key, Protocol) {
-        let protocol =
-            Protocol::new(site.block, site.mask, grid, self.split.clone()).on(&self.model);
+        let protocol = Protocol::new(site.block, site.mask, grid, self.split.clone())
+            .with_edit(site.edit)
+            .on(&self.model);
         let key = store_key(&self.model, vector, self.set(), &protocol);
         (key, protocol)
     }

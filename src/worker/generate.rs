@@ -11,7 +11,7 @@ use crate::engine::{
     Cancel, EngineError, Finish, Generation, Model, NoHook, SamplerSettings, StreamDecoder,
 };
 use crate::protocol::{ChatFormat, Event, FinishReason, GenerateRequest, Sampling, TokenPiece};
-use crate::steering::{AddHook, LaneSteering, SteeringVector};
+use crate::steering::{LaneSteering, SteerHook, SteeringVector};
 use crate::units::{Lane, RunId};
 
 /// Tokens are sent in batches at most this often, so that a fast model does not flood the screen.
@@ -113,7 +113,10 @@ impl Job {
             None => Self::fresh(model, &request, baselines)?,
         };
         // Coefficient 0 skips the hook, so both lanes are one computation and are decoded once.
-        let steering = request.steering.as_ref().filter(|s| s.coefficient != 0.0);
+        let steering = request
+            .steering
+            .as_ref()
+            .filter(|s| !s.edit.operator.is_off(s.coefficient));
         let direction = steering.zip(vector).and_then(|(s, vector)| {
             let direction = vector.directions.get(&s.block.0)?;
             Some((s, direction.as_slice()))
@@ -122,7 +125,7 @@ impl Job {
         job.lanes[STEERED] = LaneState::new(&[Lane::Steered], decoder);
         if let Some((s, direction)) = direction {
             let on = LaneSteering::new(s.mask, job.prompt_ids.len(), s.coefficient);
-            let hook = AddHook::new(s.block, direction, vec![LaneSteering::OFF, on]);
+            let hook = SteerHook::new(s.block, s.edit, direction, vec![LaneSteering::OFF, on]);
             job.generation.restart(STEERED, Box::new(hook))?;
             job.lanes[UNSTEERED].shows = &[Lane::Baseline];
         } else {

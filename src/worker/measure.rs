@@ -88,6 +88,7 @@ impl Job {
             dataset: request.dataset.clone(),
             block: request.block,
             mask: request.mask,
+            edit: request.edit,
         };
         bench.recall(&vector, &key, &request.multipliers, &desk.archive);
         if let Some(rows) = bench.complete(&key, &multipliers) {
@@ -242,6 +243,7 @@ impl Job {
                 direction,
                 block: self.request.block,
                 mask: self.request.mask,
+                edit: self.request.edit,
             };
             let rows = bench
                 .cache()

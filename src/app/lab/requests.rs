@@ -52,6 +52,7 @@ impl App {
                     vector: vector.id.clone(),
                     dataset: self.dataset.as_ref()?.id.clone(),
                     mask: setting.mask,
+                    edit: setting.edit,
                     multipliers,
                     reference: self.reference_block()?,
                 })
@@ -64,6 +65,7 @@ impl App {
                 datasets: self.studied_datasets()?,
                 block,
                 mask: setting.mask,
+                edit: setting.edit,
                 multipliers,
                 norm_matched: true,
             }),
@@ -78,6 +80,7 @@ impl App {
                     others: others.filter(|a| *a != vector.asset).collect(),
                     block,
                     mask: setting.mask,
+                    edit: setting.edit,
                     multipliers,
                 })
             }
@@ -95,6 +98,7 @@ impl App {
                     block: steering.block,
                     coefficient: steering.coefficient,
                     mask: steering.mask,
+                    edit: steering.edit,
                     frozen: self.lab.frozen,
                     lens: self
                         .lab
@@ -115,6 +119,7 @@ impl App {
                     chat: self.chat_format(),
                     block,
                     mask: setting.mask,
+                    edit: setting.edit,
                     coefficients: fan(setting.coefficient),
                     controls: self.lab.fan_controls.then_some(setting.coefficient),
                     sampling: self.sampling.clone(),
@@ -125,6 +130,7 @@ impl App {
                 dataset: self.dataset.as_ref()?.id.clone(),
                 block,
                 mask: setting.mask,
+                edit: setting.edit,
                 target: TARGET,
                 negative: setting.coefficient < 0.0,
             }),
@@ -137,6 +143,7 @@ impl App {
                 },
                 block,
                 mask: setting.mask,
+                edit: setting.edit,
                 multipliers,
             }),
         })

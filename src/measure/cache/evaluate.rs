@@ -7,8 +7,8 @@ use super::{PromptCache, Site};
 use crate::engine::{Branch, Cancel, Keep, KvCache, NoHook, Part, Rows};
 use crate::measure::MeasureError;
 use crate::measure::prepare::PreparedInput;
-use crate::steering::add_scaled;
-use crate::units::{BlockIndex, Mask};
+use crate::steering::{LaneSteering, apply};
+use crate::units::BlockIndex;
 
 /// Branches gathered for one pass.
 #[derive(Default)]
@@ -52,15 +52,27 @@ impl PromptCache {
         let unsteered = |&i: &usize| vec![self.baseline(i).unwrap_or(f32::NAN); multipliers.len()];
         let mut results: Vec<Vec<f32>> = group.iter().map(unsteered).collect();
         let steered: Vec<usize> = (0..multipliers.len())
-            .filter(|&j| multipliers[j] != 0.0)
+            .filter(|&j| !site.edit.operator.is_off(multipliers[j]))
             .collect();
         let touched: Vec<usize> = (0..group.len())
-            .filter(|&g| first_row(site.mask, &self.set.inputs[group[g]]).is_some())
+            .filter(|&g| self.first_row(site, &self.set.inputs[group[g]]).is_some())
             .collect();
         if steered.is_empty() || touched.is_empty() {
             return Ok(results);
         }
-        if site.mask == Mask::All && !self.is_last(site.block) {
+        if !site.edit.point.is_canonical() {
+            self.run_inside(
+                site,
+                multipliers,
+                &steered,
+                &touched,
+                group,
+                &mut results,
+                cancel,
+            )?;
+            return Ok(results);
+        }
+        if !site.mask.spares_prompt() && !self.is_last(site.block) {
             let inputs: Vec<usize> = touched.iter().map(|&g| group[g]).collect();
             self.ensure_whole(&inputs, site.block, cancel)?;
         }
@@ -68,12 +80,7 @@ impl PromptCache {
         let mut batch = Batch::default();
         for &g in &touched {
             let input = &self.set.inputs[group[g]];
-            let start = if self.is_last(site.block) {
-                // Nothing above mixes positions any more: the row that is read is all that counts.
-                input.prefix.len() - 1
-            } else {
-                first_row(site.mask, input).unwrap_or_default()
-            };
+            let start = self.first_row(site, input).unwrap_or_default();
             let branch = Branch {
                 sequence: group[g],
                 start,
@@ -87,9 +94,8 @@ impl PromptCache {
                 batch
                     .x
                     .extend_from_slice(self.checkpoint(group[g], site, start));
-                for row in batch.x[from..].chunks_exact_mut(width) {
-                    add_scaled(row, site.direction, multipliers[j]);
-                }
+                let rows = &mut batch.x[from..];
+                steer_rows(site, multipliers[j], input, start, rows, width);
                 batch.work.push((g, j));
                 batch.branches.push(branch);
                 batch.answers.push(input.answers);
@@ -133,12 +139,12 @@ impl PromptCache {
         if self.is_last(site.block) {
             return &kept.last;
         }
-        match site.mask {
-            Mask::All => kept
-                .whole_at(prepared, site.block.0, width)
-                .unwrap_or_default(),
-            _ => kept.tail_from(prepared, site.block.0, start, width),
+        if site.mask.spares_prompt() {
+            return kept.tail_from(prepared, site.block.0, start, width);
         }
+        kept.whole_at(prepared, site.block.0, width)
+            .and_then(|rows| rows.get(start * width..))
+            .unwrap_or_default()
     }
 
     /// Makes whole-prompt checkpoints at `block` available: one unsteered pass that keeps as many
@@ -188,11 +194,34 @@ impl PromptCache {
     pub(super) fn is_last(&self, block: BlockIndex) -> bool {
         block.0 + 1 == self.model.n_blocks()
     }
+
+    /// First row to compute again for a site; `None` when no steered position can reach the logits
+    /// that are read. After the last block nothing mixes positions any more: the row that is read is
+    /// all that counts.
+    pub(super) fn first_row(&self, site: &Site<'_>, input: &PreparedInput) -> Option<usize> {
+        let lane = LaneSteering::new(site.mask, input.prompt_len, 1.0);
+        let read = input.prefix.len() - 1;
+        if self.is_last(site.block) && site.edit.point.is_canonical() {
+            return lane.covers(read).then_some(read);
+        }
+        let first = lane.first_position;
+        (first <= read && lane.covers(first)).then_some(first)
+    }
 }
 
-/// First steered position that the read position can see; `None` when all masked positions come
-/// after k − 1 and the intervention cannot reach the logits read.
-pub(super) fn first_row(mask: Mask, input: &PreparedInput) -> Option<usize> {
-    let first = mask.first_position(input.prompt_len);
-    (first < input.prefix.len()).then_some(first)
+/// Applies the site's operator to the `rows` of one input that stand at positions `start..`.
+pub(super) fn steer_rows(
+    site: &Site<'_>,
+    multiplier: f32,
+    input: &PreparedInput,
+    start: usize,
+    rows: &mut [f32],
+    width: usize,
+) {
+    let lane = LaneSteering::new(site.mask, input.prompt_len, multiplier);
+    for (i, row) in rows.chunks_exact_mut(width).enumerate() {
+        if lane.covers(start + i) {
+            apply(site.edit.operator, row, site.direction, multiplier);
+        }
+    }
 }

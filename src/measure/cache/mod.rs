@@ -3,6 +3,7 @@
 mod budget;
 mod checkpoint;
 mod evaluate;
+mod inside;
 mod share;
 mod sweep;
 
@@ -17,12 +18,15 @@ pub use self::sweep::SweepCell;
 use super::error::MeasureError;
 use super::prepare::PreparedSet;
 use crate::engine::{Cancel, Keep, KvCache, Model, NoHook, Part};
-use crate::units::{BlockIndex, Mask};
+use crate::steering::fits;
+use crate::units::{BlockIndex, Edit, Mask};
 
 /// Where and what is added.
 #[derive(Debug, Clone, Copy)]
 pub struct Site<'a> {
-    /// v, width d.
+    /// What is done with it.
+    pub edit: Edit,
+    /// v, width d; `(rank, d)` where the operator takes several directions.
     pub direction: &'a [f32],
     /// Output of this block.
     pub block: BlockIndex,
@@ -41,9 +45,11 @@ impl Site<'_> {
                 last,
             });
         }
-        match self.direction.len() {
-            got if got != expected => Err(MeasureError::Width { got, expected }),
-            _ => Ok(()),
+        let got = self.direction.len();
+        if fits(self.edit, got, expected) {
+            Ok(())
+        } else {
+            Err(MeasureError::Width { got, expected })
         }
     }
 }

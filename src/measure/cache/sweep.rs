@@ -3,12 +3,11 @@
 
 use std::ops::Range;
 
-use super::evaluate::first_row;
+use super::evaluate::steer_rows;
 use super::{PromptCache, Site};
 use crate::engine::{Branch, Cancel, NoHook, Rows};
 use crate::measure::MeasureError;
-use crate::steering::add_scaled;
-use crate::units::{BlockIndex, Mask};
+use crate::units::BlockIndex;
 
 /// Most residual rows that are on their way up together.
 const ROWS: usize = 8192;
@@ -50,13 +49,15 @@ impl PromptCache {
                 return Err(MeasureError::Multiplier { value: *bad });
             }
         }
-        let whole = cells.iter().any(|c| c.site.mask == Mask::All);
+        let joins =
+            |c: &SweepCell<'_>| c.site.mask.spares_prompt() && c.site.edit.point.is_canonical();
+        let alone = !cells.iter().all(joins);
         let mut results: Vec<Vec<Vec<f32>>> = vec![Vec::with_capacity(inputs.len()); cells.len()];
         let groups = self.in_groups(inputs, cancel, |cache, group| {
-            if !whole {
+            if !alone {
                 return cache.ascend_group(cells, group, cancel);
             }
-            // The rows of a whole prompt fill passes by themselves.
+            // The rows of a whole prompt fill passes by themselves; inside a block none are kept.
             let evaluate =
                 |c: &SweepCell<'_>| cache.evaluate_group(&c.site, c.multipliers, group, cancel);
             cells.iter().map(evaluate).collect()
@@ -185,24 +186,17 @@ impl PromptCache {
         let (site, d) = (&cell.site, self.model.hidden_size());
         for g in part {
             let input = &self.set.inputs[group[g]];
-            let Some(first) = first_row(site.mask, input) else {
+            let Some(start) = self.first_row(site, input) else {
                 continue;
             };
-            let start = if self.is_last(site.block) {
-                input.prefix.len() - 1
-            } else {
-                first
-            };
             for (j, multiplier) in cell.multipliers.iter().enumerate() {
-                // Multiplier 0 is the unsteered figure itself.
-                if *multiplier == 0.0 {
+                // Multiplier 0 is the unsteered figure itself, for all but two operators.
+                if site.edit.operator.is_off(*multiplier) {
                     continue;
                 }
                 let from = up.x.len();
                 up.x.extend_from_slice(self.checkpoint(group[g], site, start));
-                for row in up.x[from..].chunks_exact_mut(d) {
-                    add_scaled(row, site.direction, *multiplier);
-                }
+                steer_rows(site, *multiplier, input, start, &mut up.x[from..], d);
                 up.work.push((c, g, j));
                 up.branches.push(Branch {
                     sequence: group[g],

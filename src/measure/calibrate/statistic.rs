@@ -8,8 +8,8 @@ use crate::measure::divergence::{kl, most_likely};
 use crate::measure::error::MeasureError;
 use crate::measure::tax::forced;
 use crate::stats::quantile;
-use crate::steering::{AddHook, LaneSteering};
-use crate::units::{BlockIndex, Mask};
+use crate::steering::{LaneSteering, SteerHook};
+use crate::units::{BlockIndex, Edit, Mask};
 
 /// Steered tokens generated after each prompt.
 pub const ROLLOUT: usize = 20;
@@ -37,6 +37,7 @@ enum Text {
 pub struct KlStatistic {
     model: Arc<Model>,
     direction: Arc<[f32]>,
+    edit: Edit,
     block: BlockIndex,
     mask: Mask,
     text: Text,
@@ -110,6 +111,7 @@ impl KlStatistic {
         Self {
             model: Arc::clone(model),
             direction: site.direction.into(),
+            edit: site.edit,
             block: site.block,
             mask: site.mask,
             text,
@@ -119,6 +121,7 @@ impl KlStatistic {
     /// The site.
     pub fn site(&self) -> Site<'_> {
         Site {
+            edit: self.edit,
             direction: &self.direction,
             block: self.block,
             mask: self.mask,
@@ -210,7 +213,7 @@ impl KlStatistic {
         for (sequence, lane) in lanes.iter().enumerate() {
             cache.truncate(sequence, lane.first_position);
         }
-        let mut hook = AddHook::new(self.block, Arc::clone(&self.direction), lanes);
+        let mut hook = SteerHook::new(self.block, self.edit, Arc::clone(&self.direction), lanes);
         let mut rollouts: Vec<Rollout> = prompts.iter().map(|_| Rollout::default()).collect();
         let vocab = self.model.config().vocab_size;
         for _ in 0..ROLLOUT {

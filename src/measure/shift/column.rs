@@ -95,6 +95,7 @@ impl<'a> Column<'a> {
             unsteered.extend((0..size).map(|i| cache.baseline(i).map_or(f64::NAN, f64::from)));
             for (i, direction, _) in &missing {
                 let site = Site {
+                    edit: plan.edit,
                     direction,
                     block: plan.block,
                     mask: plan.mask,
@@ -117,8 +118,9 @@ impl<'a> Column<'a> {
 
     fn protocol(&self, setting: Setting) -> Protocol {
         let (plan, split) = (self.plan, self.resources.split.clone());
-        let mut protocol =
-            Protocol::new(plan.block, plan.mask, plan.multipliers, split).on(plan.model);
+        let mut protocol = Protocol::new(plan.block, plan.mask, plan.multipliers, split)
+            .with_edit(plan.edit)
+            .on(plan.model);
         if plan.model.chat().is_some() {
             protocol.template = Template::Chat;
         }

@@ -15,7 +15,7 @@ use crate::stats::{MIN_EXAMPLES, steerability};
 use crate::steering::dataset::{Dataset, Example, Part};
 use crate::steering::{PairSet, Wording, pair_activations};
 use crate::store::Keeping;
-use crate::units::{BlockIndex, Mask};
+use crate::units::{BlockIndex, Edit, Mask};
 
 /// What is measured.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +34,8 @@ pub struct ShiftPlan<'a> {
     pub sentences: &'a Sentences,
     /// Site.
     pub block: BlockIndex,
+    /// What is done there.
+    pub edit: Edit,
     /// Steered positions.
     pub mask: Mask,
     /// Grid of the slope.

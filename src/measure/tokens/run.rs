@@ -7,7 +7,7 @@ use crate::engine::{
     Branch, Cancel, Hook, HookPoint, Keep, KvCache, Model, NoHook, Part, Place, Rows,
 };
 use crate::measure::{MeasureError, Site};
-use crate::steering::add_scaled;
+use crate::steering::{LaneSteering, apply};
 use crate::units::{BlockIndex, Mask};
 
 /// One unsteered pass over a text, kept for comparisons at one block: keys and values of all blocks, and the residual
@@ -101,14 +101,14 @@ impl UnsteeredRun {
         self.cache.memory_bytes() + values * size_of::<f32>()
     }
 
-    /// The same text with `coefficient · direction` added at the site, at the positions of its mask. With `frozen` every
+    /// The same text with the site's operator applied at the block's output, at the positions of its mask. With `frozen` every
     /// steered position attends to the unsteered run's keys and values, at all blocks and positions (its own included);
     /// queries, MLP and residual stream are the steered ones.
     ///
     /// Costs the blocks above the site for the positions from the first steered one on; nothing for a coefficient of 0.
     ///
     /// # Errors
-    /// [`TokensError::OtherBlock`], [`TokensError::ZeroDirection`], [`TokensError::NotFinite`], a direction of another width, cancellation.
+    /// [`TokensError::OtherBlock`], [`TokensError::ZeroDirection`], [`TokensError::NotFinite`], [`TokensError::Point`], a direction of another width, cancellation.
     pub fn steer(
         &self,
         site: &Site<'_>,
@@ -123,15 +123,16 @@ impl UnsteeredRun {
                 asked: site.block.0,
             });
         }
+        if !site.edit.point.is_canonical() {
+            return Err(TokensError::Point(site.edit.point));
+        }
         if site.direction.iter().all(|v| *v == 0.0) {
             return Err(TokensError::ZeroDirection);
         }
         let (n, d) = (self.passage.ids().len(), self.model.hidden_size());
-        let first = if coefficient == 0.0 {
-            n
-        } else {
-            site.mask.first_position(self.passage.prompt_len()).min(n)
-        };
+        let lane = LaneSteering::new(site.mask, self.passage.prompt_len(), coefficient);
+        let off = site.edit.operator.is_off(coefficient) || !lane.covers(lane.first_position);
+        let first = if off { n } else { lane.first_position.min(n) };
         let mut run = SteeredRun {
             block: site.block,
             direction: site.direction.to_vec(),
@@ -149,7 +150,9 @@ impl UnsteeredRun {
         }
         let mut x = self.site.as_slice()[first * d..].to_vec();
         for (i, row) in x.chunks_exact_mut(d).enumerate() {
-            add_scaled(row, site.direction, coefficient);
+            if lane.covers(first + i) {
+                apply(site.edit.operator, row, site.direction, coefficient);
+            }
             // A norm would make zeros of a row whose square is infinite, and the logits would look like numbers.
             if !row.iter().map(|h| h * h).sum::<f32>().is_finite() {
                 return Err(TokensError::NotFinite {

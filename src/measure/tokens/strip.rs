@@ -199,7 +199,7 @@ impl UnsteeredRun {
 
     /// h·v̂ after the site's block: unsteered, and steered after the edit.
     fn projections(&self, steered: &SteeredRun, position: usize) -> [f64; 2] {
-        let v = &steered.direction;
+        let v = &steered.direction[..self.model.hidden_size()];
         let dot = |h: &[f32]| -> f64 {
             let products = h.iter().zip(v).map(|(h, v)| f64::from(*h) * f64::from(*v));
             let norm: f64 = v.iter().map(|v| f64::from(*v).powi(2)).sum();

@@ -1,6 +1,6 @@
 //! Vector file formats, one module each; recognised by content.
 
-pub mod safetensors;
+pub(super) mod native;
 
 use std::io::Read as _;
 use std::path::Path;
@@ -38,8 +38,8 @@ pub(super) fn read_limited(path: &Path, file: &str) -> Result<Vec<u8>, VectorErr
 
 /// Recognises and reads a vector; `file` names it in messages, `stem` is its fallback name.
 pub(super) fn parse(stem: &str, file: &str, bytes: &[u8]) -> Result<SteeringVector, VectorError> {
-    if safetensors::recognise(bytes) {
-        return safetensors::read(stem, file, bytes);
+    if native::recognise(bytes) {
+        return native::read(stem, file, bytes);
     }
     let found = match bytes {
         [] => "the file is empty".to_owned(),

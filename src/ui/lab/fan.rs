@@ -63,7 +63,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
     let words = match &lab.fan.asked {
         Some(Study::Fan(study)) => vec![
             format!("block {}", study.block.0),
-            format!("mask {}", study.mask.name()),
+            format!("mask {}", study.mask),
             if study.sampling.temperature == 0.0 {
                 "greedy".to_owned()
             } else {

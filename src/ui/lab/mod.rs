@@ -186,8 +186,8 @@ fn protocol_words(c: &Canvas<'_>, more: &[String]) -> Vec<String> {
     let app = c.app;
     let setting = app.setting();
     let mut words = more.to_vec();
-    words.push(format!("mask {}", setting.mask.name()));
-    words.push("add".to_owned());
+    words.push(format!("mask {}", setting.mask));
+    words.push(setting.edit.to_string());
     words.push(format!(
         "slope over {} multipliers",
         app.multipliers().len()

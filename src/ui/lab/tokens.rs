@@ -263,7 +263,7 @@ fn setting(c: &mut Canvas<'_>, area: Rect, strip: &TokenStrip) {
     );
     let words = [
         format!("c {} at block {}", signed(study.coefficient), study.block.0),
-        format!("mask {}", study.mask.name()),
+        format!("mask {}", study.mask),
         format!("mean KL {mean:.3} nat over {} tokens", kl.len()),
         parts,
         "one reading of the steered text by both sides".to_owned(),

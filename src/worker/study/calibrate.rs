@@ -21,6 +21,7 @@ pub(super) fn run(room: &Room<'_>, study: &CalibrateStudy) -> Result<usize, Trou
         direction,
         block: study.block,
         mask: study.mask,
+        edit: study.edit,
     };
     let told = |e: &crate::measure::MeasureError| room.trouble(e.id(), e);
     let prompts: Vec<Vec<u32>> = room.prompts.iter().take(PROMPTS).cloned().collect();

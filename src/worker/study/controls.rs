@@ -240,7 +240,7 @@ impl Slices for Job {
         let new = controls::slopes(
             bench.cache(),
             &self.prepared.directions,
-            (study.block, study.mask),
+            (study.block, study.mask, study.edit),
             &study.multipliers,
             from..to,
             gives_way,

@@ -37,6 +37,7 @@ pub(super) fn run(room: &Room<'_>, study: &DatasetsStudy) -> Result<usize, Troub
             vector: &vector,
             block: study.block,
             mask: study.mask,
+            edit: study.edit,
             grid: &study.multipliers,
         };
         let mut told = |i, n| room.progress(part(50, i, n), total);

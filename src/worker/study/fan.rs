@@ -57,6 +57,7 @@ pub(super) fn run(room: &Room<'_>, study: &FanStudy) -> Result<usize, Trouble> {
     let plan = FanPlan {
         block: study.block,
         mask: study.mask,
+        edit: study.edit,
         directions,
         lanes,
     };

@@ -7,7 +7,7 @@ use crate::measure::{PreparedSet, PromptCache, Protocol, Site, Split, store_cell
 use crate::steering::SteeringVector;
 use crate::steering::dataset::{Dataset, Example, Part};
 use crate::store::Names;
-use crate::units::{BlockIndex, Mask};
+use crate::units::{BlockIndex, Edit, Mask};
 
 /// Inputs between two looks at the gate.
 const SLICE: usize = 8;
@@ -28,6 +28,7 @@ pub(super) struct Wanted<'a> {
     pub(super) vector: &'a SteeringVector,
     pub(super) block: BlockIndex,
     pub(super) mask: Mask,
+    pub(super) edit: Edit,
     pub(super) grid: &'a [f32],
 }
 
@@ -54,7 +55,9 @@ pub(super) fn measure(
     let set = PreparedSet::of_rows(dataset, &rows, model.tokenizer(), most)
         .map_err(|e| room.trouble(e.id(), &e))?;
     let set = Arc::new(set);
-    let protocol = Protocol::new(wanted.block, wanted.mask, wanted.grid, split).on(model);
+    let protocol = Protocol::new(wanted.block, wanted.mask, wanted.grid, split)
+        .with_edit(wanted.edit)
+        .on(model);
     let key = store_key(model, wanted.vector, &set, &protocol);
     if let Some(cell) = room.archive.find(&key) {
         let rows = cell.rows().map(<[f32]>::to_vec).collect();
@@ -72,6 +75,7 @@ pub(super) fn measure(
         direction,
         block: wanted.block,
         mask: wanted.mask,
+        edit: wanted.edit,
     };
     let mut cache = PromptCache::new(
         Arc::clone(model),

@@ -35,6 +35,7 @@ pub(super) fn run(room: &Room<'_>, study: &ShiftStudy) -> Result<usize, Trouble>
             sentences: &sentences,
             block: study.block,
             mask: study.mask,
+            edit: study.edit,
             multipliers: &study.multipliers,
             norm_matched: study.norm_matched,
         };

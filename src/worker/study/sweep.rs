@@ -89,7 +89,7 @@ impl Job {
             .chunks(TOGETHER)
             .map(|sites| Group {
                 sites: sites.to_vec(),
-                sweep: Sweep::new(sites.to_vec(), &study.multipliers, study.mask),
+                sweep: Sweep::new(sites.to_vec(), &study.multipliers, study.mask, study.edit),
             })
             .collect();
         let inputs = bench.len();
@@ -212,6 +212,7 @@ fn site_key(study: &SweepStudy, block: BlockIndex) -> SiteKey {
         dataset: study.dataset.clone(),
         block,
         mask: study.mask,
+        edit: study.edit,
     }
 }
 

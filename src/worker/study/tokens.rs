@@ -81,6 +81,7 @@ fn read(room: &Room<'_>, study: &TokensStudy) -> Result<Runs, Trouble> {
         direction,
         block: study.block,
         mask: study.mask,
+        edit: study.edit,
     };
     let steered = unsteered
         .steer(&site, study.coefficient, study.frozen, room.cancel)

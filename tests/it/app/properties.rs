@@ -234,6 +234,7 @@ fn answer(world: &mut World, n: usize) {
 fn setting() -> impl Strategy<Value = Setting> {
     (0usize..6, -3.0f32..3.0, 0usize..3, any::<bool>()).prop_map(
         |(block, coefficient, mask, enabled)| Setting {
+            edit: steerscope::units::Edit::ADD,
             block,
             coefficient,
             mask: Mask::ALL[mask],

@@ -16,6 +16,7 @@ pub fn news(request: &StudyRequest, parts: usize) -> Vec<Event> {
     let mut news = match &request.study {
         Study::Sweep(sweep) => {
             let measure = |block| MeasureRequest {
+                edit: steerscope::units::Edit::ADD,
                 run: RunId(0),
                 vector: sweep.vector.clone(),
                 dataset: sweep.dataset.clone(),

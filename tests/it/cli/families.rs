@@ -169,6 +169,7 @@ fn engine_thread_answers_the_screen_on_every_family() {
             prompt: "w5 w6 w7".to_owned(),
             chat: None,
             steering: Some(Steering {
+                edit: steerscope::units::Edit::ADD,
                 vector: vector.clone(),
                 block: BlockIndex(1),
                 coefficient: 1.5,
@@ -183,6 +184,7 @@ fn engine_thread_answers_the_screen_on_every_family() {
             wait(&|e| matches!(e, Event::LaneFinished { .. }).then(String::new));
         }
         worker.send(Command::Measure(MeasureRequest {
+            edit: steerscope::units::Edit::ADD,
             run: RunId(2),
             vector,
             dataset,

@@ -27,6 +27,7 @@ fn any_budget_gives_the_same_numbers_and_its_peak_stays_within_a_group_of_it() {
     let one = single.facts().bytes;
     for mask in Mask::ALL {
         let at = |block| Site {
+            edit: steerscope::units::Edit::ADD,
             direction: &v,
             block: BlockIndex(block),
             mask,

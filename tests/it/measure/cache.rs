@@ -35,6 +35,7 @@ fn cached_evaluation_equals_full_forward_passes_under_every_mask_and_block() {
         for mask in Mask::ALL {
             for block in (0..model.n_blocks()).map(BlockIndex) {
                 let site = Site {
+                    edit: steerscope::units::Edit::ADD,
                     direction: &v,
                     block,
                     mask,
@@ -67,6 +68,7 @@ fn an_intervention_changes_what_it_can_reach() {
     let mut cache = cache(&model, &set);
     for mask in Mask::ALL {
         let site = Site {
+            edit: steerscope::units::Edit::ADD,
             direction: &v,
             block: BlockIndex(1),
             mask,
@@ -90,6 +92,7 @@ fn multiplier_zero_is_the_unsteered_figure_bit_for_bit() {
     let mut cache = cache(&model, &set);
     for mask in Mask::ALL {
         let site = Site {
+            edit: steerscope::units::Edit::ADD,
             direction: &v,
             block: BlockIndex(2),
             mask,
@@ -115,6 +118,7 @@ fn the_effect_is_exactly_zero_where_no_masked_position_is_read() {
     assert_eq!(set.void_under_from_answer(), 1);
     let v = direction(model.hidden_size());
     let site = Site {
+        edit: steerscope::units::Edit::ADD,
         direction: &v,
         block: BlockIndex(0),
         mask: Mask::FromAnswer,
@@ -139,6 +143,7 @@ fn results_do_not_depend_on_how_inputs_are_grouped() {
     };
     for mask in Mask::ALL {
         let site = Site {
+            edit: steerscope::units::Edit::ADD,
             direction: &v,
             block: BlockIndex(1),
             mask,
@@ -182,6 +187,7 @@ fn what_prompts_begin_with_is_computed_once_and_changes_nothing() {
     let never = Cancel::never();
     for mask in Mask::ALL {
         let site = Site {
+            edit: steerscope::units::Edit::ADD,
             direction: &v,
             block: BlockIndex(1),
             mask,
@@ -245,6 +251,7 @@ fn memory_stays_within_its_budget() {
     let set = synthetic(&model, &[(40, 40); 12]);
     let v = direction(model.hidden_size());
     let site = Site {
+        edit: steerscope::units::Edit::ADD,
         direction: &v,
         block: BlockIndex(1),
         mask: Mask::FromLastPrompt,
@@ -293,6 +300,7 @@ fn reversing_the_vector_mirrors_the_curve_and_swapping_labels_keeps_the_slope() 
     let mut other = cache(&model, &Arc::new(swapped));
     for mask in Mask::ALL {
         let at = |direction| Site {
+            edit: steerscope::units::Edit::ADD,
             direction,
             block: BlockIndex(2),
             mask,
@@ -330,6 +338,7 @@ fn a_cancelled_call_leaves_what_was_kept() {
     let set = prepared(&model);
     let v = direction(model.hidden_size());
     let site = Site {
+        edit: steerscope::units::Edit::ADD,
         direction: &v,
         block: BlockIndex(0),
         mask: Mask::FromLastPrompt,
@@ -365,6 +374,7 @@ fn what_does_not_fit_the_model_is_refused() {
             .id()
     };
     let site = Site {
+        edit: steerscope::units::Edit::ADD,
         direction: &v,
         block: BlockIndex(0),
         mask: Mask::All,
@@ -372,6 +382,7 @@ fn what_does_not_fit_the_model_is_refused() {
     assert_eq!(
         refused(
             Site {
+                edit: steerscope::units::Edit::ADD,
                 block: BlockIndex(4),
                 ..site
             },
@@ -383,6 +394,7 @@ fn what_does_not_fit_the_model_is_refused() {
     assert_eq!(
         refused(
             Site {
+                edit: steerscope::units::Edit::ADD,
                 direction: &v[1..],
                 ..site
             },

@@ -13,7 +13,7 @@ use steerscope::measure::calibrate::{
 };
 use steerscope::measure::{MeasureError, NEUTRAL_PROMPTS, NEUTRAL_TEXT, Site, kl, tax, text_ids};
 use steerscope::stats::quantile;
-use steerscope::steering::{AddHook, LaneSteering, SteeringVector, residual_norms};
+use steerscope::steering::{LaneSteering, SteerHook, SteeringVector, residual_norms};
 use steerscope::units::{BlockIndex, Mask};
 use steerscope::worker::Library;
 
@@ -135,6 +135,7 @@ fn norm(model: &Model, block: BlockIndex) -> f64 {
 
 fn calibrator(model: &Arc<Model>, v: &[f32], block: BlockIndex, mask: Mask) -> Calibrator {
     let site = Site {
+        edit: steerscope::units::Edit::ADD,
         direction: v,
         block,
         mask,
@@ -160,7 +161,7 @@ fn by_definition(model: &Model, site: &Site<'_>, c: f32) -> f64 {
     for prompt in prompts(model) {
         let lane = LaneSteering::new(site.mask, prompt.len(), c);
         let logits = |ids: &[u32], lane| {
-            let mut hook = AddHook::new(site.block, site.direction, vec![lane]);
+            let mut hook = SteerHook::new(site.block, site.edit, site.direction, vec![lane]);
             let part = [Part { sequence: 0, ids }];
             let mut cache = KvCache::new(model, 1);
             let rows = model
@@ -198,6 +199,7 @@ fn the_statistic_is_its_definition() {
     let v = direction(model.hidden_size());
     for mask in Mask::ALL {
         let site = Site {
+            edit: steerscope::units::Edit::ADD,
             direction: &v,
             block: BlockIndex(1),
             mask,
@@ -311,6 +313,7 @@ fn a_fixed_text_has_a_curve_of_its_own() {
     let block = vector.recommended_block().unwrap();
     let direction = vector.direction(block).unwrap();
     let site = Site {
+        edit: steerscope::units::Edit::ADD,
         direction,
         block,
         mask: Mask::FromLastPrompt,

@@ -102,7 +102,7 @@ fn controls(model: &Arc<Model>, name: &str) -> Controls {
     let set = Arc::new(PreparedSet::of_rows(&data, &rows, model.tokenizer(), 256).unwrap());
     let mut cache = PromptCache::new(Arc::clone(model), set, CacheOptions::default());
     let n = cache.len();
-    let site = (BLOCK, Mask::FromLastPrompt);
+    let site = (BLOCK, Mask::FromLastPrompt, steerscope::units::Edit::ADD);
     let measured = slopes(
         &mut cache,
         &directions,
@@ -160,6 +160,7 @@ fn the_system_text_changes_what_a_plain_reading_says() {
         let set = PreparedSet::of_wordings(&data, &wordings, model.tokenizer(), 256).unwrap();
         let v = direction(model.hidden_size());
         let site = steerscope::measure::Site {
+            edit: steerscope::units::Edit::ADD,
             direction: &v,
             block: BLOCK,
             mask: Mask::FromLastPrompt,

@@ -21,6 +21,7 @@ fn cached_evaluation_equals_full_forward_passes_in_every_family() {
         for mask in Mask::ALL {
             for block in (0..model.n_blocks()).map(BlockIndex) {
                 let site = Site {
+                    edit: steerscope::units::Edit::ADD,
                     direction: &v,
                     block,
                     mask,

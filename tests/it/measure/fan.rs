@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use steerscope::engine::{Cancel, Finish, Generation, Model, NoHook, SamplerSettings};
 use steerscope::measure::controls::drawn;
-use steerscope::steering::{AddHook, Fan, FanLane, FanPlan, LaneSteering};
+use steerscope::steering::{Fan, FanLane, FanPlan, LaneSteering, SteerHook};
 use steerscope::units::{BlockIndex, Mask};
 
 use super::support::{direction, stories, tiny};
@@ -31,6 +31,7 @@ fn prompt(model: &Model) -> Vec<u32> {
 
 fn plan(directions: &[Vec<f32>], lanes: &[(usize, f32)], mask: Mask) -> FanPlan {
     FanPlan {
+        edit: steerscope::units::Edit::ADD,
         block: BLOCK,
         mask,
         directions: directions.iter().map(|d| d.as_slice().into()).collect(),
@@ -61,7 +62,12 @@ fn alone(
     let hook: Box<dyn steerscope::engine::Hook + Send> = if c == 0.0 {
         Box::new(NoHook)
     } else {
-        Box::new(AddHook::new(BLOCK, direction, vec![lane]))
+        Box::new(SteerHook::new(
+            BLOCK,
+            steerscope::units::Edit::ADD,
+            direction,
+            vec![lane],
+        ))
     };
     let run = Generation::start(Arc::clone(model), ids, 1, settings, stop, hook);
     let mut run = run.unwrap().limit(TOKENS);

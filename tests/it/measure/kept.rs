@@ -5,6 +5,7 @@ use steerscope::units::{BlockIndex, Mask};
 
 fn key(block: usize) -> SiteKey {
     SiteKey {
+        edit: steerscope::units::Edit::ADD,
         vector: "v".into(),
         dataset: "d".into(),
         block: BlockIndex(block),

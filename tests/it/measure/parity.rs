@@ -136,6 +136,7 @@ fn propensities_and_slopes_match_the_oracle_at_every_layer() {
             .map(|x| x as f32)
             .collect();
         let site = Site {
+            edit: steerscope::units::Edit::ADD,
             direction: &vector,
             block,
             mask: Mask::All,

@@ -17,6 +17,7 @@ fn measurement(rows: Option<Vec<Vec<f32>>>) -> Measurement {
     let set = prepared(&model);
     let v = direction(model.hidden_size());
     let site = Site {
+        edit: steerscope::units::Edit::ADD,
         direction: &v,
         block: BlockIndex(1),
         mask: Mask::FromLastPrompt,

@@ -50,6 +50,7 @@ fn run(data: &Dataset, test: usize, norm_matched: bool) -> ShiftRun {
     let model = tiny();
     let all: Vec<&Example> = data.examples.iter().collect();
     let plan = ShiftPlan {
+        edit: steerscope::units::Edit::ADD,
         model: &model,
         dataset: data,
         train: &all[test..],
@@ -153,6 +154,7 @@ fn cells_are_what_full_passes_over_the_worded_prompts_give() {
         let direction = scaled_to(&six[vector], base).unwrap();
         assert!((length(&direction) / base - 1.0).abs() < 1e-6);
         let site = Site {
+            edit: steerscope::units::Edit::ADD,
             direction: &direction,
             block: BlockIndex(1),
             mask: Mask::FromLastPrompt,
@@ -187,6 +189,7 @@ fn fewer_than_eight_common_rows_are_refused() {
     let (model, data) = (tiny(), rows(12));
     let all: Vec<&Example> = data.examples.iter().collect();
     let plan = ShiftPlan {
+        edit: steerscope::units::Edit::ADD,
         model: &model,
         dataset: &data,
         train: &all[7..],
@@ -325,6 +328,7 @@ fn a_second_run_finds_every_cell_in_the_store() {
     let mut keeping = Keeping::open(&folder.path().join("runs.sqlite"));
     let mut measured = |grid: &[f32], system: &str| {
         let plan = ShiftPlan {
+            edit: steerscope::units::Edit::ADD,
             model: &model,
             dataset: &data,
             train: &all[8..],

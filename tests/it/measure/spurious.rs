@@ -91,6 +91,7 @@ impl Organism {
         let (model, options) = (Arc::clone(&self.model), CacheOptions::default());
         let mut cache = PromptCache::new(model, Arc::clone(&set), options);
         let site = Site {
+            edit: steerscope::units::Edit::ADD,
             direction,
             block: BLOCK,
             mask: Mask::FromLastPrompt,

@@ -7,7 +7,7 @@ use steerscope::measure::{
     CacheOptions, PreparedInput, PreparedSet, PromptCache, Site, summed_propensity,
 };
 use steerscope::steering::dataset::Dataset;
-use steerscope::steering::{AddHook, LaneSteering};
+use steerscope::steering::{LaneSteering, SteerHook};
 use steerscope::units::{BlockIndex, DeviceChoice, Mask};
 
 use super::support::{direction, tiny};
@@ -32,7 +32,7 @@ fn prepared(model: &Model) -> Arc<PreparedSet> {
 /// Full logits `(tokens, vocabulary)` of a text from scratch, steered.
 fn logits(model: &Model, ids: &[u32], site: &Site<'_>, prompt_len: usize, c: f32) -> Vec<f32> {
     let lane = LaneSteering::new(site.mask, prompt_len, c);
-    let mut hook = AddHook::new(site.block, site.direction, vec![lane]);
+    let mut hook = SteerHook::new(site.block, site.edit, site.direction, vec![lane]);
     let mut cache = KvCache::new(model, 1);
     let part = Part { sequence: 0, ids };
     let rows = model.extend(&mut cache, &[part], Keep::All, &mut hook, &Cancel::never());
@@ -71,6 +71,7 @@ fn the_sum_is_that_of_full_passes_over_prompt_and_answer() {
         for mask in Mask::ALL {
             for block in [0, model.n_blocks() / 2, model.n_blocks() - 1] {
                 let site = Site {
+                    edit: steerscope::units::Edit::ADD,
                     direction: &v,
                     block: BlockIndex(block),
                     mask,
@@ -97,6 +98,7 @@ fn it_differs_from_the_answers_logits_by_the_closing_token() {
     let set = prepared(&model);
     let v = direction(model.hidden_size());
     let site = Site {
+        edit: steerscope::units::Edit::ADD,
         direction: &v,
         block: BlockIndex(2),
         mask: Mask::FromLastPrompt,
@@ -148,6 +150,7 @@ fn answers_beyond_the_context_are_left_out_and_wrong_sites_refused() {
     assert!(fewer.inputs.len() < 5 && fewer.rejected.total() == 5 - fewer.inputs.len());
     let v = direction(model.hidden_size());
     let site = |block, direction| Site {
+        edit: steerscope::units::Edit::ADD,
         direction,
         block: BlockIndex(block),
         mask: Mask::All,

@@ -26,6 +26,7 @@ fn a_sweep_gives_the_bits_of_one_site_at_a_time() {
                 .enumerate()
                 .map(|(i, (block, direction))| SweepCell {
                     site: Site {
+                        edit: steerscope::units::Edit::ADD,
                         direction,
                         block: BlockIndex(block),
                         mask,
@@ -72,6 +73,7 @@ fn the_last_block_alone_and_no_cell_at_all_are_sweeps_too() {
         CacheOptions::default(),
     );
     let site = Site {
+        edit: steerscope::units::Edit::ADD,
         direction: &v,
         block: BlockIndex(3),
         mask: Mask::FromLastPrompt,
@@ -103,6 +105,7 @@ fn a_stopped_or_senseless_sweep_says_so_and_the_cache_goes_on() {
     );
     let cell = |block, multipliers| SweepCell {
         site: Site {
+            edit: steerscope::units::Edit::ADD,
             direction: &v,
             block: BlockIndex(block),
             mask: Mask::FromAnswer,

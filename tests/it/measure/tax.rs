@@ -36,6 +36,7 @@ fn without_steering_it_is_the_plain_perplexity() {
         assert!(ids.len() > 100 && ids.len() <= 256, "{}", ids.len());
         for mask in Mask::ALL {
             let site = Site {
+                edit: steerscope::units::Edit::ADD,
                 direction: &v,
                 block: BlockIndex(2),
                 mask,

@@ -1,8 +1,8 @@
 //! The `add` operator: golden value, masks, caches.
 
 use steerscope::engine::{Cancel, Hook, Keep, KvCache, Model, NoHook, Part, Place};
-use steerscope::steering::{AddHook, LaneSteering, add_scaled};
-use steerscope::units::{BlockIndex, Mask};
+use steerscope::steering::{LaneSteering, SteerHook, add_scaled};
+use steerscope::units::{BlockIndex, Edit, Mask};
 
 use crate::measure::support::{direction, tiny};
 
@@ -76,10 +76,11 @@ fn run_cached<H: Hook>(
     (cache, record.rows, logits)
 }
 
-fn hook(model: &Model, block: usize, mask: Mask, prompt_len: usize, c: f32) -> AddHook {
+fn hook(model: &Model, block: usize, mask: Mask, prompt_len: usize, c: f32) -> SteerHook {
     let lane = LaneSteering::new(mask, prompt_len, c);
-    AddHook::new(
+    SteerHook::new(
         BlockIndex(block),
+        Edit::ADD,
         direction(model.hidden_size()),
         vec![lane],
     )
@@ -239,7 +240,7 @@ fn every_sequence_has_its_own_coefficient_and_mask() {
         LaneSteering::OFF,
         LaneSteering::new(Mask::FromAnswer, 3, 2.0),
     ];
-    let mut hook = AddHook::new(BlockIndex(0), vec![1.0, 10.0], lanes);
+    let mut hook = SteerHook::new(BlockIndex(0), Edit::ADD, vec![1.0, 10.0], lanes);
     let places: Vec<Place> = (0..3)
         .flat_map(|sequence| (2..4).map(move |position| Place { sequence, position }))
         .collect();

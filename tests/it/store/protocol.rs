@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use steerscope::engine::Model;
 use steerscope::measure::{
-    Operator, PreparedSet, Propensity, Protocol, Split, SplitKind, Template, store_key,
+    PreparedSet, Propensity, Protocol, Split, SplitKind, Template, store_key,
 };
 use steerscope::steering::SteeringVector;
 use steerscope::steering::dataset::{Dataset, Part};
 use steerscope::store::Key;
-use steerscope::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask};
+use steerscope::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask, Operator};
 
 use crate::measure::support::{ROWS, tiny};
 

@@ -82,6 +82,7 @@ impl Bench {
         self.runs += 1;
         let run = RunId(self.runs);
         self.worker.send(Command::Measure(MeasureRequest {
+            edit: steerscope::units::Edit::ADD,
             run,
             vector: self.vector.id.clone(),
             dataset: self.dataset.id.clone(),

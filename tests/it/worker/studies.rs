@@ -11,6 +11,7 @@ use super::{Bench, INPUTS};
 
 fn sweep(bench: &Bench) -> Study {
     Study::Sweep(SweepStudy {
+        edit: steerscope::units::Edit::ADD,
         vector: bench.vector.id.clone(),
         dataset: bench.dataset.id.clone(),
         mask: Mask::default(),
@@ -21,6 +22,7 @@ fn sweep(bench: &Bench) -> Study {
 
 fn datasets(names: &[&str]) -> Study {
     Study::Datasets(DatasetsStudy {
+        edit: steerscope::units::Edit::ADD,
         datasets: assets(names),
         vector: None,
         block: BlockIndex(2),
@@ -186,6 +188,7 @@ fn predictors_and_shifts_arrive_with_their_figures() {
     let up: f32 = p.in_sample.positive.iter().sum::<f32>() / p.in_sample.n as f32;
     assert!((up - 1.0).abs() < 1e-3, "kproj of the own pairs is 1: {up}");
     let run = bench.study(Study::Shift(ShiftStudy {
+        edit: steerscope::units::Edit::ADD,
         datasets: assets(&["kindness"]),
         block: BlockIndex(2),
         mask: Mask::default(),
@@ -207,6 +210,7 @@ fn predictors_and_shifts_arrive_with_their_figures() {
 fn a_clean_trait_stands_apart_from_its_controls() {
     let mut bench = Bench::start(None);
     let study = Study::Controls(ControlsStudy {
+        edit: steerscope::units::Edit::ADD,
         vector: bench.vector.id.clone(),
         dataset: bench.dataset.id.clone(),
         pairs: Asset::Bundled("kindness_texts".into()),
@@ -255,6 +259,7 @@ fn strips_fans_and_calibrations_come_from_the_real_model() {
     let mut bench = Bench::start(None);
     let prompt = "Once upon a time there was a little".to_owned();
     let fan = FanStudy {
+        edit: steerscope::units::Edit::ADD,
         vector: bench.vector.id.clone(),
         prompt: prompt.clone(),
         chat: None,
@@ -284,6 +289,7 @@ fn strips_fans_and_calibrations_come_from_the_real_model() {
     assert_eq!(ids(0).len(), 8);
     let tokens = |lens: usize, frozen: bool, coefficient: f32| {
         Study::Tokens(TokensStudy {
+            edit: steerscope::units::Edit::ADD,
             vector: bench.vector.id.clone(),
             prompt: prompt.clone(),
             chat: None,
@@ -340,6 +346,7 @@ fn strips_fans_and_calibrations_come_from_the_real_model() {
     );
     assert!(read[3].rows.iter().all(|r| r.kl == 0.0));
     let run = bench.study(Study::Calibrate(CalibrateStudy {
+        edit: steerscope::units::Edit::ADD,
         vector: bench.vector.id.clone(),
         dataset: bench.dataset.id.clone(),
         block: BlockIndex(2),
@@ -403,6 +410,7 @@ fn a_study_of_what_was_replaced_or_is_not_there_is_refused() {
     }
     assert!(failed.unwrap().message.contains("three"));
     let study = Study::Datasets(DatasetsStudy {
+        edit: steerscope::units::Edit::ADD,
         datasets: vec![Asset::File("/nowhere/at/all.jsonl".into())],
         vector: None,
         block: BlockIndex(2),

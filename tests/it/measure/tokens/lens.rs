@@ -5,7 +5,7 @@ use std::sync::Arc;
 use steerscope::engine::{Cancel, Model, NoHook, Rows};
 use steerscope::measure::Site;
 use steerscope::measure::tokens::kl_divergence;
-use steerscope::steering::{AddHook, LaneSteering};
+use steerscope::steering::{LaneSteering, SteerHook};
 use steerscope::units::{BlockIndex, Mask};
 
 use super::{WHOLE, close, passage, plain, runs, softmax};
@@ -20,12 +20,13 @@ fn the_lens_reads_every_block_and_ends_in_the_models_own_words() {
         let passage = passage(&model, 13, 27);
         for block in (0..model.n_blocks()).map(BlockIndex) {
             let site = Site {
+                edit: steerscope::units::Edit::ADD,
                 direction: &v,
                 block,
                 mask: Mask::FromLastPrompt,
             };
             let lane = LaneSteering::new(site.mask, passage.prompt_len(), 0.9);
-            let hook = AddHook::new(block, v.clone(), vec![lane]);
+            let hook = SteerHook::new(block, steerscope::units::Edit::ADD, v.clone(), vec![lane]);
             let blocks = [
                 plain(&model, passage.ids(), NoHook).0,
                 plain(&model, passage.ids(), hook).0,

@@ -47,6 +47,7 @@ fn what_cannot_be_compared_is_refused_with_a_remedy() {
     let run = read(1).expect("a run");
     let steer = |direction: &[f32], block, c| {
         let site = Site {
+            edit: steerscope::units::Edit::ADD,
             direction,
             block: BlockIndex(block),
             mask: Mask::All,
@@ -87,6 +88,7 @@ fn texts_become_tokens_and_tokens_their_texts() {
     assert_eq!(&passage.ids()[..passage.prompt_len()], prompt);
     let v = direction(48);
     let site = Site {
+        edit: steerscope::units::Edit::ADD,
         direction: &v,
         block: BlockIndex(0),
         mask: Mask::All,

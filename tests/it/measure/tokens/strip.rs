@@ -5,7 +5,7 @@ use std::sync::Arc;
 use steerscope::engine::{Cancel, Model, NoHook};
 use steerscope::measure::Site;
 use steerscope::measure::tokens::{Passage, StripOptions};
-use steerscope::steering::{AddHook, LaneSteering};
+use steerscope::steering::{LaneSteering, SteerHook};
 use steerscope::units::{BlockIndex, DeviceChoice, Mask};
 
 use super::{WHOLE, close, kl, passage, plain, runs, softmax, strip};
@@ -18,7 +18,7 @@ fn check(model: &Arc<Model>, site: &Site<'_>, c: f32, name: &str) {
     let (ids, d) = (passage.ids(), model.hidden_size());
     let vocab = model.config().vocab_size;
     let lane = LaneSteering::new(site.mask, passage.prompt_len(), c);
-    let hook = AddHook::new(site.block, site.direction, vec![lane]);
+    let hook = SteerHook::new(site.block, site.edit, site.direction, vec![lane]);
     let (ours, our_logits) = plain(model, ids, NoHook);
     let (theirs, their_logits) = plain(model, ids, hook);
     let norm = site
@@ -88,6 +88,7 @@ fn every_figure_is_that_of_two_plain_passes_for_every_mask_block_and_family() {
             for block in (0..model.n_blocks()).map(BlockIndex) {
                 let direction = &v;
                 let site = Site {
+                    edit: steerscope::units::Edit::ADD,
                     direction,
                     block,
                     mask,
@@ -108,6 +109,7 @@ fn on_tensors_every_figure_is_that_of_two_plain_passes() {
         check(
             &model,
             &Site {
+                edit: steerscope::units::Edit::ADD,
                 direction,
                 block,
                 mask,
@@ -125,6 +127,7 @@ fn at_coefficient_zero_both_sides_are_the_same_bits() {
     for mask in Mask::ALL {
         for frozen in [false, true] {
             let site = Site {
+                edit: steerscope::units::Edit::ADD,
                 direction: &v,
                 block: BlockIndex(1),
                 mask,
@@ -160,6 +163,7 @@ fn an_edit_of_zero_length_in_two_lanes_is_exact_too() {
     let model = tiny();
     let v = direction(model.hidden_size());
     let site = Site {
+        edit: steerscope::units::Edit::ADD,
         direction: &v,
         block: BlockIndex(1),
         mask: Mask::All,
@@ -179,6 +183,7 @@ fn divergence_grows_with_the_square_of_a_small_coefficient() {
     let model = tiny();
     let v = direction(model.hidden_size());
     let site = Site {
+        edit: steerscope::units::Edit::ADD,
         direction: &v,
         block: BlockIndex(1),
         mask: Mask::FromLastPrompt,
@@ -197,6 +202,7 @@ fn a_position_does_not_depend_on_how_much_of_the_text_is_shown() {
     let model = tiny();
     let v = direction(model.hidden_size());
     let site = Site {
+        edit: steerscope::units::Edit::ADD,
         direction: &v,
         block: BlockIndex(0),
         mask: Mask::FromLastPrompt,
@@ -224,6 +230,7 @@ fn frozen_attention_changes_nothing_above_the_last_block_and_something_below() {
     let passage = passage(&model, 9, 30);
     for block in (0..4).map(BlockIndex) {
         let site = Site {
+            edit: steerscope::units::Edit::ADD,
             direction: &v,
             block,
             mask: Mask::FromLastPrompt,

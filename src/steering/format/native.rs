@@ -1,5 +1,6 @@
-//! The native format: safetensors with tensors `blocks.{b}.hook_resid_post`, F32 `[d]`, the names
-//! of `TransformerLens`, and text metadata (keys in [`meta`]).
+//! The native format: safetensors with tensors `blocks.{b}.hook_resid_post` (or another site), F32
+//! `[d]`, the names of `TransformerLens`, and text metadata (keys in [`meta`]). Further directions of
+//! a basis are `….{j}`, j from 1; `hook_resid_pre` of block b is read as `hook_resid_post` of b − 1.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +11,12 @@ use serde_json::Value;
 
 use super::super::error::VectorError;
 use super::super::vector::{SteeringVector, bytes_of, check_directions, meta};
+use crate::units::{Edit, HookPoint, Operator};
 
 /// Value of the metadata key `format`.
 const FORMAT: &str = "steerscope-vector";
 /// Largest header the format allows.
 const MAX_HEADER: u64 = 100_000_000;
-/// Site names that are known but not applied.
-const OTHER_SITES: [&str; 4] = [
-    "hook_resid_pre",
-    "hook_resid_mid",
-    "hook_attn_out",
-    "hook_mlp_out",
-];
 
 /// A header length followed by the brace of a JSON object.
 pub(super) fn recognise(bytes: &[u8]) -> bool {
@@ -50,14 +45,13 @@ pub(super) fn read(stem: &str, file: &str, bytes: &[u8]) -> Result<SteeringVecto
         .map(|(k, v)| (k.clone(), v.clone()))
         .collect();
 
-    let mut directions = BTreeMap::new();
+    let mut found: BTreeMap<Place, Vec<f32>> = BTreeMap::new();
     for (key, view) in tensors.tensors() {
-        let Some(block) = block_of(file, &key)? else {
-            continue;
-        };
-        directions.insert(block, values(file, &key, &view)?);
+        if let Some(place) = place_of(file, &key)? {
+            found.insert(place, values(file, &key, &view)?);
+        }
     }
-    if directions.is_empty() {
+    if found.is_empty() {
         let mut names = tensors.names();
         names.sort_unstable();
         let found = match names.first() {
@@ -69,19 +63,24 @@ pub(super) fn read(stem: &str, file: &str, bytes: &[u8]) -> Result<SteeringVecto
             found,
         });
     }
-    if let Some(operator) = metadata.get(meta::OPERATOR).filter(|o| *o != "add") {
-        return Err(VectorError::OperatorUnsupported {
+    let operator = match metadata.get(meta::OPERATOR) {
+        None => Operator::Add,
+        Some(name) => name.parse().map_err(|_| VectorError::OperatorUnsupported {
             file: file.to_owned(),
-            operator: operator.clone(),
-        });
-    }
-    check_directions(file, &directions)?;
+            operator: name.clone(),
+        })?,
+    };
+    let (point, rank, directions) = gather(file, found)?;
+    let edit = Edit { operator, point };
+    check_directions(file, edit, rank, &directions)?;
     let name = metadata
         .get(meta::NAME)
         .cloned()
         .unwrap_or_else(|| stem.to_owned());
     let vector = SteeringVector {
         name,
+        edit,
+        rank,
         directions,
         metadata,
     };
@@ -126,8 +125,8 @@ fn check_length(file: &str, bytes: &[u8]) -> Result<(), VectorError> {
     }
 }
 
-/// Block of a tensor name; `None` for names that are none of ours.
-fn block_of(file: &str, key: &str) -> Result<Option<usize>, VectorError> {
+/// What a tensor name stands for; `None` for names that are none of ours.
+fn place_of(file: &str, key: &str) -> Result<Option<Place>, VectorError> {
     let Some((block, site)) = key
         .strip_prefix("blocks.")
         .and_then(|rest| rest.split_once('.'))
@@ -137,14 +136,26 @@ fn block_of(file: &str, key: &str) -> Result<Option<usize>, VectorError> {
     let Ok(block) = block.parse::<usize>() else {
         return Ok(None);
     };
-    let (file, key) = (file.to_owned(), key.to_owned());
-    match site.split_once('.') {
-        None if site == "hook_resid_post" => Ok(Some(block)),
-        Some(("hook_resid_post", _)) => Err(VectorError::RankUnsupported { file, key }),
-        _ if OTHER_SITES.iter().any(|name| site.starts_with(name)) => {
-            Err(VectorError::SiteUnsupported { file, key })
+    let (site, j) = match site.split_once('.') {
+        None => (site, 0),
+        Some((site, j)) => match j.parse::<usize>() {
+            Ok(j) if j > 0 => (site, j),
+            _ => return Ok(None),
+        },
+    };
+    let unsupported = || VectorError::SiteUnsupported {
+        file: file.to_owned(),
+        key: key.to_owned(),
+    };
+    match site.strip_prefix("hook_").map(str::parse::<HookPoint>) {
+        None => Ok(None),
+        Some(Err(_)) => Err(unsupported()),
+        // What enters a block is what leaves the one before it.
+        Some(Ok(HookPoint::ResidPre)) => {
+            let before = block.checked_sub(1).ok_or_else(unsupported)?;
+            Ok(Some((before, HookPoint::ResidPost, j)))
         }
-        _ => Ok(None),
+        Some(Ok(point)) => Ok(Some((block, point, j))),
     }
 }
 
@@ -182,16 +193,63 @@ fn chunks<const N: usize>(data: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f3
         .collect()
 }
 
-fn tensor_name(block: usize) -> String {
-    format!("blocks.{block}.hook_resid_post")
+/// Block, point and index within the basis.
+type Place = (usize, HookPoint, usize);
+
+fn tensor_name((block, point, j): Place) -> String {
+    match j {
+        0 => format!("blocks.{block}.hook_{point}"),
+        _ => format!("blocks.{block}.hook_{point}.{j}"),
+    }
+}
+
+/// One site for the whole file, and as many directions at each of its blocks.
+fn gather(
+    file: &str,
+    found: BTreeMap<Place, Vec<f32>>,
+) -> Result<(HookPoint, usize, BTreeMap<usize, Vec<f32>>), VectorError> {
+    let mut directions: BTreeMap<usize, Vec<Vec<f32>>> = BTreeMap::new();
+    let mut points: Vec<HookPoint> = found.keys().map(|place| place.1).collect();
+    points.dedup();
+    let point = points.first().copied().unwrap_or_default();
+    if let Some(other) = points.iter().find(|p| **p != point) {
+        return Err(VectorError::MixedSites {
+            file: file.to_owned(),
+            a: point,
+            b: *other,
+        });
+    }
+    for ((block, point, j), values) in found {
+        let rows = directions.entry(block).or_default();
+        if rows.len() != j {
+            return Err(VectorError::BasisGap {
+                file: file.to_owned(),
+                key: tensor_name((block, point, rows.len())),
+            });
+        }
+        rows.push(values);
+    }
+    let rank = directions.values().map(Vec::len).max().unwrap_or(1);
+    if let Some((block, rows)) = directions.iter().find(|(_, rows)| rows.len() != rank) {
+        return Err(VectorError::BasisGap {
+            file: file.to_owned(),
+            key: tensor_name((*block, point, rows.len())),
+        });
+    }
+    let joined = directions.into_iter().map(|(b, rows)| (b, rows.concat()));
+    Ok((point, rank, joined.collect()))
 }
 
 /// Directions in the order of their tensors in a file: by name, so that block 10 precedes block 2.
 pub(in crate::steering) fn file_order(vector: &SteeringVector) -> BTreeMap<String, &[f32]> {
-    vector
-        .directions
-        .iter()
-        .map(|(block, v)| (tensor_name(*block), v.as_slice()))
+    let width = vector.width().max(1);
+    let named = |(block, values): (&usize, &'_ Vec<f32>)| {
+        (0..values.len() / width)
+            .map(|j| tensor_name((*block, vector.edit.point, j)))
+            .collect::<Vec<_>>()
+    };
+    (vector.directions.iter())
+        .flat_map(|entry| named(entry).into_iter().zip(entry.1.chunks_exact(width)))
         .collect()
 }
 
@@ -199,14 +257,14 @@ pub(in crate::steering) fn file_order(vector: &SteeringVector) -> BTreeMap<Strin
 /// stand in key order: equal content gives equal bytes. (The library keeps metadata in a hash map,
 /// whose order changes from run to run.)
 pub(in crate::steering) fn write(vector: &SteeringVector) -> Result<Vec<u8>, VectorError> {
-    check_directions(&vector.name, &vector.directions)?;
+    check_directions(&vector.name, vector.edit, vector.rank, &vector.directions)?;
     let mut metadata = vector.metadata.clone();
     let mut set = |key: &str, value: String| metadata.insert(key.to_owned(), value);
     set("format", FORMAT.to_owned());
     set("format_version", "1".to_owned());
     set(meta::NAME, vector.name.clone());
     set(meta::HIDDEN_SIZE, vector.width().to_string());
-    set(meta::OPERATOR, "add".to_owned());
+    set(meta::OPERATOR, vector.edit.operator.to_string());
     set(meta::SHA256, vector.tensor_sha256());
 
     let quoted = |text: String| Value::String(text).to_string();

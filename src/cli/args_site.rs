@@ -1,0 +1,61 @@
+//! Flags for where and how a vector is applied, shared by every command that steers.
+
+use clap::Args;
+
+use super::args::parse_block;
+use super::open::failed;
+use super::output::Ending;
+use crate::steering::SteeringVector;
+use crate::units::{BlockIndex, Edit, HookPoint, Mask, Operator};
+
+/// Where and how a vector is applied.
+#[derive(Debug, Clone, Args)]
+pub struct SiteArgs {
+    /// Block whose output is steered, 0-based [default: the file's recommendation, else 0.42 of the depth]
+    #[arg(long, value_name = "B", value_parser = parse_block)]
+    pub layer: Option<BlockIndex>,
+    /// Steered positions: from_last_prompt, from_answer, all, all_but_first, prefill_only, or a range such as 3..7
+    #[arg(long, value_name = "MASK", default_value_t = Mask::default())]
+    pub mask: Mask,
+    /// What is done.
+    #[command(flatten)]
+    pub edit: EditArgs,
+}
+
+impl SiteArgs {
+    /// The operator and site that these flags and the vector's file ask for.
+    pub(super) fn edit(&self, vector: &SteeringVector) -> Result<Edit, Ending> {
+        self.edit.of(vector)
+    }
+}
+
+/// What is done with a vector, where it is not what its file says.
+#[derive(Debug, Clone, Args)]
+pub struct EditArgs {
+    /// Operator: add, norm_preserving_add, project, ablate_then_add, clamp, angular, spherical, piecewise [default: the file's, normally add]
+    #[arg(long, value_name = "OPERATOR")]
+    pub operator: Option<Operator>,
+    /// Point of the block: resid_pre, attn_out, resid_mid, mlp_out, resid_post [default: the file's, normally resid_post]
+    #[arg(long, value_name = "POINT")]
+    pub site: Option<HookPoint>,
+}
+
+impl EditArgs {
+    /// The same for a vector that is made on the spot.
+    pub(super) fn own(&self) -> Edit {
+        Edit {
+            operator: self.operator.unwrap_or_default(),
+            point: self.site.unwrap_or_default(),
+        }
+    }
+
+    /// The operator and site that these flags and the vector's file ask for.
+    pub(super) fn of(&self, vector: &SteeringVector) -> Result<Edit, Ending> {
+        let edit = Edit {
+            operator: self.operator.unwrap_or(vector.edit.operator),
+            point: self.site.unwrap_or(vector.edit.point),
+        };
+        vector.check_edit(edit).map_err(failed)?;
+        Ok(edit)
+    }
+}
