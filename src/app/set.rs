@@ -85,8 +85,14 @@ impl App {
                 }
             },
             _ => match text.parse::<f32>() {
-                Ok(value) if value.abs() <= LIMIT => self.set_coefficient(value),
-                _ => self.say(
+                Ok(value) => match self.typed_coefficient(value) {
+                    Some(c) if c.abs() <= LIMIT => self.set_coefficient(c),
+                    _ => self.say(
+                        Level::Info,
+                        "that is beyond a raw coefficient of 1000, or no coefficient gives it",
+                    ),
+                },
+                Err(_) => self.say(
                     Level::Info,
                     "the coefficient takes a number between -1000 and 1000",
                 ),

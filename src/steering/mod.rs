@@ -2,6 +2,7 @@
 
 mod apply;
 mod card;
+mod change;
 pub mod dataset;
 mod error;
 mod extract;
@@ -16,6 +17,7 @@ mod wording;
 
 pub use apply::{add_scaled, apply, fits, is_orthonormal};
 pub use card::Card;
+pub use change::cosine;
 pub use error::{ExtractError, VectorError};
 pub use extract::{MeanDifference, PairActivations, extract_mean, pair_activations};
 pub use fan::{Fan, FanLane, FanPiece, FanPlan, FanText};
