@@ -89,7 +89,7 @@ impl App {
                     Some(c) if c.abs() <= LIMIT => self.set_coefficient(c),
                     _ => self.say(
                         Level::Info,
-                        "that is beyond a raw coefficient of 1000, or no coefficient gives it",
+                        "no raw coefficient between -1000 and 1000 gives this value",
                     ),
                 },
                 Err(_) => self.say(
