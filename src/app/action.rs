@@ -20,6 +20,8 @@ pub enum When {
     List,
     /// In the log.
     Reader,
+    /// On the tokens of the prompt.
+    PromptTokens,
     /// In the sampling dialog.
     Form,
     /// In the panel that reports a dead engine.
@@ -157,6 +159,28 @@ actions! {
     PickDataset = "pick-dataset",
     /// Choose the steered positions.
     PickMask = "pick-mask",
+    /// The prompt token by token.
+    OpenTokens = "prompt-tokens",
+    /// Begin or give up a selection of tokens.
+    SelectTokens = "select-tokens",
+    /// Select the part of the prompt under the cursor.
+    SelectPart = "select-part",
+    /// Steer the selected tokens alone.
+    SteerTokens = "steer-tokens",
+    /// Steer every position.
+    SteerAll = "steer-all",
+    /// Steer generated tokens alone.
+    SteerAnswer = "steer-answer",
+    /// Steer from the last prompt token on.
+    SteerLast = "steer-last",
+    /// Token to the left.
+    TokenLeft = "token-left",
+    /// Token to the right.
+    TokenRight = "token-right",
+    /// First token.
+    TokenFirst = "token-first",
+    /// Last token.
+    TokenLast = "token-last",
     /// Choose what is done with the vector.
     PickOperator = "pick-operator",
     /// Choose the point of the block.

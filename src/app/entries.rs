@@ -22,7 +22,7 @@ impl App {
                 if kind.takes_path() && !typed.is_empty() {
                     entries.push(self.path_entry(*kind, typed));
                 }
-                entries.extend(self.typed_entry(*kind, typed));
+                entries.extend(Self::typed_entry(*kind, typed));
                 entries
             }
             _ => Vec::new(),
@@ -45,7 +45,10 @@ impl App {
                 matches!(w, When::Editor | When::Filter)
             }),
             ("lists and dialogs".to_owned(), &|w| {
-                matches!(w, When::List | When::Form | When::Reader | When::Died)
+                matches!(
+                    w,
+                    When::List | When::Form | When::Reader | When::PromptTokens | When::Died
+                )
             }),
         ];
         let mut out = Vec::new();

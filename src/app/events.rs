@@ -82,6 +82,7 @@ impl App {
                 }
                 ours
             }
+            Event::PromptRead { run, tokens } => self.prompt_read(run, tokens),
             Event::Survey(survey) => {
                 self.surveyed(*survey);
                 true

@@ -49,6 +49,7 @@ impl App {
             Some(Overlay::Help(_) | Overlay::Palette(_) | Overlay::Picker(..)) => When::List,
             Some(Overlay::Sampling(_)) => When::Form,
             Some(Overlay::Log(_) | Overlay::Receipt(_)) => When::Reader,
+            Some(Overlay::Tokens(_)) => When::PromptTokens,
             Some(Overlay::Died(_)) => When::Died,
             None => return,
         };

@@ -30,11 +30,13 @@ pub mod receipt;
 pub mod screen;
 pub mod slider;
 pub mod steering;
+pub mod tokens;
 mod unit;
 
 mod events;
 mod keys;
 mod mouse;
+mod moves;
 mod perform;
 mod requests;
 mod set;
@@ -130,6 +132,7 @@ pub struct App {
     proof: receipt::Proof,
     library: library::VectorLibrary,
     unit: CoefficientUnit,
+    prompt_tokens: tokens::PromptTokens,
     focus: Pane,
     /// Focus of the Explore screen while another one is shown.
     explore_focus: Pane,
@@ -203,6 +206,7 @@ impl App {
             proof: receipt::Proof::default(),
             library: library::VectorLibrary::default(),
             unit: CoefficientUnit::default(),
+            prompt_tokens: tokens::PromptTokens::default(),
             focus: Pane::Coefficient,
             explore_focus: Pane::Coefficient,
             pins: Pins::default(),

@@ -1,6 +1,7 @@
 //! What can lie over the main screen, as a stack: pickers, palette, help, dialog, log, panel.
 
 use crate::app::action::Action;
+use crate::app::tokens::TokenCursor;
 use crate::protocol::{Asset, ModelSource, Sampling};
 use crate::units::{CoefficientUnit, HookPoint, Mask, Operator};
 
@@ -90,6 +91,8 @@ pub enum Overlay {
     Log(usize),
     /// The receipt; rows scrolled down.
     Receipt(usize),
+    /// The prompt token by token.
+    Tokens(TokenCursor),
     /// The engine died, for this reason.
     Died(String),
 }

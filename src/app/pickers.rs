@@ -102,7 +102,7 @@ impl App {
     }
 
     /// What the typed text stands for, where a picker takes one.
-    pub(super) fn typed_entry(&self, kind: PickerKind, typed: &str) -> Option<Entry> {
+    pub(super) fn typed_entry(kind: PickerKind, typed: &str) -> Option<Entry> {
         if typed.is_empty() {
             return None;
         }

@@ -5,6 +5,7 @@ use crate::app::focus::Pane;
 use crate::app::messages::Level;
 use crate::app::slider::{LIMIT, clean};
 use crate::app::steering::Setting;
+use crate::units::CoefficientUnit;
 
 impl App {
     /// Changes the setting by the user's hand.
@@ -87,9 +88,13 @@ impl App {
             _ => match text.parse::<f32>() {
                 Ok(value) => match self.typed_coefficient(value) {
                     Some(c) if c.abs() <= LIMIT => self.set_coefficient(c),
-                    _ => self.say(
+                    _ if self.unit() != CoefficientUnit::Raw => self.say(
                         Level::Info,
                         "no raw coefficient between -1000 and 1000 gives this value",
+                    ),
+                    _ => self.say(
+                        Level::Info,
+                        "the coefficient takes a number between -1000 and 1000",
                     ),
                 },
                 Err(_) => self.say(

@@ -8,14 +8,19 @@ use super::output::Ending;
 use crate::steering::SteeringVector;
 use crate::units::{BlockIndex, Edit, HookPoint, Mask, Operator};
 
+/// Help of `--mask`.
+pub(super) const MASKS: &str = "Steered positions: from_last_prompt, from_answer, all, all_but_first, prefill_only, or a range such as 3..7";
+const OPERATORS: &str = "Operator: add, norm_preserving_add, project, ablate_then_add, clamp, angular, spherical, piecewise [default: the file's, normally add]";
+const POINTS: &str = "Point of the block: resid_pre, attn_out, resid_mid, mlp_out, resid_post [default: the file's, normally resid_post]";
+
 /// Where and how a vector is applied.
 #[derive(Debug, Clone, Args)]
 pub struct SiteArgs {
     /// Block whose output is steered, 0-based [default: the file's recommendation, else 0.42 of the depth]
     #[arg(long, value_name = "B", value_parser = parse_block)]
     pub layer: Option<BlockIndex>,
-    /// Steered positions: from_last_prompt, from_answer, all, all_but_first, prefill_only, or a range such as 3..7
-    #[arg(long, value_name = "MASK", default_value_t = Mask::default())]
+    /// Steered positions.
+    #[arg(long, value_name = "MASK", help = MASKS, default_value_t = Mask::default())]
     pub mask: Mask,
     /// What is done.
     #[command(flatten)]
@@ -32,11 +37,11 @@ impl SiteArgs {
 /// What is done with a vector, where it is not what its file says.
 #[derive(Debug, Clone, Args)]
 pub struct EditArgs {
-    /// Operator: add, norm_preserving_add, project, ablate_then_add, clamp, angular, spherical, piecewise [default: the file's, normally add]
-    #[arg(long, value_name = "OPERATOR")]
+    /// Operator.
+    #[arg(long, value_name = "OPERATOR", help = OPERATORS)]
     pub operator: Option<Operator>,
-    /// Point of the block: resid_pre, attn_out, resid_mid, mlp_out, resid_post [default: the file's, normally resid_post]
-    #[arg(long, value_name = "POINT")]
+    /// Point of the block.
+    #[arg(long, value_name = "POINT", help = POINTS)]
     pub site: Option<HookPoint>,
 }
 

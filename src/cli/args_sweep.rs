@@ -26,8 +26,8 @@ pub struct SweepArgs {
     /// Blocks, such as 0-5,8,11 [default: all that the vector has]
     #[arg(long, value_name = "LIST", value_parser = parse_blocks)]
     pub layers: Option<Blocks>,
-    /// Steered positions: from_last_prompt, from_answer, all, all_but_first, prefill_only, or a range such as 3..7
-    #[arg(long, value_name = "MASK", default_value_t = Mask::default())]
+    /// Steered positions.
+    #[arg(long, value_name = "MASK", help = super::args_site::MASKS, default_value_t = Mask::default())]
     pub mask: Mask,
     /// What is done.
     #[command(flatten)]

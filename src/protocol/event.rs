@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CatalogEntry, DatasetInfo, InputResult, ModelInfo, ModelSource, ReceiptReport, StudyNews,
-    Survey, VectorInfo,
+    CatalogEntry, DatasetInfo, InputResult, ModelInfo, ModelSource, PromptToken, ReceiptReport,
+    StudyNews, Survey, VectorInfo,
 };
 use crate::units::{Lane, RunId};
 
@@ -173,6 +173,13 @@ pub enum Event {
         run: RunId,
         /// As far as it is.
         report: Box<ReceiptReport>,
+    },
+    /// A prompt token by token.
+    PromptRead {
+        /// Which was asked for.
+        run: RunId,
+        /// Its tokens, those of the template among them.
+        tokens: Vec<PromptToken>,
     },
     /// Vectors side by side.
     Survey(Box<Survey>),

@@ -4,6 +4,7 @@
 //! the other's types, so either side can be replaced (the tests run the app on a scripted worker).
 
 mod event;
+mod prompt;
 mod receipt;
 mod report;
 mod source;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use event::{Event, Failure, FinishReason, Stage, TokenPiece};
+pub use prompt::{PromptPart, PromptToken, covers};
 pub use receipt::{ProbeRequest, ReceiptLine, ReceiptReport, Verdict};
 pub use report::{
     Apart, Calibration, ControlGroup, ControlReport, ControlsTable, DatasetResponse, FanPart, Lens,
@@ -49,6 +51,14 @@ impl Asset {
         match self {
             Self::Changed(from, _) => from.unchanged(),
             asset => asset,
+        }
+    }
+
+    /// What was changed, in order.
+    pub fn changes(&self) -> &[VectorChange] {
+        match self {
+            Self::Changed(_, changes) => changes,
+            _ => &[],
         }
     }
 
@@ -218,6 +228,15 @@ pub enum Command {
     Generate(GenerateRequest),
     /// Newest wins: replaces a running or waiting measurement.
     Measure(MeasureRequest),
+    /// Report a prompt token by token.
+    ReadPrompt {
+        /// The answer carries it.
+        run: RunId,
+        /// Prompt.
+        prompt: String,
+        /// Its chat format, if any.
+        chat: Option<ChatFormat>,
+    },
     /// Report these vectors side by side; nothing is loaded.
     Survey(Vec<Asset>),
     /// Write a vector to the user's folder under a name.

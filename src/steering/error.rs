@@ -272,11 +272,10 @@ impl VectorError {
             Self::ZeroVector { .. } => "zero-vector",
             Self::HashMismatch { .. } => "hash-mismatch",
             Self::HiddenSize { .. } => "hidden-size",
-            Self::LayerRange { .. } => "layer-range",
+            Self::LayerRange { .. } | Self::ShiftedAway { .. } => "layer-range",
             Self::LayerMissing { .. } => "layer-missing",
             Self::Rank { .. } => "vector-rank",
             Self::Basis { .. } => "glp-basis",
-            Self::ShiftedAway { .. } => "layer-range",
             Self::Card { .. } => "card-invalid",
         }
     }

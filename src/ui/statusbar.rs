@@ -330,6 +330,7 @@ fn hints(c: &Canvas<'_>) -> Vec<(String, &'static str, Action)> {
             Some(Overlay::Help(_) | Overlay::Palette(_) | Overlay::Picker(..)) => Some(When::List),
             Some(Overlay::Sampling(_)) => Some(When::Form),
             Some(Overlay::Log(_) | Overlay::Receipt(_)) => Some(When::Reader),
+            Some(Overlay::Tokens(_)) => Some(When::PromptTokens),
             Some(Overlay::Died(_)) => Some(When::Died),
             None if app.editor().is_some() => Some(When::Editor),
             None if app.is_filtering() => Some(When::Filter),

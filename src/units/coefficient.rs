@@ -11,11 +11,11 @@ pub enum CoefficientUnit {
     Raw,
     /// c·‖v‖: length of what is added.
     Unit,
-    /// c·‖v‖/H_b: the same over the typical length of a residual vector.
+    /// c·‖v‖/`H_b`: the same over the typical length of a residual vector.
     Kappa,
     /// c·‖v‖ over the mean length of all loaded behaviours' vectors at the block (CAA).
     Behaviour,
-    /// c·‖v‖ over the largest projection of the vector's own texts (AxBench).
+    /// c·‖v‖ over the largest projection of the vector's own texts (`AxBench`).
     Range,
     /// Angle in degrees by which a residual vector at a right angle to v turns.
     Angle,
@@ -28,7 +28,7 @@ pub enum CoefficientUnit {
 pub struct UnitScale {
     /// ‖v‖.
     pub norm: Option<f64>,
-    /// H_b.
+    /// `H_b`.
     pub residual: Option<f64>,
     /// Mean norm of the loaded behaviours' vectors at the block.
     pub mean_norm: Option<f64>,
@@ -126,7 +126,7 @@ fn over(a: Option<f64>, b: Option<f64>) -> Option<f64> {
 }
 
 /// Angle to v in degrees after adding, and ratio of norms, for a residual vector at `phi` degrees to v
-/// and κ_t = c·‖v‖/‖h‖ (the conversion of any addition).
+/// and `κ_t` = c·‖v‖/‖h‖ (the conversion of any addition).
 pub fn turned(phi: f64, kappa: f64) -> (f64, f64) {
     let (sin, cos) = phi.to_radians().sin_cos();
     let after = sin.atan2(cos + kappa).to_degrees();

@@ -153,7 +153,7 @@ impl Operator {
         )
     }
 
-    /// Whether an edit grows with ‖v‖, so that c·‖v‖ and c·‖v‖/H_b describe it.
+    /// Whether an edit grows with ‖v‖, so that c·‖v‖ and κ describe it.
     pub fn scales_with_norm(self) -> bool {
         !matches!(self, Self::Project | Self::Angular | Self::Spherical)
     }

@@ -131,18 +131,12 @@ impl Library {
     /// # Errors
     /// No such bundled vector, or the file is refused.
     pub fn load_vector(&self, asset: &Asset) -> Result<SteeringVector, LibraryError> {
-        let (mut vector, card) = match asset {
-            Asset::Changed(from, changes) => {
-                let mut vector = self.load_vector(from)?;
-                for change in changes {
-                    vector = match change {
-                        VectorChange::Flip => vector.reversed(),
-                        VectorChange::Scale(Factor(factor)) => vector.scaled(*factor)?,
-                        VectorChange::Shift(by) => vector.shifted(*by)?,
-                        VectorChange::Rename(name) => vector.renamed(name),
-                    };
-                }
-                return Ok(vector);
+        let (mut vector, card) = match asset.unchanged() {
+            Asset::Changed(..) => {
+                return Err(LibraryError::Unknown {
+                    kind: "vector",
+                    name: asset.label(),
+                });
             }
             Asset::Bundled(name) => {
                 let shipped = find("vector", shipped::VECTORS, name)?;
@@ -158,11 +152,19 @@ impl Library {
                 .entry(key)
                 .or_insert_with(|| block.to_string());
         }
+        for change in asset.changes() {
+            vector = match change {
+                VectorChange::Flip => vector.reversed(),
+                VectorChange::Scale(Factor(factor)) => vector.scaled(*factor)?,
+                VectorChange::Shift(by) => vector.shifted(*by)?,
+                VectorChange::Rename(name) => vector.renamed(name),
+            };
+        }
         Ok(vector)
     }
 
     /// The card beside a vector, if there is one that can be read.
-    pub(crate) fn card(&self, asset: &Asset) -> Option<Card> {
+    pub(crate) fn card(asset: &Asset) -> Option<Card> {
         match asset.unchanged() {
             Asset::Bundled(name) => shipped_card(shipped::VECTORS.iter().find(|s| s.name == name)?),
             Asset::File(path) => Card::beside(path).ok().flatten(),
@@ -218,7 +220,10 @@ impl Library {
         options: LoadOptions,
     ) -> Result<Dataset, LibraryError> {
         match asset.unchanged() {
-            Asset::Changed(from, _) => self.load_dataset_with(from, options),
+            Asset::Changed(..) => Err(LibraryError::Unknown {
+                kind: "data set",
+                name: asset.label(),
+            }),
             Asset::Bundled(name) => {
                 let shipped = find("data set", shipped::DATASETS, name)?;
                 let (name, bytes) = (shipped.name, shipped.bytes);

@@ -6,6 +6,7 @@ use super::bench::Bench;
 use super::catalog::{Library, LibraryError};
 use super::job::{Desk, Emit, failure};
 use super::mailbox::{Load, Mailbox};
+use super::prompt;
 use super::source::{LocalModel, model_name, open_model};
 use super::study::live;
 use super::survey;
@@ -41,6 +42,11 @@ pub(super) fn perform(
             survey::perform(assets, library, desk, emit);
             return;
         }
+        Load::Prompt(run, prompt, chat) => (
+            Stage::Generate,
+            prompt::read(*run, prompt, chat.as_ref(), desk, emit)
+                .map_err(|e| (e.id(), e.to_string())),
+        ),
         Load::Save(asset, name) => (Stage::LoadVector, save(asset, name, library, emit)),
         Load::Vector(asset) => (Stage::LoadVector, vector(asset, library, desk, emit)),
         Load::Dataset(asset) => (

@@ -14,7 +14,8 @@ use super::source::LocalModel;
 use super::study::Word;
 use crate::engine::Cancel;
 use crate::protocol::{
-    Asset, Command, GenerateRequest, MeasureRequest, ModelSource, ProbeRequest, StudyRequest,
+    Asset, ChatFormat, Command, GenerateRequest, MeasureRequest, ModelSource, ProbeRequest,
+    StudyRequest,
 };
 use crate::units::RunId;
 
@@ -28,6 +29,8 @@ pub(crate) enum Load {
     Model(ModelSource, LocalModel),
     Vector(Asset),
     Dataset(Asset),
+    /// Report a prompt token by token.
+    Prompt(RunId, String, Option<ChatFormat>),
     /// Report these side by side.
     Survey(Vec<Asset>),
     /// Write one under a name.
@@ -123,6 +126,10 @@ impl Mailbox {
                 // Only the last choice of a picker matters.
                 mail.loads.retain(|l| !matches!(l, Load::Vector(_)));
                 mail.loads.push_back(Load::Vector(asset));
+            }
+            Command::ReadPrompt { run, prompt, chat } => {
+                mail.loads.retain(|l| !matches!(l, Load::Prompt(..)));
+                mail.loads.push_back(Load::Prompt(run, prompt, chat));
             }
             Command::Survey(assets) => {
                 mail.loads.retain(|l| !matches!(l, Load::Survey(_)));

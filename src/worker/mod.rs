@@ -16,6 +16,7 @@ mod mailbox;
 mod measure;
 mod memory;
 mod probe;
+mod prompt;
 mod shipped;
 mod source;
 mod study;

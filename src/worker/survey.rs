@@ -16,7 +16,7 @@ pub(crate) fn perform(assets: &[Asset], library: &Library, desk: &Desk, emit: Em
     let mut survey = Survey::default();
     for (asset, vector) in assets.iter().zip(&read) {
         let facts = match vector {
-            Ok(vector) => Ok(facts(vector, asset, library, model, &desk.model_name)),
+            Ok(vector) => Ok(facts(vector, asset, model, &desk.model_name)),
             Err(error) => Err(error.to_string()),
         };
         survey.entries.push((asset.clone(), facts));
@@ -36,13 +36,7 @@ pub(crate) fn perform(assets: &[Asset], library: &Library, desk: &Desk, emit: Em
     emit(Event::Survey(Box::new(survey)));
 }
 
-fn facts(
-    vector: &SteeringVector,
-    asset: &Asset,
-    library: &Library,
-    model: &Model,
-    model_name: &str,
-) -> VectorFacts {
+fn facts(vector: &SteeringVector, asset: &Asset, model: &Model, model_name: &str) -> VectorFacts {
     let n = model.n_blocks();
     let said = |key: &str| vector.metadata.get(key).cloned();
     let fit = vector.fit(model_name, model.hash(), n, model.hidden_size());
@@ -66,7 +60,7 @@ fn facts(
             .map(|(a, b)| cosine(direction(a)?, direction(b)?, false))
             .collect(),
         recommended: vector.recommended_block().map(|b| b.0),
-        card: card_lines(library.card(asset).as_ref(), vector),
+        card: card_lines(Library::card(asset).as_ref(), vector),
         misfit,
         warnings,
     }

@@ -2,6 +2,7 @@
 
 pub mod layers;
 
+mod cells;
 mod copy;
 pub mod fan;
 mod requests;

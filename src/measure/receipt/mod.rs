@@ -3,6 +3,7 @@
 //! Nine checks (a shape, an exact zero, the place, the count of positions, the cache, the sign, the
 //! geometry, the effect, a null), each with its figures. A failed one blocks the label "steered".
 
+mod checks;
 mod effect;
 mod pairs;
 mod passes;
@@ -170,9 +171,9 @@ pub struct ProbedSite {
     pub coefficient: f32,
     /// c·‖v‖.
     pub applied_norm: f64,
-    /// c·‖v‖ / H_b; none where H_b is not known.
+    /// c·‖v‖ / `H_b`; none where `H_b` is not known.
     pub kappa: Option<f64>,
-    /// H_b: median residual norm at the site.
+    /// `H_b`: median residual norm at the site.
     pub residual_norm: Option<f64>,
 }
 

@@ -1,5 +1,6 @@
 //! Sign and geometry: the vector beside this model's own activations.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::probe::{ProbePlan, Text};
@@ -100,9 +101,10 @@ impl About<'_> {
             item = item.with("residual_norm", f64::from(h));
         }
         if let Some((turn, ratio)) = self.turned() {
-            words.push_str(&format!(
+            let _ = write!(
+                words,
                 "; steered rows turn by {turn:.1}°, norm × {ratio:.3}"
-            ));
+            );
             item = item.with("turn_degrees", turn).with("norm_ratio", ratio);
         }
         let Some(pairs) = self.pairs() else {
@@ -123,19 +125,21 @@ impl About<'_> {
         let list: Vec<String> = (fits.iter())
             .map(|(block, cosine)| format!("{cosine:.2} at block {block}"))
             .collect();
-        words.push_str(&format!(
+        let _ = write!(
+            words,
             "; cosine with the mean difference of {} pairs {}",
             pairs.pairs.len(),
             list.join(", ")
-        ));
+        );
         let best = fits.iter().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
         if let Some((block, cosine)) = best
             && cosine.abs() > here.abs() + BETTER
         {
             item.verdict = Verdict::Warn;
-            words.push_str(&format!(
+            let _ = write!(
+                words,
                 ": block {block} fits better, perhaps the file counts layers another way"
-            ));
+            );
         }
         item.words = words;
         Ok(item)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::passes::{Seen, logits, watched};
+use super::passes::{Seen, watched};
 use super::{
     Check, Item, PROBE_PROMPT, PROBE_TOKENS, ProbedModel, ProbedSite, ProbedVector, RECEIPT_SCHEMA,
     Receipt, Verdict, effect, pairs,
@@ -10,7 +10,7 @@ use super::{
 use crate::engine::{Cancel, Keep, KvCache, Model, NoHook, Part};
 use crate::measure::divergence::most_likely;
 use crate::measure::{MeasureError, Site};
-use crate::steering::{LaneSteering, PairSet, SteerHook, SteeringVector, apply};
+use crate::steering::{LaneSteering, PairSet, SteerHook, SteeringVector};
 use crate::units::{BlockIndex, Edit, Mask};
 
 /// Largest difference of rows that are computed in another order, over the rows' largest value.
@@ -46,13 +46,13 @@ pub struct ProbePlan {
 /// A running probe.
 #[derive(Debug)]
 pub struct Probe {
-    model: Arc<Model>,
-    plan: ProbePlan,
-    direction: Vec<f32>,
-    c: f32,
+    pub(super) model: Arc<Model>,
+    pub(super) plan: ProbePlan,
+    pub(super) direction: Vec<f32>,
+    pub(super) c: f32,
     prompt: Vec<u32>,
-    cache: KvCache,
-    text: Option<Text>,
+    pub(super) cache: KvCache,
+    pub(super) text: Option<Text>,
     items: Vec<Item>,
 }
 
@@ -197,48 +197,7 @@ impl Probe {
         }
     }
 
-    fn shape(&self) -> Item {
-        let (model, vector) = (&self.model, &self.plan.vector);
-        let blocks = vector.directions.len();
-        let finite = self.direction.iter().all(|x| x.is_finite());
-        let norm = f64::from(vector.norm(self.plan.block).unwrap_or(0.0));
-        let fit = vector.fit(
-            &self.plan.model_name,
-            model.hash(),
-            model.n_blocks(),
-            model.hidden_size(),
-        );
-        let item = match fit {
-            Err(error) => Item::new(Check::Shape, Verdict::Fail, error.to_string()),
-            Ok(_) if !finite || norm == 0.0 => Item::new(
-                Check::Shape,
-                Verdict::Fail,
-                "the direction is zero or not finite",
-            ),
-            Ok(warnings) => {
-                let verdict = if warnings.iter().any(|w| w.is_of_another_model()) {
-                    Verdict::Warn
-                } else {
-                    Verdict::Pass
-                };
-                let mut words = format!(
-                    "{blocks} of {} blocks, {} values each",
-                    model.n_blocks(),
-                    vector.width()
-                );
-                for warning in &warnings {
-                    words.push_str("; ");
-                    words.push_str(&warning.to_string());
-                }
-                Item::new(Check::Shape, verdict, words)
-            }
-        };
-        item.with("blocks", blocks as f64)
-            .with("width", vector.width() as f64)
-            .with("norm", norm)
-    }
-
-    fn hook(&self, prompt_len: usize, c: Option<f32>) -> SteerHook {
+    pub(super) fn hook(&self, prompt_len: usize, c: Option<f32>) -> SteerHook {
         let lane = c.map_or(LaneSteering::OFF, |c| {
             LaneSteering::new(self.plan.mask, prompt_len, c)
         });
@@ -329,171 +288,13 @@ impl Probe {
         Ok(item.with("tokens", n as f64))
     }
 
-    fn rounding(&self) -> f64 {
+    pub(super) fn rounding(&self) -> f64 {
         let half = matches!(self.model.precision().name(), "f16" | "bf16");
         if half && !self.model.device().contains("cpu") {
             ROUNDING_HALF
         } else {
             ROUNDING
         }
-    }
-
-    /// Blocks below untouched, the site's rows changed by the operator, blocks above changed.
-    fn place(&self) -> Item {
-        let Some(text) = &self.text else {
-            return missing(Check::Place);
-        };
-        let (b, width) = (self.plan.block.0, self.model.hidden_size());
-        let lane = LaneSteering::new(self.plan.mask, text.prompt_len, self.c);
-        let below = (0..b).find(|i| text.base.after.get(*i) != text.steered.after.get(*i));
-        let mut worst: f64 = 0.0;
-        let mut misplaced = None;
-        for (position, before) in &text.base.before_edit {
-            let mut want = before.clone();
-            if lane.covers(*position) {
-                apply(self.plan.edit.operator, &mut want, &self.direction, self.c);
-            }
-            // Inside a block earlier positions reach later ones only through attention above it.
-            let Some(got) = text.steered.after_edit.get(position) else {
-                misplaced = Some(*position);
-                continue;
-            };
-            let size = want.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
-            let off = want
-                .iter()
-                .zip(got)
-                .fold(0.0_f32, |m, (a, b)| m.max((a - b).abs()));
-            worst = worst.max(f64::from(off / size.max(1e-20)));
-        }
-        let first = lane.first_position;
-        let reached = first < text.ids.len() && lane.covers(first);
-        let end = text.steered.last.len().saturating_sub(width);
-        let moved = (b..text.base.after.len())
-            .all(|i| text.base.after.get(i) != text.steered.after.get(i))
-            && (text.base.last != text.steered.last)
-            && text.steered.last.get(end..).is_some();
-        let at = format!("block {} {}", self.plan.block, self.plan.edit.point);
-        let item = if let Some(block) = below {
-            Item::new(
-                Check::Place,
-                Verdict::Fail,
-                format!("the stream changes after block {block} already, below the site"),
-            )
-        } else if let Some(position) = misplaced {
-            Item::new(
-                Check::Place,
-                Verdict::Fail,
-                format!("the hook at {at} never saw position {position}"),
-            )
-        } else if worst > self.rounding() {
-            Item::new(
-                Check::Place,
-                Verdict::Fail,
-                format!("at {at} the stream does not change by what the operator says"),
-            )
-        } else if !reached {
-            Item::new(
-                Check::Place,
-                Verdict::Warn,
-                "the mask covers no position of this text: nothing is steered",
-            )
-        } else if !moved {
-            Item::new(
-                Check::Place,
-                Verdict::Fail,
-                "the blocks above the site compute the same as unsteered",
-            )
-        } else {
-            let below = match b {
-                0 => "it is the lowest block".to_owned(),
-                1 => "block 0 is unchanged bit for bit".to_owned(),
-                _ => format!("blocks 0 to {} are unchanged bit for bit", b - 1),
-            };
-            Item::new(
-                Check::Place,
-                Verdict::Pass,
-                format!(
-                    "at {at} the stream changes by what '{}' says; {below}",
-                    self.plan.edit.operator
-                ),
-            )
-        };
-        item.with("block", b as f64).with("largest_error", worst)
-    }
-
-    /// The same text, prompt at once and then token by token.
-    fn stepwise(&mut self, check: Check, cancel: &Cancel) -> Result<Item, MeasureError> {
-        let Some(text) = &self.text else {
-            return Ok(missing(check));
-        };
-        let (n, prompt_len) = (text.ids.len(), text.prompt_len);
-        let mut pieces = vec![prompt_len];
-        pieces.resize(1 + n - prompt_len, 1);
-        let hook = self.hook(prompt_len, Some(self.c));
-        let site = (self.plan.block, self.plan.edit.point);
-        let (model, cache) = (&self.model, &mut self.cache);
-        let seen = watched(model, cache, &text.ids, &pieces, hook, site, cancel)?;
-        if check == Check::Count {
-            let lane = LaneSteering::new(self.plan.mask, prompt_len, self.c);
-            let want: Vec<usize> = (0..n).filter(|p| lane.covers(*p)).collect();
-            let edited = seen.edited();
-            let once = seen.visits.len() == n && seen.visits.values().all(|v| *v == 1);
-            let prefill = edited.iter().filter(|p| **p < prompt_len).count();
-            let (verdict, words) = if edited == want && once {
-                (
-                    Verdict::Pass,
-                    format!(
-                        "{} of {n} positions are edited, once each: {prefill} in the prompt, {} while decoding, as '{}' says",
-                        edited.len(),
-                        edited.len() - prefill,
-                        self.plan.mask
-                    ),
-                )
-            } else if once && self.plan.edit.operator.is_conditional() {
-                (
-                    Verdict::Warn,
-                    format!(
-                        "{} of {} positions in the mask change; this operator leaves some rows as they are",
-                        edited.len(),
-                        want.len()
-                    ),
-                )
-            } else {
-                (
-                    Verdict::Fail,
-                    format!(
-                        "{} positions are edited, '{}' covers {}",
-                        edited.len(),
-                        self.plan.mask,
-                        want.len()
-                    ),
-                )
-            };
-            return Ok(Item::new(check, verdict, words)
-                .with("edited", edited.len() as f64)
-                .with("expected", want.len() as f64)
-                .with("positions", n as f64));
-        }
-        let width = self.model.hidden_size();
-        let tail = (prompt_len - 1) * width;
-        let (got, want) = (
-            logits(&self.model, &seen.last[tail..])?,
-            logits(&self.model, &text.steered.last[tail..])?,
-        );
-        let size = want.iter().flatten().fold(0.0_f32, |m, x| m.max(x.abs()));
-        let off = (want.iter().flatten().zip(got.iter().flatten()))
-            .fold(0.0_f32, |m, (a, b)| m.max((a - b).abs()));
-        let worst = f64::from(off / size.max(1e-20));
-        let verdict = if worst <= self.rounding() {
-            Verdict::Pass
-        } else {
-            Verdict::Fail
-        };
-        let words = match verdict {
-            Verdict::Pass => "decoding token by token gives the logits of one full steered pass",
-            _ => "decoding token by token gives other logits than one full steered pass",
-        };
-        Ok(Item::new(check, verdict, words).with("largest_error", worst))
     }
 }
 
@@ -506,6 +307,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+    use crate::steering::apply;
     use crate::units::{HookPoint, Operator};
 
     /// A probe of the bundled model whose text has been read.

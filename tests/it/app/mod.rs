@@ -25,4 +25,5 @@ mod receipt;
 mod requests;
 mod studies;
 mod text;
+pub mod tokens;
 pub mod world;

@@ -125,3 +125,17 @@ fn cosines_between_blocks() {
 fn the_receipt() {
     snapshot("receipt", shown("F3", &["V"]));
 }
+
+#[test]
+fn the_prompt_token_by_token() {
+    snapshot("prompt_tokens", |settings| {
+        let mut world = World::new(settings);
+        world.load();
+        world.settle();
+        let mut world = crate::app::tokens::open(world);
+        for key in ["g", "l", "l", "l", "l", "l", "p"] {
+            world.key(key);
+        }
+        world
+    });
+}

@@ -16,8 +16,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use steerscope::protocol::{
-    Asset, Command, DatasetInfo, Event, MeasureRequest, ModelSource, Study, StudyNews,
-    StudyRequest, VectorInfo,
+    Asset, Command, DatasetInfo, Event, Factor, MeasureRequest, ModelSource, ProbeRequest,
+    PromptPart, Stage, Study, StudyNews, StudyRequest, VectorChange, VectorInfo, Verdict,
 };
 use steerscope::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask, RunId};
 use steerscope::worker::{Options, Worker};
@@ -136,4 +136,153 @@ impl Bench {
     fn end(self) {
         self.worker.shutdown(LIMIT);
     }
+}
+
+/// The next event that `pick` wants.
+fn wait<T>(bench: &Bench, mut pick: impl FnMut(Event) -> Option<T>) -> T {
+    loop {
+        let event = bench.events.recv_timeout(LIMIT).expect("it comes");
+        if let Some(found) = pick(event) {
+            return found;
+        }
+    }
+}
+
+#[test]
+fn a_receipt_comes_check_by_check_and_holds_for_a_shipped_vector() {
+    let bench = Bench::start(None);
+    let request = ProbeRequest {
+        run: RunId(70),
+        vector: bench.vector.id.clone(),
+        block: BlockIndex(2),
+        edit: steerscope::units::Edit::ADD,
+        mask: Mask::default(),
+        coefficient: 0.7,
+        prompt: "Once upon a time".to_owned(),
+        chat: None,
+    };
+    bench.worker.send(Command::Probe(request.clone()));
+    let mut seen = 0;
+    let report = wait(&bench, |event| match event {
+        Event::Receipt {
+            run: RunId(70),
+            report,
+        } => {
+            seen += 1;
+            assert_eq!(report.lines.len(), seen);
+            report.is_complete().then_some(report)
+        }
+        Event::Failed(failure) => panic!("{failure:?}"),
+        _ => None,
+    });
+    assert!(report.verdict() < Verdict::Fail, "{report:?}");
+    assert!(
+        report.max_projection.is_some(),
+        "the vector's own pairs are shipped"
+    );
+    assert!(serde_json::from_str::<serde_json::Value>(&report.json).is_ok());
+    // A block without a direction is refused, and the request says so.
+    bench.worker.send(Command::Probe(ProbeRequest {
+        run: RunId(71),
+        block: BlockIndex(99),
+        ..request
+    }));
+    let failure = wait(&bench, |event| match event {
+        Event::Failed(failure) => Some(failure),
+        _ => None,
+    });
+    assert_eq!(
+        (failure.run, failure.stage),
+        (Some(RunId(71)), Stage::Probe)
+    );
+}
+
+#[test]
+fn vectors_are_surveyed_changed_and_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sender, events) = channel();
+    let options = Options {
+        data: Some(folder.path().to_owned()),
+        ..Options::default()
+    };
+    let worker = Worker::start(options, move |event| {
+        // The test may be over.
+        let _ = sender.send(event);
+    })
+    .unwrap();
+    let next = |wanted: &dyn Fn(&Event) -> bool| loop {
+        let event = events.recv_timeout(LIMIT).expect("it comes");
+        if wanted(&event) {
+            return event;
+        }
+    };
+    worker.send(Command::LoadModel(ModelSource::Bundled));
+    let kindness = Asset::Bundled("kindness".into());
+    let changed = kindness
+        .with(VectorChange::Flip)
+        .with(VectorChange::Scale(Factor(0.5)))
+        .with(VectorChange::Shift(1));
+    let missing = Asset::File(folder.path().join("none.pt"));
+    let all = vec![kindness.clone(), changed.clone(), missing];
+    worker.send(Command::Survey(all));
+    let Event::Survey(survey) = next(&|e| matches!(e, Event::Survey(_))) else {
+        panic!("a survey");
+    };
+    let facts = |i: usize| survey.entries[i].1.as_ref().unwrap();
+    let (own, other) = (facts(0), facts(1));
+    assert!((own.norms[2].unwrap() * 0.5 - other.norms[3].unwrap()).abs() < 1e-3);
+    assert_eq!(other.norms[0], None, "nothing moved there");
+    assert!((own.across[0].unwrap() - 1.0).abs() < 1e-6);
+    assert!(survey.entries[2].1.is_err());
+    let same = survey.cosine(3, 0, 1, false).unwrap();
+    assert!(
+        same < 0.0 && same > -1.0,
+        "turned, and of another block: {same}"
+    );
+    assert!(own.card.iter().any(|(name, _)| name == "about"));
+
+    worker.send(Command::SaveVector(changed.clone(), "turned".to_owned()));
+    let saved = next(&|e| matches!(e, Event::Saved(_)));
+    let path = folder.path().join("vectors/turned.safetensors");
+    assert_eq!(saved, Event::Saved(path.clone()));
+    let vector = steerscope::steering::SteeringVector::load(&path).unwrap();
+    assert_eq!(vector.name, "turned");
+    assert_eq!(vector.metadata["source_shift"], "+1");
+    worker.send(Command::Survey(vec![Asset::File(path)]));
+    let Event::Survey(survey) = next(&|e| matches!(e, Event::Survey(_))) else {
+        panic!("a survey");
+    };
+    assert_eq!(
+        survey.entries[0].1.as_ref().unwrap().id,
+        other.id,
+        "the same numbers"
+    );
+    for name in ["turned", "../out", ""] {
+        worker.send(Command::SaveVector(changed.clone(), name.to_owned()));
+        let failed = next(&|e| matches!(e, Event::Failed(_) | Event::Saved(_)));
+        assert!(matches!(failed, Event::Failed(_)), "{name}");
+    }
+}
+
+#[test]
+fn a_prompt_is_reported_token_by_token() {
+    let bench = Bench::start(None);
+    bench.worker.send(Command::ReadPrompt {
+        run: RunId(5),
+        prompt: "Once upon a time".to_owned(),
+        chat: None,
+    });
+    let tokens = wait(&bench, |event| match event {
+        Event::PromptRead {
+            run: RunId(5),
+            tokens,
+        } => Some(tokens),
+        _ => None,
+    });
+    let words: String = tokens
+        .iter()
+        .filter(|t| t.part == PromptPart::User)
+        .map(|t| t.text.as_str())
+        .collect();
+    assert_eq!(words.trim_start(), "Once upon a time");
 }
