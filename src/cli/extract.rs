@@ -52,7 +52,7 @@ pub(super) fn run(args: &ExtractArgs) -> Result<(), Ending> {
             "model": { "name": opened.name, "hash": model.hash() },
             "dataset": { "name": dataset.name, "id": dataset.id },
             "pairs": pairs.pairs.len(),
-            "read": pairs.read.name(),
+            "read": pairs.read.to_string(),
             "norms": norms,
         });
         writeln!(out, "{object:#}")?;
@@ -63,7 +63,7 @@ pub(super) fn run(args: &ExtractArgs) -> Result<(), Ending> {
         "{}: mean difference of {} pairs, read at {}",
         args.out.display(),
         pairs.pairs.len(),
-        pairs.read.name()
+        pairs.read
     )?;
     writeln!(out, "block  norm")?;
     for (b, norm) in norms.iter().enumerate() {
