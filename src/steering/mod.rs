@@ -19,8 +19,9 @@ pub use card::Card;
 pub use error::VectorError;
 pub use extract::{
     BlockReport, Degenerate, Direction, ExtractError, Extracted, Extraction, Extractor,
-    MeanDifference, Method, PairActivations, Persona, Phase, PositionRead, Positions, Responding,
-    Source, TOP_TWO_WARNING, Texts, extract, extract_mean, pair_activations, pair_direction,
+    MeanDifference, Method, PER_POSITION, PairActivations, Persona, Phase, PositionHook,
+    PositionRead, PositionRows, Positions, Responding, Source, TOP_TWO_WARNING, Texts, extract,
+    extract_mean, extract_positions, pair_activations, pair_direction,
 };
 pub use fan::{Fan, FanLane, FanPiece, FanPlan, FanText};
 pub use hook::{LaneSteering, SteerHook};

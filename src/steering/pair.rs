@@ -314,11 +314,7 @@ fn worded(
 }
 
 /// Both texts of a row as what a user says; read up to where the answer would begin.
-fn turns(
-    example: &Example,
-    system: Option<&str>,
-    model: &Model,
-) -> Result<Tokenised, EngineError> {
+fn turns(example: &Example, system: Option<&str>, model: &Model) -> Result<Tokenised, EngineError> {
     let tokenizer = model.tokenizer();
     let mut both = Vec::with_capacity(2);
     for text in example.full_texts() {

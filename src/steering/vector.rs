@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::apply::{fits, is_orthonormal};
 use super::error::VectorError;
+use super::extract::{PER_POSITION, PositionRows};
 use super::{format, hex};
 use crate::units::{BlockIndex, Edit};
 
@@ -148,12 +149,14 @@ impl SteeringVector {
         let stem = path
             .file_stem()
             .map_or_else(|| file.clone(), |s| s.to_string_lossy().into_owned());
+        refuse_position_rows(&file, &bytes)?;
         format::parse(&stem, &file, &bytes)
     }
 
     /// Reads a vector held in memory; `name` stands for the file in messages and is the vector's
     /// name unless the data carry one.
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, VectorError> {
+        refuse_position_rows(name, bytes)?;
         format::parse(name, name, bytes)
     }
 
@@ -340,6 +343,17 @@ impl SteeringVector {
         }
         Ok(warnings)
     }
+}
+
+/// A file with a row for each position is no direction.
+fn refuse_position_rows(file: &str, bytes: &[u8]) -> Result<(), VectorError> {
+    if PositionRows::recognise(bytes) {
+        return Err(VectorError::OperatorUnsupported {
+            file: file.to_owned(),
+            operator: PER_POSITION.to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// Little-endian bytes of a direction.

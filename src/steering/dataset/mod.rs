@@ -9,6 +9,7 @@ mod convert;
 mod deduplicate;
 mod error;
 mod example;
+mod lines;
 mod mwe;
 mod own_jsonl;
 mod own_toml;
@@ -24,6 +25,7 @@ pub use canonical::to_own_jsonl;
 pub use convert::steering_bench_json;
 pub use error::{DatasetError, Field};
 pub use example::{Content, Example, Joining};
+pub use lines::{load_texts, parse_texts};
 pub use parts::Part;
 pub use sniff::{DatasetFormat, sniff};
 pub use warning::DatasetWarning;
@@ -70,22 +72,7 @@ impl Dataset {
     /// Reads a file.
     pub fn load_with(path: &Path, options: LoadOptions) -> Result<Self, DatasetError> {
         let file = path.display().to_string();
-        let unreadable = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::NotFound => DatasetError::Missing { file: file.clone() },
-            _ => DatasetError::Unreadable {
-                file: file.clone(),
-                reason: error.to_string(),
-            },
-        };
-        let size = std::fs::metadata(path).map_err(unreadable)?.len();
-        if size > MAX_BYTES {
-            return Err(DatasetError::TooLarge {
-                file,
-                bytes: size,
-                limit: MAX_BYTES,
-            });
-        }
-        let bytes = std::fs::read(path).map_err(unreadable)?;
+        let bytes = read_file(path, &file, MAX_BYTES)?;
         let name = path
             .file_stem()
             .map_or_else(|| file.clone(), |s| s.to_string_lossy().into_owned());
@@ -152,4 +139,26 @@ impl Dataset {
             .iter()
             .filter(|e| matches!(e.content, Content::Answers { .. }))
     }
+}
+
+/// A whole file of at most `limit` bytes; `file` names it in messages.
+fn read_file(path: &Path, file: &str, limit: u64) -> Result<Vec<u8>, DatasetError> {
+    let unreadable = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => DatasetError::Missing {
+            file: file.to_owned(),
+        },
+        _ => DatasetError::Unreadable {
+            file: file.to_owned(),
+            reason: error.to_string(),
+        },
+    };
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    if size > limit {
+        return Err(DatasetError::TooLarge {
+            file: file.to_owned(),
+            bytes: size,
+            limit,
+        });
+    }
+    std::fs::read(path).map_err(unreadable)
 }

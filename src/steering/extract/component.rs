@@ -137,7 +137,11 @@ fn first(rows: &Matrix, squares: f64) -> Result<Component, Degenerate> {
     } else {
         linear::largest(&rows.transposed().gram())
     };
-    let mut axis = if narrow { rows.weighted(&vector) } else { vector };
+    let mut axis = if narrow {
+        rows.weighted(&vector)
+    } else {
+        vector
+    };
     let length = norm(&axis);
     axis.iter_mut().for_each(|x| *x /= length);
     Ok(Component {

@@ -182,7 +182,14 @@ impl Corpora {
         }
         let [a, b] = <[_; 2]>::try_from(both).unwrap_or_default();
         let texts = in_turn([a, b]).into_iter().map(|(_, text)| text).collect();
-        Ok(Self::of(method, model, texts, read, Texts::id(sides), truncated))
+        Ok(Self::of(
+            method,
+            model,
+            texts,
+            read,
+            Texts::id(sides),
+            truncated,
+        ))
     }
 
     /// Both sides of a set of pairs.
@@ -248,7 +255,9 @@ impl Family for Corpora {
             Ok((block, BlockOutcome::of_mean(self.method, block, mean, n)?))
         };
         let mut outcome = Outcome {
-            blocks: (0..self.blocks).map(block).collect::<Result<_, ExtractError>>()?,
+            blocks: (0..self.blocks)
+                .map(block)
+                .collect::<Result<_, ExtractError>>()?,
             counts,
             read: self.read.to_string(),
             dataset_id: self.dataset_id.clone(),
@@ -256,7 +265,9 @@ impl Family for Corpora {
         };
         if self.truncated > 0 {
             let truncated = self.truncated.to_string();
-            outcome.facts.insert("texts_truncated".to_owned(), truncated);
+            outcome
+                .facts
+                .insert("texts_truncated".to_owned(), truncated);
         }
         Ok(outcome)
     }

@@ -85,6 +85,11 @@ pub enum ExtractError {
         /// How many are needed.
         needed: usize,
     },
+    /// The shorter prompt of a pair cannot be filled up.
+    #[error(
+        "the model's tokenizer has no token for a space, which the shorter prompt would be filled up with; give two          prompts of as many tokens"
+    )]
+    NoSpaceToken,
     /// The engine failed or was cancelled.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -102,6 +107,7 @@ impl ExtractError {
             Self::NothingRead => "nothing-read",
             Self::WrongSource { .. } => "method-source",
             Self::NoTexts { .. } => "no-texts",
+            Self::NoSpaceToken => "no-space-token",
             Self::Engine(error) => error.id(),
         }
     }

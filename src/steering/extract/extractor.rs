@@ -161,10 +161,16 @@ impl Extractor {
                 Box::new(PersonaJob::new(model, &persona, read, how.responding)?)
             }
             (Method::CorpusMean, _) => {
-                return Err(wrong("pairs", "give two sets of texts, positive and negative"));
+                return Err(wrong(
+                    "pairs",
+                    "give two sets of texts, positive and negative",
+                ));
             }
             (Method::RefusalMean, _) => {
-                return Err(wrong("pairs", "give two sets of prompts, positive and negative"));
+                return Err(wrong(
+                    "pairs",
+                    "give two sets of prompts, positive and negative",
+                ));
             }
             (Method::PersonaMean, _) => {
                 return Err(wrong(

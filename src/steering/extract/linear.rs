@@ -228,7 +228,11 @@ fn top_of_tridiagonal(diagonal: &[f64], beside: &[f64]) -> (f64, Vec<f64>) {
             x[i] += beside[i - 1] / pivots[i - 1] * x[i - 1];
         }
         for i in (0..x.len()).rev() {
-            let from_below = if i + 1 < x.len() { beside[i] * x[i + 1] } else { 0.0 };
+            let from_below = if i + 1 < x.len() {
+                beside[i] * x[i + 1]
+            } else {
+                0.0
+            };
             x[i] = (x[i] + from_below) / pivots[i];
         }
         x = scaled(x);
@@ -241,7 +245,11 @@ fn pivots(diagonal: &[f64], beside: &[f64], x: f64) -> Vec<f64> {
     let mut pivots: Vec<f64> = Vec::with_capacity(diagonal.len());
     for (i, a) in diagonal.iter().enumerate() {
         let taken = i.checked_sub(1).map_or(0.0, |j| {
-            let before = if pivots[j] == 0.0 { f64::MIN_POSITIVE } else { pivots[j] };
+            let before = if pivots[j] == 0.0 {
+                f64::MIN_POSITIVE
+            } else {
+                pivots[j]
+            };
             beside[j] * beside[j] / before
         });
         pivots.push(x - a - taken);

@@ -53,7 +53,9 @@ fn dual(g: &Matrix) -> Vec<f64> {
     let mut alpha = vec![0.0; n];
     let mut z = vec![0.0; n];
     for _ in 0..STEPS {
-        let force: Vec<f64> = (alpha.iter().zip(&z)).map(|(a, z)| C * doubt(*z) - a).collect();
+        let force: Vec<f64> = (alpha.iter().zip(&z))
+            .map(|(a, z)| C * doubt(*z) - a)
+            .collect();
         // (1 + A·G) δ = force, made symmetric with R = A^½: δ = force − R (1 + R·G·R)⁻¹ R·G·force.
         let root: Vec<f64> = curvatures(&z).iter().map(|a| a.sqrt()).collect();
         let pushed = g.times(&force);

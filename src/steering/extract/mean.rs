@@ -32,7 +32,8 @@ impl MeanDifference {
     /// Adds one pair's activations at a block, each of width d. Exchanging the two negates the
     /// result exactly.
     pub fn add(&mut self, block: BlockIndex, positive: &[f32], negative: &[f32]) {
-        let differences = (positive.iter().zip(negative)).map(|(p, n)| f64::from(*p) - f64::from(*n));
+        let differences =
+            (positive.iter().zip(negative)).map(|(p, n)| f64::from(*p) - f64::from(*n));
         self.add_difference(block, differences);
     }
 

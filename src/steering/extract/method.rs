@@ -75,11 +75,15 @@ impl Method {
             Self::CorpusMean => "means of two corpora, document by document",
             Self::ActAdd => "one pair of prompts, a difference at every position",
             Self::Lat => "first component of differences with random signs; unit norm",
-            Self::RepengDiff => "first component of centred differences; unit norm, may miss the mean difference",
+            Self::RepengDiff => {
+                "first component of centred differences; unit norm, may miss the mean difference"
+            }
             Self::RepengCenter => "first component of both sides around their middle; unit norm",
             Self::PersonaMean => "responses generated under two system texts, unfiltered",
             Self::RefusalMean => "two kinds of prompts at the tokens after the instruction",
-            Self::DiffmeanTokens => "all tokens of positive texts against all of negative ones; unit norm",
+            Self::DiffmeanTokens => {
+                "all tokens of positive texts against all of negative ones; unit norm"
+            }
         }
     }
 
@@ -99,7 +103,11 @@ impl Method {
 
     /// What multiplier 1 means, as vector files say it.
     pub fn unit(self) -> &'static str {
-        if self.is_unit() { "unit_norm" } else { "raw_difference" }
+        if self.is_unit() {
+            "unit_norm"
+        } else {
+            "raw_difference"
+        }
     }
 
     /// Made from pairs, difference by difference.
@@ -142,9 +150,12 @@ impl FromStr for Method {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|m| m.name() == s).ok_or_else(|| {
-            let names: Vec<&str> = Self::ALL.into_iter().map(Self::name).collect();
-            format!("unknown method '{s}'; use one of {}", names.join(", "))
-        })
+        Self::ALL
+            .into_iter()
+            .find(|m| m.name() == s)
+            .ok_or_else(|| {
+                let names: Vec<&str> = Self::ALL.into_iter().map(Self::name).collect();
+                format!("unknown method '{s}'; use one of {}", names.join(", "))
+            })
     }
 }

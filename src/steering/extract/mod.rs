@@ -18,6 +18,7 @@ mod read;
 mod refusal;
 mod report;
 mod respond;
+mod rows_per_position;
 
 pub use component::{Degenerate, Direction, pair_direction};
 pub use corpora::Texts;
@@ -30,3 +31,4 @@ pub(in crate::steering) use position::Layout;
 pub use position::{Phase, PositionRead, Positions};
 pub use report::{BlockReport, TOP_TWO_WARNING};
 pub use respond::Responding;
+pub use rows_per_position::{PER_POSITION, PositionHook, PositionRows, extract_positions};

@@ -92,14 +92,7 @@ impl Pairs {
             let rows = Matrix::from_rows(self.width, kept.iter().map(|x| f64::from(*x)));
             let direction = component::of_matrix(self.method, rows, self.seed)
                 .map_err(|why: Degenerate| degenerate(why, self.method, block, n))?;
-            Ok((
-                block,
-                BlockOutcome {
-                    direction,
-                    mean,
-                    n,
-                },
-            ))
+            Ok((block, BlockOutcome { direction, mean, n }))
         };
         blocks.clone().into_par_iter().map(solve).collect()
     }
@@ -147,7 +140,11 @@ impl Family for Pairs {
     fn outcome(&self) -> Result<Outcome, ExtractError> {
         let mut blocks = self.solved.clone();
         blocks.extend(self.solve(&Cancel::never())?);
-        let n = blocks.values().map(|b| b.n).min().ok_or(ExtractError::NothingRead)?;
+        let n = blocks
+            .values()
+            .map(|b| b.n)
+            .min()
+            .ok_or(ExtractError::NothingRead)?;
         let mut facts = BTreeMap::new();
         if self.method == Method::Lat {
             facts.insert("seed".to_owned(), self.seed.to_string());

@@ -75,7 +75,10 @@ impl PersonaJob {
             return Err(ExtractError::NoTexts {
                 what: "prompt",
                 file: persona.prompts.name.clone(),
-                why: format!("none of {} fits the model's context", persona.prompts.texts.len()),
+                why: format!(
+                    "none of {} fits the model's context",
+                    persona.prompts.texts.len()
+                ),
                 needed: 1,
             });
         }
@@ -101,7 +104,11 @@ impl PersonaJob {
 
     /// Prompts of the next batch: those that fill a pass together with their responses.
     fn batch(&self, model: &Model) -> usize {
-        let room = if self.generates() { self.how.max_tokens } else { 0 };
+        let room = if self.generates() {
+            self.how.max_tokens
+        } else {
+            0
+        };
         let sizes = self.prompts[self.next..]
             .iter()
             .map(|[a, b]| (a.len() + b.len() + 2 * room, 2));
@@ -193,7 +200,9 @@ impl Family for PersonaJob {
             Ok((block, outcome))
         };
         let mut outcome = Outcome {
-            blocks: (0..self.blocks).map(block).collect::<Result<_, ExtractError>>()?,
+            blocks: (0..self.blocks)
+                .map(block)
+                .collect::<Result<_, ExtractError>>()?,
             counts: [self.kept, self.kept],
             read: self.read.to_string(),
             dataset_id: self.dataset_id.clone(),
@@ -205,7 +214,10 @@ impl Family for PersonaJob {
             "filter",
             format!("unfiltered: no judge, all {} pairs kept", self.kept),
         );
-        fact("template", if self.chat { "chat" } else { "plain" }.to_owned());
+        fact(
+            "template",
+            if self.chat { "chat" } else { "plain" }.to_owned(),
+        );
         if self.empty > 0 {
             fact("empty_responses", self.empty.to_string());
         }

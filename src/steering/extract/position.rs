@@ -131,7 +131,9 @@ impl FromStr for PositionRead {
             return if from < to {
                 Ok(Self::Range { from, to })
             } else {
-                Err(format!("'{s}' holds no position; give FIRST..END with END above FIRST"))
+                Err(format!(
+                    "'{s}' holds no position; give FIRST..END with END above FIRST"
+                ))
             };
         }
         Ok(match s {
@@ -198,8 +200,16 @@ impl PositionRead {
                 let user = text.user.clone()?;
                 let system = text.system.clone().unwrap_or(0..0);
                 // The system text stands before the user's or within the same turn.
-                let first = if system.is_empty() { 0 } else { system.end.min(user.start) };
-                Positions::of([0..system.start, first..user.start, user.end..text.prompt_len?])
+                let first = if system.is_empty() {
+                    0
+                } else {
+                    system.end.min(user.start)
+                };
+                Positions::of([
+                    0..system.start,
+                    first..user.start,
+                    user.end..text.prompt_len?,
+                ])
             }
         }
     }

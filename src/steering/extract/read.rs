@@ -22,7 +22,11 @@ pub(super) struct Passage<'a> {
 impl Passage<'_> {
     /// First position that is read.
     fn first(&self) -> usize {
-        self.slots.iter().map(Positions::first).min().unwrap_or(usize::MAX)
+        self.slots
+            .iter()
+            .map(Positions::first)
+            .min()
+            .unwrap_or(usize::MAX)
     }
 }
 
@@ -92,7 +96,11 @@ pub(super) fn read(
         .collect();
     (reader.twins, reader.active) = (false, true);
     model.extend(&mut cache, &parts, Keep::Nothing, &mut reader, cancel)?;
-    for (block, sums) in blocks.zip(reader.sums.chunks_exact((reader.slots.len() * width).max(1))) {
+    for (block, sums) in blocks.zip(
+        reader
+            .sums
+            .chunks_exact((reader.slots.len() * width).max(1)),
+    ) {
         for (slot, sum) in reader.slots.iter().zip(sums.chunks_exact(width)) {
             take(SlotSum {
                 text: slot.text,
@@ -169,7 +177,9 @@ impl Hook for Reader<'_> {
         };
         for (place, row) in places.iter().zip(rows.chunks_exact(width)) {
             let sequences = place.sequence..place.sequence + 1 + usize::from(self.twins);
-            let slots = sequences.filter_map(|s| self.of_sequence.get(s).cloned()).flatten();
+            let slots = sequences
+                .filter_map(|s| self.of_sequence.get(s).cloned())
+                .flatten();
             for slot in slots {
                 if self.slots[slot].positions.contains(place.position) {
                     let sum = &mut sums[slot * width..][..width];

@@ -16,7 +16,7 @@ use super::method::Method;
 use super::position::Positions;
 use super::read::SlotSum;
 use crate::engine::{Cancel, EngineError, Model};
-use crate::stats::{DPrime, MersenneTwister, d_prime};
+use crate::stats::{DPrime, MersenneTwister, auc, d_prime};
 
 /// Most tokens after the instruction that are looked at.
 const MOST: usize = 16;
@@ -106,7 +106,9 @@ impl Refusal {
     fn score(&self, position: usize, block: usize) -> Option<f64> {
         let [harmful, harmless] = self.held_out.get(position)?.get(block)?;
         match d_prime(harmful, harmless)? {
-            DPrime::Separated => Some(f64::INFINITY),
+            DPrime::Separated => auc(harmful, harmless)
+                .filter(|a| *a > 0.5)
+                .map(|_| f64::INFINITY),
             finite => finite.finite(),
         }
     }
@@ -146,8 +148,13 @@ impl Family for Refusal {
             }
             let direction = difference(sides, read.block).unwrap_or_default();
             let length = norm(&direction);
-            let place = held_out.get_mut(read.slot).and_then(|p| p.get_mut(read.block));
-            if let Some(place) = place.and_then(|p| p.get_mut(text.side)).filter(|_| length > 0.0) {
+            let place = held_out
+                .get_mut(read.slot)
+                .and_then(|p| p.get_mut(read.block));
+            if let Some(place) = place
+                .and_then(|p| p.get_mut(text.side))
+                .filter(|_| length > 0.0)
+            {
                 place.push(dot(read.sum, &direction) / length);
             }
         };
@@ -164,21 +171,32 @@ impl Family for Refusal {
         let block = |block| {
             let mean = difference(sides, block).ok_or(ExtractError::NothingRead)?;
             let n = counts[0].min(counts[1]);
-            Ok((block, BlockOutcome::of_mean(Method::RefusalMean, block, mean, n)?))
+            Ok((
+                block,
+                BlockOutcome::of_mean(Method::RefusalMean, block, mean, n)?,
+            ))
         };
         let mut facts = BTreeMap::new();
         let mut fact = |key: &str, value: String| facts.insert(key.to_owned(), value);
-        fact("template", if self.chat { "chat" } else { "plain" }.to_owned());
+        fact(
+            "template",
+            if self.chat { "chat" } else { "plain" }.to_owned(),
+        );
         fact("seed", self.seed.to_string());
         fact("positions_tried", self.sides.len().to_string());
         if let Some((_, chosen, score)) = best {
             fact("chosen_by", "d' of held-out projections".to_owned());
             fact("chosen_block", chosen.to_string());
             fact("chosen_score", format!("{score:.4}"));
-            fact("held_out_texts", (self.texts.len() - self.training).to_string());
+            fact(
+                "held_out_texts",
+                (self.texts.len() - self.training).to_string(),
+            );
         }
         Ok(Outcome {
-            blocks: (0..self.blocks).map(block).collect::<Result<_, ExtractError>>()?,
+            blocks: (0..self.blocks)
+                .map(block)
+                .collect::<Result<_, ExtractError>>()?,
             counts,
             read: match last - position {
                 0 => "last".to_owned(),

@@ -36,7 +36,12 @@ pub struct BlockReport {
 
 impl BlockReport {
     pub(super) fn new(block: usize, outcome: &BlockOutcome) -> Self {
-        let v: Vec<f64> = outcome.direction.values.iter().map(|x| f64::from(*x)).collect();
+        let v: Vec<f64> = outcome
+            .direction
+            .values
+            .iter()
+            .map(|x| f64::from(*x))
+            .collect();
         let length = norm(&v);
         let top = top_two(&v);
         let without = |a: &[f64]| {
@@ -55,7 +60,11 @@ impl BlockReport {
             explained_share: outcome.direction.explained_share,
             sign_defined: outcome.direction.sign_defined,
             cosine_to_mean: cosine(&v, &outcome.mean),
-            top_two_share: if length > 0.0 { energy / (length * length) } else { 0.0 },
+            top_two_share: if length > 0.0 {
+                energy / (length * length)
+            } else {
+                0.0
+            },
             cosine_without_top_two: cosine(&without(&v), &without(&outcome.mean)),
         }
     }

@@ -41,7 +41,9 @@ pub(super) fn respond(
     let mut random: Vec<MersenneTwister> = (0..prompts.len())
         .map(|i| MersenneTwister::new(how.seed.wrapping_add((first + i) as u64)))
         .collect();
-    let mut open: Vec<usize> = (0..prompts.len()).filter(|i| prompts[*i].len() < most).collect();
+    let mut open: Vec<usize> = (0..prompts.len())
+        .filter(|i| prompts[*i].len() < most)
+        .collect();
     while !open.is_empty() {
         let parts: Vec<Part<'_>> = (open.iter())
             .map(|&sequence| Part {
