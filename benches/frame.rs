@@ -47,6 +47,8 @@ fn app() -> App {
         chat: ChatSupport::None,
     };
     let vector = VectorInfo {
+        edit: steerscope::units::Edit::ADD,
+        rank: 1,
         id: "v".to_owned(),
         name: "bench".to_owned(),
         asset: asset.clone(),

@@ -133,6 +133,12 @@ actions! {
     PickDataset = "pick-dataset",
     /// Choose the steered positions.
     PickMask = "pick-mask",
+    /// Choose what is done with the vector.
+    PickOperator = "pick-operator",
+    /// Choose the point of the block.
+    PickPoint = "pick-site",
+    /// The proof that the text is steered as labelled.
+    ShowReceipt = "receipt",
     /// Choose a theme.
     PickTheme = "pick-theme",
     /// Choose a model.

@@ -116,6 +116,9 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::PickVector, When::Main, &["v"], "choose a steering vector", Some(("vector", 5))),
     row(Action::PickDataset, When::Main, &["d"], "choose a data set", Some(("data set", 6))),
     row(Action::PickMask, When::Main, &["m"], "choose the steered positions", None),
+    row(Action::PickOperator, When::Main, &["O"], "choose the operator: add, project out, clamp, turn", None),
+    row(Action::PickPoint, When::Main, &["P"], "choose the point of the block", None),
+    row(Action::ShowReceipt, When::Main, &["V"], "the receipt: proof of how the vector is applied", Some(("receipt", 6))),
     row(Action::LoadModel, When::Main, &["M"], "choose a model", None),
     // Screens.
     row(Action::NextScreen, When::Main, &[")"], "next screen", Some(("screen", 4))),
@@ -167,6 +170,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::ListPageUp, When::Reader, &["pgup", "ctrl-u"], "up one page", None),
     row(Action::ListPageDown, When::Reader, &["pgdn", "ctrl-d"], "down one page", None),
     row(Action::Close, When::Reader, &["q"], "close", Some(("close", 0))),
+    row(Action::Copy, When::Reader, &["y"], "copy the receipt as JSON", None),
     row(Action::FieldUp, When::Form, &["up", "backtab"], "previous field", Some(("field", 1))),
     row(Action::FieldDown, When::Form, &["down", "tab"], "next field", Some(("field", 1))),
     row(Action::FieldLess, When::Form, &["left"], "lower the value", Some(("change", 2))),

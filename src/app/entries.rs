@@ -9,7 +9,7 @@ use crate::app::overlay::{Choice, Entry, List, Overlay, PickerKind, fuzzy};
 use crate::app::{App, Engine};
 use crate::protocol::{Asset, CatalogEntry, Command, ModelSource};
 use crate::text::one_line;
-use crate::units::Mask;
+use crate::units::{HookPoint, Mask, Operator};
 
 impl App {
     /// Entries of the top list overlay that pass its filter, best match first; empty without one.
@@ -139,6 +139,43 @@ impl App {
                     choice: Choice::Mask(mask),
                 })
                 .collect(),
+            PickerKind::Operator => Operator::ALL
+                .into_iter()
+                .map(|operator| {
+                    let (least, most) = operator.ranks();
+                    let rank = self.vector.as_ref().map_or(1, |v| v.rank);
+                    let enabled = (least..=most).contains(&rank);
+                    let lacking = if enabled {
+                        ""
+                    } else {
+                        " (needs two directions)"
+                    };
+                    Entry {
+                        label: operator.name().to_owned(),
+                        detail: format!("{}{lacking}", operator.words()),
+                        note: mark(self.steering.now().edit.operator == operator, "in use"),
+                        enabled,
+                        choice: Choice::Operator(operator),
+                    }
+                })
+                .collect(),
+            PickerKind::Point => HookPoint::ALL
+                .into_iter()
+                .map(|point| Entry {
+                    label: point.name().to_owned(),
+                    detail: match point {
+                        HookPoint::ResidPre => "what enters the block",
+                        HookPoint::AttnOut => "what attention adds to the stream",
+                        HookPoint::ResidMid => "the stream between attention and MLP",
+                        HookPoint::MlpOut => "what the MLP adds to the stream",
+                        HookPoint::ResidPost => "what leaves the block, the usual site",
+                    }
+                    .to_owned(),
+                    note: mark(self.steering.now().edit.point == point, "in use"),
+                    enabled: true,
+                    choice: Choice::Point(point),
+                })
+                .collect(),
             PickerKind::Theme => self
                 .settings
                 .themes
@@ -240,6 +277,10 @@ impl App {
                 .min(self.messages.all().len());
             return;
         }
+        if let Some(Overlay::Receipt(scroll)) = self.overlays.last_mut() {
+            *scroll = scroll.saturating_add_signed(rows);
+            return;
+        }
         let last = self.entries().len().saturating_sub(1);
         if let Some(list) = self.list_mut() {
             list.selected = list
@@ -271,6 +312,8 @@ impl App {
                 self.load_dataset(asset);
             }
             Choice::Mask(mask) => self.change(|s| s.mask = mask),
+            Choice::Operator(operator) => self.change(|s| s.edit.operator = operator),
+            Choice::Point(point) => self.change(|s| s.edit.point = point),
             Choice::Theme(name) => {
                 self.settings.theme = name;
                 self.theme_before = None;

@@ -82,6 +82,7 @@ impl App {
                 }
                 ours
             }
+            Event::Receipt { run, report } => self.proof.reported(run, *report),
             Event::Failed(failure) => self.failed(&failure),
             Event::EngineDied(reason) => {
                 self.died(&reason);
@@ -106,6 +107,7 @@ impl App {
         self.dataset = None;
         self.experiment.clear();
         self.lab.clear();
+        self.proof.clear();
         self.bar = None;
         let mut setting = self.steering.now();
         setting.block = setting.block.min(info.n_blocks.saturating_sub(1));
@@ -200,8 +202,10 @@ impl App {
         };
         if let Some(block) = nearest(wanted.unwrap_or(start)) {
             setting.block = block;
-            self.steering.adjust(setting);
         }
+        // The file says how it is meant to be applied.
+        setting.edit = info.edit;
+        self.steering.adjust(setting);
         self.wanted_vector = Some(info.asset.clone());
         self.vector = Some(info);
         self.setting_changed();
@@ -276,6 +280,11 @@ impl App {
                     return false;
                 }
                 self.lab.stopped();
+            }
+            Stage::Probe => {
+                if !self.proof.failed(failure) {
+                    return false;
+                }
             }
             // Results are shown all the same.
             Stage::Store => {

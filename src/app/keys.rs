@@ -48,7 +48,7 @@ impl App {
         let when = match self.overlays.last() {
             Some(Overlay::Help(_) | Overlay::Palette(_) | Overlay::Picker(..)) => When::List,
             Some(Overlay::Sampling(_)) => When::Form,
-            Some(Overlay::Log(_)) => When::Reader,
+            Some(Overlay::Log(_) | Overlay::Receipt(_)) => When::Reader,
             Some(Overlay::Died(_)) => When::Died,
             None => return,
         };

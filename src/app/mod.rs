@@ -24,6 +24,7 @@ pub mod overlay;
 pub mod pins;
 pub mod progress;
 pub mod prompts;
+pub mod receipt;
 pub mod screen;
 pub mod slider;
 pub mod steering;
@@ -122,6 +123,7 @@ pub struct App {
 
     screen: Screen,
     lab: Lab,
+    proof: receipt::Proof,
     focus: Pane,
     /// Focus of the Explore screen while another one is shown.
     explore_focus: Pane,
@@ -192,6 +194,7 @@ impl App {
             messages: Messages::default(),
             screen: Screen::default(),
             lab: Lab::default(),
+            proof: receipt::Proof::default(),
             focus: Pane::Coefficient,
             explore_focus: Pane::Coefficient,
             pins: Pins::default(),
@@ -254,6 +257,9 @@ impl App {
         }
         if let Some(Overlay::Log(back)) = self.overlays.last_mut() {
             *back = (*back).min(hits.overlay_lines.saturating_sub(hits.overlay_height));
+        }
+        if let Some(Overlay::Receipt(scroll)) = self.overlays.last_mut() {
+            *scroll = (*scroll).min(hits.overlay_lines.saturating_sub(hits.overlay_height));
         }
         self.hits = hits;
     }

@@ -2,7 +2,7 @@
 
 use crate::app::action::Action;
 use crate::protocol::{Asset, ModelSource, Sampling};
-use crate::units::Mask;
+use crate::units::{HookPoint, Mask, Operator};
 
 /// What a picker chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,10 @@ pub enum PickerKind {
     Dataset,
     /// Steered positions.
     Mask,
+    /// Operator.
+    Operator,
+    /// Point of the block.
+    Point,
     /// Theme.
     Theme,
     /// Model.
@@ -26,6 +30,8 @@ impl PickerKind {
             Self::Vector => "steering vector",
             Self::Dataset => "data set",
             Self::Mask => "steered positions",
+            Self::Operator => "operator",
+            Self::Point => "point of the block",
             Self::Theme => "theme",
             Self::Model => "model",
         }
@@ -59,6 +65,8 @@ pub enum Overlay {
     Sampling(Form),
     /// All messages; rows scrolled back from the newest.
     Log(usize),
+    /// The receipt; rows scrolled down.
+    Receipt(usize),
     /// The engine died, for this reason.
     Died(String),
 }
@@ -74,6 +82,10 @@ pub enum Choice {
     Dataset(Asset),
     /// Sets the mask.
     Mask(Mask),
+    /// Sets the operator.
+    Operator(Operator),
+    /// Sets the point of the block.
+    Point(HookPoint),
     /// Sets the theme.
     Theme(String),
     /// Loads a model.

@@ -82,6 +82,9 @@ impl App {
             Action::PickVector => self.pick(PickerKind::Vector),
             Action::PickDataset => self.pick(PickerKind::Dataset),
             Action::PickMask => self.pick(PickerKind::Mask),
+            Action::PickOperator => self.pick(PickerKind::Operator),
+            Action::PickPoint => self.pick(PickerKind::Point),
+            Action::ShowReceipt => self.overlays.push(Overlay::Receipt(0)),
             Action::PickTheme => self.pick(PickerKind::Theme),
             Action::LoadModel => self.pick(PickerKind::Model),
             Action::Sampling => self
@@ -107,6 +110,9 @@ impl App {
                 self.prompts
                     .step(if action == Action::NextPrompt { 1 } else { -1 });
                 self.open_selected();
+            }
+            Action::Copy if matches!(self.overlays.last(), Some(Overlay::Receipt(_))) => {
+                self.copy_receipt();
             }
             Action::Copy => {
                 if let Some(text) = self.copy_text() {

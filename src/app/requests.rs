@@ -23,6 +23,7 @@ impl App {
             if std::mem::take(&mut self.wants_measure) {
                 self.request_figures();
             }
+            self.request_probe();
             self.request_study();
         }
         self.lab.layers.refresh();
@@ -71,7 +72,7 @@ impl App {
         wanted.then(ChatFormat::default)
     }
 
-    fn steering_now(&self) -> Option<protocol::Steering> {
+    pub(super) fn steering_now(&self) -> Option<protocol::Steering> {
         let setting = self.steering.now();
         let vector = self.vector.as_ref()?;
         vector.norms.get(setting.block).copied().flatten()?;

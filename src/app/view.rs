@@ -11,6 +11,7 @@ use crate::app::slider::Scale;
 use crate::app::steering::Setting;
 use crate::app::{App, Engine, GlyphSet, SPIN};
 use crate::protocol::{DatasetInfo, ModelInfo, ModelSource, Sampling, Stage, VectorInfo};
+use crate::units::Edit;
 
 /// The coefficient in its three units.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -227,6 +228,14 @@ impl App {
             Some(v) => {
                 let c = signed(setting.coefficient);
                 let name = crate::text::one_line(&v.name);
+                if setting.edit != Edit::ADD {
+                    let edit = setting.edit;
+                    return [
+                        format!("{name} {edit} {c} block {block}"),
+                        format!("{edit} {c} block {block}"),
+                        format!("{} {c} b{block}", edit.operator),
+                    ];
+                }
                 [
                     format!("{name} {c} block {block}"),
                     format!("{c} block {block}"),

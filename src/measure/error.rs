@@ -1,7 +1,7 @@
 //! Why a measurement was refused or failed.
 
 use crate::engine::EngineError;
-use crate::steering::VectorError;
+use crate::steering::{ExtractError, VectorError};
 use crate::units::BlockIndex;
 
 /// Refusal or failure of a measurement.
@@ -87,6 +87,9 @@ pub enum MeasureError {
     /// The vector does not serve.
     #[error(transparent)]
     Vector(#[from] VectorError),
+    /// Activations of pairs could not be read.
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
     /// The engine failed or was cancelled.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -107,12 +110,17 @@ impl MeasureError {
             Self::Target { .. } => "calibration-target",
             Self::Range { .. } => "input-range",
             Self::Vector(error) => error.id(),
+            Self::Extract(error) => error.id(),
             Self::Engine(error) => error.id(),
         }
     }
 
     /// Stopped by a newer request rather than failed.
     pub fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Engine(error) if error.is_cancelled())
+        match self {
+            Self::Engine(error) => error.is_cancelled(),
+            Self::Extract(error) => error.is_cancelled(),
+            _ => false,
+        }
     }
 }

@@ -17,6 +17,7 @@ mod prepare;
 mod prompted;
 mod prompting;
 mod protocol;
+pub mod receipt;
 pub mod reference;
 mod result;
 pub mod shift;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CatalogEntry, DatasetInfo, InputResult, ModelInfo, ModelSource, StudyNews, VectorInfo,
+    CatalogEntry, DatasetInfo, InputResult, ModelInfo, ModelSource, ReceiptReport, StudyNews,
+    VectorInfo,
 };
 use crate::units::{Lane, RunId};
 
@@ -54,6 +55,8 @@ pub enum Stage {
     Study,
     /// Keeping results in the run store.
     Store,
+    /// Probing how a vector is applied.
+    Probe,
 }
 
 /// A refusal or failure: what, where, what to do.
@@ -162,6 +165,13 @@ pub enum Event {
         run: RunId,
         /// What.
         news: StudyNews,
+    },
+    /// A receipt, check by check.
+    Receipt {
+        /// Run.
+        run: RunId,
+        /// As far as it is.
+        report: Box<ReceiptReport>,
     },
     /// Something was refused or failed; the state before it still holds.
     Failed(Failure),

@@ -4,6 +4,7 @@
 //! the other's types, so either side can be replaced (the tests run the app on a scripted worker).
 
 mod event;
+mod receipt;
 mod report;
 mod source;
 mod study;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use event::{Event, Failure, FinishReason, Stage, TokenPiece};
+pub use receipt::{ProbeRequest, ReceiptLine, ReceiptReport, Verdict};
 pub use report::{
     Apart, Calibration, ControlGroup, ControlReport, ControlsTable, DatasetResponse, FanPart, Lens,
     Likely, Prediction, Published, ShiftTable, SweepPart, SweepUnit, Tax, TokenRow, TokenStrip,
@@ -174,6 +176,8 @@ pub enum Command {
     Generate(GenerateRequest),
     /// Newest wins: replaces a running or waiting measurement.
     Measure(MeasureRequest),
+    /// Newest wins: replaces a running or waiting probe.
+    Probe(ProbeRequest),
     /// Stop generating; what was streamed stays.
     StopGeneration,
     /// Stop measuring; what was measured stays.
@@ -224,6 +228,10 @@ pub struct VectorInfo {
     pub asset: Asset,
     /// Extraction method, if the file says.
     pub method: Option<String>,
+    /// How its file means it to be applied, and at which point of its blocks.
+    pub edit: Edit,
+    /// Directions per block.
+    pub rank: usize,
     /// Euclidean norm of the raw vector at each block; `None` where the file has no vector.
     pub norms: Vec<Option<f32>>,
     /// Block the file recommends, if any.

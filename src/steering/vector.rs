@@ -96,6 +96,13 @@ pub enum FitWarning {
     },
 }
 
+impl FitWarning {
+    /// Whether the numbers were made on other weights.
+    pub fn is_of_another_model(&self) -> bool {
+        matches!(self, Self::OtherModel { .. })
+    }
+}
+
 impl std::fmt::Display for FitWarning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

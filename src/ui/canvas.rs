@@ -9,6 +9,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::app::App;
 use crate::app::focus::Pane;
 use crate::app::hits::{Area, Hits, Target};
+use crate::app::receipt::Proved;
 use crate::text;
 use crate::ui::{Glyphs, Role, Theme};
 
@@ -175,7 +176,7 @@ impl Canvas<'_> {
         let mut title = vec![
             (number.as_str(), self.style(Role::Muted)),
             (" ", name),
-            (pane.title(), name),
+            (title_of(self.app, pane), name),
         ];
         if !facts.is_empty() {
             title.push(("  ", name));
@@ -244,5 +245,13 @@ fn ascii(grapheme: &str) -> &str {
         "‘" | "’" => "'",
         "×" => "x",
         _ => "?",
+    }
+}
+
+/// A text that is not proved to be steered is not called so.
+fn title_of(app: &App, pane: Pane) -> &'static str {
+    match (pane, app.proved()) {
+        (Pane::Steered, Proved::Fails) => "text",
+        _ => pane.title(),
     }
 }

@@ -71,6 +71,8 @@ pub struct Glyphs {
     pub gauge_rest: &'static str,
     /// All is up to date.
     pub live: &'static str,
+    /// All is as it must be.
+    pub check: &'static str,
     /// Error and failure.
     pub cross: &'static str,
     /// Norm sign.
@@ -126,6 +128,7 @@ const UNICODE: Glyphs = Glyphs {
     gauge: "━",
     gauge_rest: "─",
     live: "●",
+    check: "✓",
     cross: "✗",
     norm: "‖v‖",
     times: "·",
@@ -170,6 +173,7 @@ const ASCII: Glyphs = Glyphs {
     gauge: "=",
     gauge_rest: "-",
     live: "*",
+    check: "+",
     cross: "!",
     norm: "|v|",
     times: "*",

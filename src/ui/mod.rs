@@ -28,6 +28,7 @@ mod lab;
 mod layout;
 mod overlay;
 mod prompts;
+mod receipt;
 mod slider;
 mod statusbar;
 mod textpane;

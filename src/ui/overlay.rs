@@ -10,6 +10,7 @@ use crate::app::overlay::{Choice, Entry, FIELDS, Form, List, Overlay};
 use crate::text;
 use crate::ui::Role;
 use crate::ui::canvas::Canvas;
+use crate::ui::receipt;
 
 /// Draws the top layer and the toasts; returns where the terminal's cursor belongs, if anywhere.
 pub(super) fn draw(c: &mut Canvas<'_>, screen: Rect) -> Option<Rect> {
@@ -23,6 +24,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, screen: Rect) -> Option<Rect> {
         Some(Overlay::Picker(kind, list)) => entries(c, screen, kind.title(), list),
         Some(Overlay::Sampling(form)) => sampling(c, screen, form),
         Some(Overlay::Log(back)) => log(c, screen, *back),
+        Some(Overlay::Receipt(scroll)) => receipt::draw(c, screen, *scroll),
         Some(Overlay::Died(reason)) => died(c, screen, reason),
         None => None,
     };
@@ -32,7 +34,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, screen: Rect) -> Option<Rect> {
     cursor
 }
 
-fn centred(screen: Rect, width: u16, height: u16) -> Rect {
+pub(super) fn centred(screen: Rect, width: u16, height: u16) -> Rect {
     let width = width.min(screen.width);
     let height = height.min(screen.height);
     Rect {
@@ -43,7 +45,7 @@ fn centred(screen: Rect, width: u16, height: u16) -> Rect {
     }
 }
 
-fn open(c: &mut Canvas<'_>, area: Rect, title: &[(&str, Style)]) -> Rect {
+pub(super) fn open(c: &mut Canvas<'_>, area: Rect, title: &[(&str, Style)]) -> Rect {
     c.clear(area);
     c.region(area, Target::Overlay);
     c.frame(area, title, true)

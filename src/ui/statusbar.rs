@@ -14,6 +14,7 @@ use crate::protocol::{Stage, StudyKind};
 use crate::text;
 use crate::ui::Role;
 use crate::ui::canvas::Canvas;
+use crate::units::Edit;
 
 /// Hints in the footer at most.
 const HINTS: usize = 7;
@@ -196,6 +197,7 @@ fn work(c: &Canvas<'_>) -> Option<(Stage, &'static str, usize, usize)> {
         Stage::Measure => "measuring",
         Stage::Generate => "generating",
         Stage::Store => "keeping results",
+        Stage::Probe => "probing",
         Stage::Study => match app.lab().running().map(|r| r.kind) {
             Some(StudyKind::Sweep) => "sweeping the layers",
             Some(StudyKind::Predict) => "reading activations",
@@ -211,7 +213,7 @@ fn work(c: &Canvas<'_>) -> Option<(Stage, &'static str, usize, usize)> {
         Stage::Fetch | Stage::LoadModel | Stage::LoadVector | Stage::LoadDataset => 0,
         Stage::Prefill => 1,
         Stage::Measure => 2,
-        Stage::Study | Stage::Store => 3,
+        Stage::Study | Stage::Store | Stage::Probe => 3,
         Stage::Generate => 4,
     };
     let reported = app.progress().iter().min_by_key(|p| rank(p.0)).copied();
@@ -274,6 +276,9 @@ fn facts(c: &Canvas<'_>, room: u16) -> String {
         facts.push(format!("T {} seed {}", s.temperature, s.seed));
     }
     facts.push(app.setting().mask.to_string());
+    if app.setting().edit != Edit::ADD {
+        facts.push(app.setting().edit.to_string());
+    }
     let dot = format!(" {} ", c.glyphs.dot);
     let mut line = String::new();
     for fact in facts {
@@ -324,7 +329,7 @@ fn hints(c: &Canvas<'_>) -> Vec<(String, &'static str, Action)> {
         let inside = match app.overlay() {
             Some(Overlay::Help(_) | Overlay::Palette(_) | Overlay::Picker(..)) => Some(When::List),
             Some(Overlay::Sampling(_)) => Some(When::Form),
-            Some(Overlay::Log(_)) => Some(When::Reader),
+            Some(Overlay::Log(_) | Overlay::Receipt(_)) => Some(When::Reader),
             Some(Overlay::Died(_)) => Some(When::Died),
             None if app.editor().is_some() => Some(When::Editor),
             None if app.is_filtering() => Some(When::Filter),

@@ -9,10 +9,12 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::app::Engine;
 use crate::app::compare::{Generation, LaneText};
 use crate::app::focus::Pane;
+use crate::app::receipt::Proved;
 use crate::protocol::FinishReason;
 use crate::text;
 use crate::ui::Role;
 use crate::ui::canvas::Canvas;
+use crate::ui::receipt;
 use crate::units::Lane;
 
 /// Says that the prompt was given in the chat format, from long to short.
@@ -39,10 +41,18 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
         _ => (String::new(), Role::Text),
     };
     let fact_style = c.style(fact.1);
-    let facts: &[(&str, Style)] = if fact.0.is_empty() {
-        &[]
-    } else {
-        &[(fact.0.as_str(), fact_style)]
+    let (mark, mark_style) = proof_mark(c, lane, stale);
+    let fits = text::width(&fact.0) + text::width(&mark) + 2 <= room;
+    let facts: &[(&str, Style)] = match (fact.0.is_empty(), mark.is_empty()) {
+        (true, _) => &[],
+        (false, true) => &[(fact.0.as_str(), fact_style)],
+        // What is not proved is said before what it claims to be.
+        (false, false) if !fits => &[(mark.as_str(), mark_style)],
+        (false, false) => &[
+            (fact.0.as_str(), fact_style),
+            ("  ", fact_style),
+            (mark.as_str(), mark_style),
+        ],
     };
     let inner = c.pane(area, pane, facts);
     c.hits.text_height = usize::from(inner.height);
@@ -54,6 +64,21 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
     let text = generation.lane(lane);
     body(c, inner, text, lane, stale);
     foot(c, area, generation, text, lane);
+}
+
+/// The receipt in a word or a glyph, for the steered lane of the present setting.
+fn proof_mark(c: &Canvas<'_>, lane: Lane, stale: bool) -> (String, Style) {
+    if lane == Lane::Baseline || stale || c.app.setting().effective() == 0.0 {
+        return (String::new(), Style::new());
+    }
+    let (words, role) = receipt::verdict(c);
+    let glyph = match c.app.proved() {
+        Proved::Fails => words,
+        Proved::Holds { warns: true } => format!("{}{}", c.glyphs.check, c.glyphs.diverge),
+        Proved::Holds { warns: false } => c.glyphs.check.to_owned(),
+        Proved::Pending | Proved::Nothing => String::new(),
+    };
+    (glyph, c.style(role))
 }
 
 fn label(generation: &Generation, lead: &str, room: usize) -> String {

@@ -145,6 +145,14 @@ impl Operator {
         coefficient == 0.0 && !matches!(self, Self::Clamp | Self::Angular)
     }
 
+    /// Whether it may leave a row in its mask as it is, depending on the row.
+    pub fn is_conditional(self) -> bool {
+        matches!(
+            self,
+            Self::NormPreservingAdd | Self::Angular | Self::Spherical | Self::Piecewise
+        )
+    }
+
     /// Whether an edit grows with ‖v‖, so that c·‖v‖ and c·‖v‖/H_b describe it.
     pub fn scales_with_norm(self) -> bool {
         !matches!(self, Self::Project | Self::Angular | Self::Spherical)

@@ -11,6 +11,7 @@ use super::generate::{self, Baselines};
 use super::mailbox::{Load, Mail, Mailbox};
 use super::measure;
 use super::memory::Memory;
+use super::probe::{self, KnownPairs};
 use super::source::{LocalModel, Whereabouts};
 use super::study::{LastText, Shelf};
 use super::studying::Studying;
@@ -43,6 +44,8 @@ pub(crate) struct Desk {
     pub(crate) archive: Archive,
     /// What studies have computed and need again.
     pub(crate) shelf: Shelf,
+    /// Pairs of the loaded vector.
+    pub(crate) pairs: KnownPairs,
     /// The text that was read last token by token.
     pub(crate) text: LastText,
 }
@@ -61,6 +64,7 @@ impl Desk {
             memory,
             archive,
             shelf: Shelf::default(),
+            pairs: KnownPairs::default(),
             text: LastText::default(),
         }
     }
@@ -92,17 +96,22 @@ pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
     let mut studying = Studying::default();
     let mut generating: Option<generate::Job> = None;
     let mut measuring: Option<measure::Job> = None;
+    let mut probing: Option<probe::Job> = None;
     let mut fetching: Option<Fetch> = None;
     let mut generations = 0;
     loop {
         studying.hold(measuring.is_some());
-        let busy = generating.is_some() || measuring.is_some() || studying.has_slices();
+        let busy = generating.is_some()
+            || measuring.is_some()
+            || probing.is_some()
+            || studying.has_slices();
         let (mail, gives_way) = mailbox.take_with_slice(busy);
         let Mail {
             mut loads,
             generate,
             measure,
             study,
+            probe: wanted_probe,
             words,
             model: wanted,
             news,
@@ -133,8 +142,13 @@ pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
                 }
                 stop_generation(&mut generating, &mut desk, emit);
                 measuring = None;
+                probing = None;
             }
             load::perform(&load, &library, &mut desk, mailbox, emit);
+        }
+        probing = probing.filter(|job| !job.is_stale());
+        if let Some(request) = wanted_probe {
+            probing = probe::Job::start(&request, &mut desk, &library, mailbox, emit);
         }
         // A newer request (or a stop) has moved the newest id past the running job's.
         if generating
@@ -178,6 +192,10 @@ pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
                     measuring = None;
                 }
             }
+        }
+        // A moved slider is waited for; a receipt comes between the tokens.
+        if measuring.is_none() && probing.as_mut().is_some_and(|job| !job.step(emit)) {
+            probing = None;
         }
         if let Some(fault) = desk.archive.take_fault() {
             report(Some(failure(Stage::Store, None, "store", &fault)), emit);

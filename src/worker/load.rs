@@ -136,6 +136,8 @@ fn vector(
         name: vector.name.clone(),
         asset: asset.clone(),
         method: vector.method().map(ToString::to_string),
+        edit: vector.edit,
+        rank: vector.rank,
         norms: vector.norms(model.n_blocks()),
         recommended_block: vector.recommended_block(),
         warnings: warnings.iter().map(ToString::to_string).collect(),

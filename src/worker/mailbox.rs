@@ -13,7 +13,9 @@ use super::fetch::News;
 use super::source::LocalModel;
 use super::study::Word;
 use crate::engine::Cancel;
-use crate::protocol::{Asset, Command, GenerateRequest, MeasureRequest, ModelSource, StudyRequest};
+use crate::protocol::{
+    Asset, Command, GenerateRequest, MeasureRequest, ModelSource, ProbeRequest, StudyRequest,
+};
 use crate::units::RunId;
 
 /// Value of a "newest id" that no request carries: everything running is stale.
@@ -37,6 +39,7 @@ pub(crate) struct Mail {
     pub(crate) measure: Option<(MeasureRequest, Instant)>,
     /// Likewise.
     pub(crate) study: Option<(StudyRequest, Instant)>,
+    pub(crate) probe: Option<ProbeRequest>,
     /// What the running study says, in order.
     pub(crate) words: Vec<(RunId, Word)>,
     /// Another model, and no other any more.
@@ -52,6 +55,7 @@ impl Mail {
             && self.generate.is_none()
             && self.measure.is_none()
             && self.study.is_none()
+            && self.probe.is_none()
             && self.words.is_empty()
             && self.model.is_none()
             && self.news.is_none()
@@ -67,6 +71,7 @@ pub(crate) struct Mailbox {
     newest_generate: Arc<AtomicU64>,
     newest_measure: Arc<AtomicU64>,
     newest_study: Arc<AtomicU64>,
+    newest_probe: Arc<AtomicU64>,
     /// Moves with every command: a slice of a sweep gives way to it.
     commands: Arc<AtomicU64>,
     closing: Arc<AtomicU64>,
@@ -80,6 +85,7 @@ impl Mailbox {
             newest_generate: Arc::new(AtomicU64::new(NONE)),
             newest_measure: Arc::new(AtomicU64::new(NONE)),
             newest_study: Arc::new(AtomicU64::new(NONE)),
+            newest_probe: Arc::new(AtomicU64::new(NONE)),
             commands: Arc::new(AtomicU64::new(0)),
             closing: Arc::new(AtomicU64::new(0)),
         }
@@ -102,6 +108,8 @@ impl Mailbox {
                 self.newest_generate.store(NONE, Ordering::Release);
                 self.newest_measure.store(NONE, Ordering::Release);
                 self.newest_study.store(NONE, Ordering::Release);
+                self.newest_probe.store(NONE, Ordering::Release);
+                mail.probe = None;
                 mail.generate = None;
                 mail.measure = None;
                 mail.study = None;
@@ -124,6 +132,10 @@ impl Mailbox {
                 self.newest_measure.store(request.run.0, Ordering::Release);
                 mail.measure = Some((request, Instant::now()));
             }
+            Command::Probe(request) => {
+                self.newest_probe.store(request.run.0, Ordering::Release);
+                mail.probe = Some(request);
+            }
             Command::StopGeneration => {
                 self.newest_generate.store(NONE, Ordering::Release);
                 mail.generate = None;
@@ -141,6 +153,7 @@ impl Mailbox {
                 mail.study = None;
             }
             Command::Shutdown => {
+                self.newest_probe.store(NONE, Ordering::Release);
                 self.newest_study.store(NONE, Ordering::Release);
                 self.newest_generate.store(NONE, Ordering::Release);
                 self.newest_measure.store(NONE, Ordering::Release);
@@ -169,6 +182,7 @@ impl Mailbox {
 
     /// Another model is to be read: what runs belongs to the old one.
     pub(crate) fn replaced(&self) {
+        self.newest_probe.store(NONE, Ordering::Release);
         self.newest_study.store(NONE, Ordering::Release);
         self.newest_generate.store(NONE, Ordering::Release);
         self.newest_measure.store(NONE, Ordering::Release);
@@ -210,6 +224,11 @@ impl Mailbox {
     /// Cancelled once a newer study (or a stop) arrives.
     pub(crate) fn study_cancel(&self, run: RunId) -> Cancel {
         Cancel::new(Arc::clone(&self.newest_study), run.0)
+    }
+
+    /// Cancelled once a newer probe arrives.
+    pub(crate) fn probe_cancel(&self, run: RunId) -> Cancel {
+        Cancel::new(Arc::clone(&self.newest_probe), run.0)
     }
 
     /// Cancelled when the program ends; for loads.

@@ -15,6 +15,7 @@ mod load;
 mod mailbox;
 mod measure;
 mod memory;
+mod probe;
 mod shipped;
 mod source;
 mod study;

@@ -321,6 +321,8 @@ pub fn model() -> ModelInfo {
 
 pub fn vector(asset: &Asset) -> VectorInfo {
     VectorInfo {
+        edit: steerscope::units::Edit::ADD,
+        rank: 1,
         id: format!("vector-{}", asset.label()),
         name: asset.label(),
         asset: asset.clone(),

@@ -54,10 +54,11 @@ fn any_budget_gives_the_same_numbers_and_its_peak_stays_within_a_group_of_it() {
             // A group takes a quarter of what there is for keys and values, one prompt at least, and the
             // first one is always kept.
             let group = one.max(budget / 5);
-            // Whole-prompt rows of a group under the mask `all`: at most three blocks of each.
-            let whole = match mask {
-                Mask::All => group.div_ceil(one) * 3 * 40 * 48 * 4,
-                _ => 0,
+            // Whole-prompt rows of a group under masks that steer the prompt: at most three blocks of each.
+            let whole = if mask.spares_prompt() {
+                0
+            } else {
+                group.div_ceil(one) * 3 * 40 * 48 * 4
             };
             assert!(
                 facts.peak <= budget.max(one) + group + whole,

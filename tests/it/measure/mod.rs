@@ -20,6 +20,7 @@ pub(crate) mod parity;
 mod predictors;
 mod prepare;
 mod prompting;
+mod receipt;
 mod reference;
 mod result;
 mod shift;

@@ -47,7 +47,12 @@ fn without_steering_it_is_the_plain_perplexity() {
             assert!((rows[0].perplexity / perplexity - 1.0).abs() < 1e-6);
             assert!((rows[0].top1 - top1).abs() < 1e-12);
             assert_eq!((rows[0], rows[0].tokens), (rows[2], ids.len() - 1));
-            assert!(rows[1].perplexity > rows[0].perplexity, "{mask}: {rows:?}");
+            // The prompt alone is one token here: too little to make a text worse for sure.
+            if mask == Mask::PrefillOnly {
+                assert_ne!(rows[1].perplexity, rows[0].perplexity);
+            } else {
+                assert!(rows[1].perplexity > rows[0].perplexity, "{mask}: {rows:?}");
+            }
             // A lane in a batch is the lane alone.
             let alone = tax(&model, &site, &ids, &[8.0], &never).unwrap();
             assert_eq!(alone[0], rows[1]);

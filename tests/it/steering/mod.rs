@@ -15,4 +15,5 @@ mod dataset;
 mod extract;
 mod locate;
 mod operator;
+mod operators;
 mod vector;
