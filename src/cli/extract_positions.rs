@@ -144,10 +144,10 @@ pub(super) fn generate(
         writeln!(out, "{object:#}")?;
         return Ok(());
     }
-    writeln!(out, "── unsteered ──\n{prompt} {baseline}\n")?;
+    writeln!(out, "── unsteered ──\n{prompt}{baseline}\n")?;
     writeln!(
         out,
-        "── steered: block {block}, coefficient {:+}, positions 0 to {} ──\n{prompt} {steered}",
+        "── steered: block {block}, coefficient {:+}, positions 0 to {} ──\n{prompt}{steered}",
         args.coefficient,
         rows.positions().saturating_sub(1)
     )?;

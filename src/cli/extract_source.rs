@@ -69,6 +69,12 @@ pub(super) fn given(args: &ExtractArgs, opened: &Opened) -> Result<Given, Ending
         let dataset = paired(&name, &positive, &negative)?;
         return from_dataset(args, opened, &dataset, Part::All, about);
     }
+    if args.method == Method::PersonaMean {
+        return Err(Ending::Usage(
+            "persona_mean is made from responses; give --trait TEXT --anti TEXT --prompts FILE"
+                .to_owned(),
+        ));
+    }
     let dataset = open::dataset(args.dataset.as_deref().unwrap_or_default())?;
     let about = json!({ "name": dataset.name, "id": dataset.id });
     from_dataset(args, opened, &dataset, args.split.into(), about)
@@ -154,9 +160,11 @@ fn texts(path: &Path, limit: Option<usize>) -> Result<Texts, Ending> {
 
 /// Pairs of whole texts.
 fn paired(name: &str, positive: &[String], negative: &[String]) -> Result<Dataset, Ending> {
-    let rows: String = (positive.iter().zip(negative))
-        .map(|(p, n)| format!("{}\n", json!({ "positive": p, "negative": n })))
+    let rows = positive.iter().zip(negative);
+    let rows: Vec<String> = rows
+        .map(|(p, n)| json!({ "positive": p, "negative": n }).to_string())
         .collect();
+    let rows = rows.join("\n");
     let dataset = Dataset::from_bytes(name, rows.as_bytes()).map_err(failed)?;
     for warning in &dataset.warnings {
         remark(&warning.to_string());

@@ -295,11 +295,11 @@ fn worded(
         Ok(found) => found,
         Err(reason) => return Ok(Err(reason)),
     };
-    let (mut said, mut user) = (None, None);
+    let [mut said, mut user] = [None, None];
     if parts {
         let encode = |text: &str| wording.encode(tokenizer, text);
         let ids = &texts[0];
-        (said, user) = conversation(&wording.prompt, system, &wording.user, ids, &encode)?;
+        [said, user] = conversation(&wording.prompt, system, &wording.user, ids, &encode)?;
     }
     Ok(Ok(texts.map(|ids| {
         let layout = Layout {
@@ -320,7 +320,7 @@ fn turns(example: &Example, system: Option<&str>, model: &Model) -> Result<Token
     for text in example.full_texts() {
         let turn = model.chat_prompt(system, text.trim())?;
         let encode = |text: &str| tokenizer.encode_verbatim(text);
-        let (said, user) = conversation(&turn.text, system, &text, &turn.ids, &encode)?;
+        let [said, user] = conversation(&turn.text, system, &text, &turn.ids, &encode)?;
         let layout = Layout {
             len: turn.ids.len(),
             answer: None,
@@ -348,7 +348,7 @@ pub(super) fn conversation(
     user: &str,
     ids: &[u32],
     encode: &dyn Fn(&str) -> Result<Vec<u32>, EngineError>,
-) -> Result<(Option<Range<usize>>, Option<Range<usize>>), EngineError> {
+) -> Result<[Option<Range<usize>>; 2], EngineError> {
     let tokens = |bytes: Option<Range<usize>>| -> Result<Option<Range<usize>>, EngineError> {
         let Some(bytes) = bytes else { return Ok(None) };
         let up_to = |end: usize| -> Result<usize, EngineError> {
@@ -365,5 +365,5 @@ pub(super) fn conversation(
         let at = prompt.get(..before)?.find(system)?;
         Some(at..at + system.len())
     });
-    Ok((tokens(system)?, tokens(user)?))
+    Ok([tokens(system)?, tokens(user)?])
 }

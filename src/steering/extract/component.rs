@@ -1,6 +1,6 @@
 //! One direction from the differences of pairs at one block.
 
-use super::linear::{self, Matrix, dot, norm};
+use super::linear::{self, Matrix, divide, dot, norm};
 use super::logistic;
 use super::method::Method;
 use crate::stats::MersenneTwister;
@@ -38,10 +38,10 @@ pub fn pair_direction(
 ) -> Result<Direction, Degenerate> {
     let width = differences.first().ok_or(Degenerate::NoPairs)?.len();
     let values = differences.iter().flatten().map(|x| f64::from(*x));
-    of_matrix(method, Matrix::from_rows(width, values), seed)
+    of_matrix(method, &Matrix::from_rows(width, values), seed)
 }
 
-pub(super) fn of_matrix(method: Method, d: Matrix, seed: u64) -> Result<Direction, Degenerate> {
+pub(super) fn of_matrix(method: Method, d: &Matrix, seed: u64) -> Result<Direction, Degenerate> {
     if d.n() == 0 {
         return Err(Degenerate::NoPairs);
     }
@@ -51,17 +51,17 @@ pub(super) fn of_matrix(method: Method, d: Matrix, seed: u64) -> Result<Directio
     }
     match method {
         Method::Pca => {
-            let component = first(&d, squares)?;
-            Ok(component.signed(by_mean(&d)))
+            let component = first(d, squares)?;
+            Ok(component.signed(by_mean(d)))
         }
         // Rows ±dᵢ/2 have mean zero and the axes of the uncentred dᵢ.
         Method::RepengCenter => {
-            let component = first(&d, squares)?;
-            Ok(component.signed(by_majority(&d)))
+            let component = first(d, squares)?;
+            Ok(component.signed(by_majority(d)))
         }
         Method::RepengDiff => {
             let component = first(&d.clone().centred(), squares)?;
-            Ok(component.signed(by_majority(&d)))
+            Ok(component.signed(by_majority(d)))
         }
         Method::Lat => {
             let mut mixed = d.clone();
@@ -73,10 +73,10 @@ pub(super) fn of_matrix(method: Method, d: Matrix, seed: u64) -> Result<Directio
                 }
             }
             let component = first(&mixed.centred(), squares)?;
-            Ok(component.signed(by_majority(&d)))
+            Ok(component.signed(by_majority(d)))
         }
         Method::Logistic => {
-            let w = logistic::weights(&d);
+            let w = logistic::weights(d);
             let length = norm(&w);
             if length <= 0.0 {
                 return Err(Degenerate::NoDifference);
@@ -143,7 +143,7 @@ fn first(rows: &Matrix, squares: f64) -> Result<Component, Degenerate> {
         vector
     };
     let length = norm(&axis);
-    axis.iter_mut().for_each(|x| *x /= length);
+    divide(&mut axis, length);
     Ok(Component {
         axis,
         share: (value / trace).clamp(0.0, 1.0),

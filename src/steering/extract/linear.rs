@@ -56,7 +56,7 @@ impl Matrix {
             add(&mut mean, row, 1.0);
         }
         let n = self.n().max(1) as f64;
-        mean.iter_mut().for_each(|x| *x /= n);
+        divide(&mut mean, n);
         mean
     }
 
@@ -130,6 +130,13 @@ pub(super) fn add(a: &mut [f64], b: &[f64], c: f64) {
     }
 }
 
+/// `a /= c`
+pub(super) fn divide(a: &mut [f64], c: f64) {
+    for a in a {
+        *a /= c;
+    }
+}
+
 pub(super) fn norm(a: &[f64]) -> f64 {
     dot(a, a).sqrt()
 }
@@ -166,7 +173,7 @@ pub(super) fn largest(matrix: &Matrix) -> (f64, Vec<f64>) {
             }
             return (value, scaled(vector));
         }
-        next.iter_mut().for_each(|x| *x /= rest);
+        divide(&mut next, rest);
         beside.push(rest);
         basis.push(next);
     }
@@ -188,7 +195,7 @@ fn start(m: usize) -> Vec<f64> {
 fn scaled(mut a: Vec<f64>) -> Vec<f64> {
     let length = norm(&a);
     if length > 0.0 {
-        a.iter_mut().for_each(|x| *x /= length);
+        divide(&mut a, length);
     }
     a
 }
@@ -221,7 +228,9 @@ fn top_of_tridiagonal(diagonal: &[f64], beside: &[f64]) -> (f64, Vec<f64>) {
     let shift = high + high.abs() * 4.0 * f64::EPSILON;
     let least = high.abs().max(1e-300) * f64::EPSILON;
     let mut pivots = pivots(diagonal, beside, shift);
-    pivots.iter_mut().for_each(|p| *p = p.max(least));
+    for p in &mut pivots {
+        *p = p.max(least);
+    }
     let mut x = vec![1.0; diagonal.len()];
     for _ in 0..4 {
         for i in 1..x.len() {

@@ -90,7 +90,7 @@ impl Pairs {
             }
             let kept = &self.kept[block - blocks.start];
             let rows = Matrix::from_rows(self.width, kept.iter().map(|x| f64::from(*x)));
-            let direction = component::of_matrix(self.method, rows, self.seed)
+            let direction = component::of_matrix(self.method, &rows, self.seed)
                 .map_err(|why: Degenerate| degenerate(why, self.method, block, n))?;
             Ok((block, BlockOutcome { direction, mean, n }))
         };

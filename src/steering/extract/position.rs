@@ -14,7 +14,7 @@ pub struct Positions(Vec<Range<usize>>);
 impl Positions {
     /// One position.
     pub fn one(position: usize) -> Self {
-        Self(vec![position..position + 1])
+        Self([position..position + 1].into())
     }
 
     /// All positions of ascending, disjoint ranges; `None` where they hold none.

@@ -109,7 +109,7 @@ impl Refusal {
             DPrime::Separated => auc(harmful, harmless)
                 .filter(|a| *a > 0.5)
                 .map(|_| f64::INFINITY),
-            finite => finite.finite(),
+            DPrime::Finite(value) => Some(value),
         }
     }
 
@@ -220,7 +220,7 @@ fn asked(
     match model.chat_prompt(system, prompt.trim()) {
         Ok(turn) => {
             let encode = |text: &str| model.tokenizer().encode_verbatim(text);
-            let (_, user) = conversation(&turn.text, system, prompt, &turn.ids, &encode)?;
+            let [_, user] = conversation(&turn.text, system, prompt, &turn.ids, &encode)?;
             let after = user.map_or(1, |user| turn.ids.len() - user.end);
             Ok((turn.ids, after))
         }

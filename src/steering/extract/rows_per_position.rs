@@ -1,6 +1,6 @@
 //! `actadd` (Turner et al. 2308.10248): one pair of prompts, and a row for every position.
 //!
-//! The method adds v_t = h_t(p⁺) − h_t(p⁻) at position t of the prompt and nothing behind it. One direction
+//! The method adds `v_t = h_t(p⁺) − h_t(p⁻)` at position t of the prompt and nothing behind it. One direction
 //! for all positions, such as the mean over t, would be another method; so the result is no
 //! [`SteeringVector`](super::super::SteeringVector), and commands that apply one refuse it.
 //!
@@ -263,7 +263,7 @@ impl PositionRows {
         })
     }
 
-    /// A hook that adds c·v_t at position t of one sequence, t < T and within its prompt of
+    /// A hook that adds `c·v_t` at position t of one sequence, t < T and within its prompt of
     /// `prompt_len` tokens; generated tokens are left alone.
     ///
     /// # Errors
