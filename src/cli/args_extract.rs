@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::{AskArgs, ModelArgs, SplitChoice, parse_positive, parse_temperature};
+use super::args::{
+    AskArgs, ModelArgs, SplitChoice, parse_block, parse_positive, parse_temperature,
+};
 use super::args_keep::parse_size;
 use crate::steering::{Method, PositionRead};
+use crate::units::BlockIndex;
 
 /// `steerscope extract`
 #[derive(Debug, Args)]
@@ -14,7 +17,7 @@ pub struct ExtractArgs {
     /// Model.
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Method: mean, pca, logistic, `corpus_mean`, actadd, lat, `repeng_diff`, `repeng_center`, `persona_mean`, `refusal_mean`, `diffmean_tokens`
+    /// Method (`persona_mean` and `refusal_mean` ask in the model's chat format where it has one): mean, pca, logistic, `corpus_mean`, actadd, lat, `repeng_diff`, `repeng_center`, `persona_mean`, `refusal_mean`, `diffmean_tokens`
     #[arg(long, value_name = "METHOD", default_value_t)]
     pub method: Method,
     /// Data set of contrastive pairs: a file, or the name of a bundled one
@@ -44,6 +47,9 @@ pub struct ExtractArgs {
     /// What stands around the prompts.
     #[command(flatten)]
     pub ask: AskArgs,
+    /// Block whose predictors are shown below the table: agreement of the pairs and their separation
+    #[arg(long, value_name = "B", value_parser = parse_block)]
+    pub layer: Option<BlockIndex>,
     /// Part of the data set to use after the seeded shuffle
     #[arg(long, value_enum, default_value_t = SplitChoice::Train)]
     pub split: SplitChoice,

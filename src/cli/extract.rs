@@ -8,9 +8,10 @@ use super::args::ExtractArgs;
 use super::extract_source::{Given, given};
 use super::open::{self, failed};
 use super::output::{Ending, Progress};
-use super::{extract_positions, extract_table};
+use super::{extract_positions, extract_table, lab};
 use crate::engine::Cancel;
-use crate::steering::{Extraction, Method, Responding, extract};
+use crate::measure::{Cloud, Predictors};
+use crate::steering::{Extraction, Extractor, Method, Responding};
 
 pub(super) fn run(args: &ExtractArgs) -> Result<(), Ending> {
     open::may_write(&args.out, args.force)?;
@@ -19,6 +20,15 @@ pub(super) fn run(args: &ExtractArgs) -> Result<(), Ending> {
         return extract_positions::run(args, &opened);
     }
     let model = &opened.model;
+    if args.layer.is_some() {
+        lab::block(args.layer, &opened)?;
+        if !args.method.takes_pairs() {
+            return Err(Ending::Usage(format!(
+                "predictors are figures of pairs, and {} has none; leave --layer out",
+                args.method
+            )));
+        }
+    }
     let Given {
         source,
         name,
@@ -36,22 +46,18 @@ pub(super) fn run(args: &ExtractArgs) -> Result<(), Ending> {
             seed: args.seed,
         },
         memory: args.memory,
+        watch: args.layer,
         ..Extraction::new(args.method)
     };
     let mut line = Progress::start("extracting");
-    let mut progress = |done, total, _: &_| line.update(done, total);
-    let never = Cancel::never();
-    let extracted = extract(
-        model,
-        &name,
-        &opened.name,
-        source,
-        &how,
-        &mut progress,
-        &never,
-    )
-    .map_err(failed)?;
+    let mut extractor = Extractor::new(model, &name, &opened.name, source, &how).map_err(failed)?;
+    while extractor.done() < extractor.total() {
+        let done = extractor.step(model, &Cancel::never()).map_err(failed)?;
+        line.update(done, extractor.total());
+    }
     line.finish();
+    let predictors = predictors(args, &extractor);
+    let extracted = extractor.finish(model).map_err(failed)?;
     extracted.vector.write(&args.out).map_err(failed)?;
 
     extract_table::remarks(args.method, &extracted);
@@ -72,6 +78,7 @@ pub(super) fn run(args: &ExtractArgs) -> Result<(), Ending> {
             "norms": extracted.vector.norms(model.n_blocks()),
             "blocks": extracted.blocks,
             "responses": extracted.responses,
+            "predictors": predictors,
             "metadata": extracted.vector.metadata,
         });
         writeln!(out, "{object:#}")?;
@@ -79,5 +86,14 @@ pub(super) fn run(args: &ExtractArgs) -> Result<(), Ending> {
     }
     let file = args.out.display().to_string();
     extract_table::write(&file, args.method, &extracted, &mut out)?;
+    if let Some((block, predictors)) = how.watch.zip(predictors) {
+        extract_table::predictors(block, &predictors, &mut out)?;
+    }
     Ok(())
+}
+
+/// Predictors of the mean difference of the pairs that were read, from the same activations.
+fn predictors(args: &ExtractArgs, extractor: &Extractor) -> Option<Predictors> {
+    let cloud = Cloud::from(extractor.watched()?);
+    Some(Predictors::of_clouds(&cloud, &Cloud::default(), args.seed))
 }

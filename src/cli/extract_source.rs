@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::args::ExtractArgs;
+use super::args::{ExtractArgs, TemplateChoice};
 use super::open::{self, Opened, failed, remark};
 use super::output::Ending;
 use super::study;
@@ -42,6 +42,7 @@ pub(super) fn given(args: &ExtractArgs, opened: &Opened) -> Result<Given, Ending
         let about = json!({ "positive": positive.name, "negative": negative.name });
         let name = format!("{} - {}", positive.name, negative.name);
         if !args.method.takes_pairs() {
+            as_written(args)?;
             let source = Source::Corpora(positive, negative);
             return Ok(Given {
                 source,
@@ -91,6 +92,7 @@ fn from_dataset(
     rows.truncate(args.limit.unwrap_or(usize::MAX));
     let unpaired = matches!(args.method, Method::CorpusMean | Method::RefusalMean);
     let source = if unpaired {
+        as_written(args)?;
         let side = |side: usize| Texts {
             name: dataset.name.clone(),
             texts: rows
@@ -111,6 +113,24 @@ fn from_dataset(
         name: dataset.name.clone(),
         about,
     })
+}
+
+/// Refuses flags that would change nothing.
+fn as_written(args: &ExtractArgs) -> Result<(), Ending> {
+    let refusal = args.method == Method::RefusalMean;
+    if refusal && args.read.is_some() {
+        return Err(Ending::Usage(
+            "refusal_mean chooses the position itself; leave --read out".to_owned(),
+        ));
+    }
+    let asked = args.ask.template == TemplateChoice::Chat || args.ask.system.is_some();
+    if !refusal && asked {
+        return Err(Ending::Usage(format!(
+            "{} reads texts as they are written; leave --template and --system out",
+            args.method
+        )));
+    }
+    Ok(())
 }
 
 /// Rows as they are asked and read.

@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 
 use super::open::remark;
+use crate::measure::Predictors;
 use crate::steering::{BlockReport, Extracted, Method, TOP_TWO_WARNING, meta};
+use crate::units::BlockIndex;
 
 pub(super) fn write(
     file: &str,
@@ -47,6 +49,30 @@ pub(super) fn write(
         )?;
     }
     Ok(())
+}
+
+/// Predictors below the table.
+pub(super) fn predictors(
+    block: BlockIndex,
+    predictors: &Predictors,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let agreement = &predictors.agreement;
+    writeln!(
+        out,
+        "\nmean difference at block {block}, before any steering ('steerscope predict' adds held-out pairs)"
+    )?;
+    let mut line =
+        |name: &str, value: Option<f64>| writeln!(out, "  {name:<34} {}", number(value, 4));
+    line("directional agreement", agreement.directional)?;
+    line("leave-one-out agreement, chance 0", agreement.leave_one_out)?;
+    line("pairwise agreement", agreement.pairwise)?;
+    line("d' in-sample, inflated", predictors.in_sample.d_prime)?;
+    line("AUC in-sample, inflated", predictors.in_sample.auc)?;
+    line(
+        "stability, 25 pairs",
+        predictors.stability.as_ref().map(|s| s.mean),
+    )
 }
 
 /// What should be known before the vector is used.
