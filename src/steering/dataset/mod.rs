@@ -5,6 +5,7 @@
 
 mod caa;
 mod canonical;
+mod classes;
 mod convert;
 mod deduplicate;
 mod error;
@@ -14,9 +15,11 @@ mod mwe;
 mod own_jsonl;
 mod own_toml;
 mod parts;
+mod psyctl;
 mod reader;
 mod sniff;
 mod steering_bench;
+mod table;
 mod warning;
 
 use std::path::Path;
@@ -93,13 +96,44 @@ impl Dataset {
     ) -> Result<Self, DatasetError> {
         let text = reader::text(file, bytes)?;
         let format = sniff(file, text)?;
-        let mut rows = match format {
+        let rows = match format {
             DatasetFormat::MwePersona | DatasetFormat::MweXrisk => mwe::read(file, text, format)?,
             DatasetFormat::Caa => caa::read(file, text)?,
             DatasetFormat::SteeringBench => steering_bench::read(file, text)?,
             DatasetFormat::OwnJsonl => own_jsonl::read(file, text)?,
             DatasetFormat::OwnToml => own_toml::read(file, text)?,
+            DatasetFormat::Psyctl => psyctl::read(file, text)?,
+            DatasetFormat::Classes => classes::read_classes(file, text, None)?,
+            DatasetFormat::Samples => classes::read_samples(file, text)?,
+            DatasetFormat::Table => {
+                let rows = table::to_jsonl(file, text)?;
+                let read = Self::parse(name, file, rows.as_bytes(), options)?;
+                return Ok(Self { format, ..read });
+            }
         };
+        Self::of_rows(name, file, format, rows, options)
+    }
+
+    /// Reads a file whose texts belong to two named classes, `positive` being the name of one of them.
+    pub fn load_classes(path: &Path, positive: &str) -> Result<Self, DatasetError> {
+        let file = path.display().to_string();
+        let bytes = read_file(path, &file, MAX_BYTES)?;
+        let text = reader::text(&file, &bytes)?;
+        let rows = classes::read_classes(&file, text, Some(positive))?;
+        let name = path
+            .file_stem()
+            .map_or_else(|| file.clone(), |s| s.to_string_lossy().into_owned());
+        let options = LoadOptions::default();
+        Self::of_rows(&name, &file, DatasetFormat::Classes, rows, options)
+    }
+
+    fn of_rows(
+        name: &str,
+        file: &str,
+        format: DatasetFormat,
+        mut rows: reader::Rows,
+        options: LoadOptions,
+    ) -> Result<Self, DatasetError> {
         let read = rows.examples.len() + rows.skipped();
         if options.deduplicate {
             deduplicate::deduplicate(&mut rows);
