@@ -14,7 +14,7 @@ pub struct Positions(Vec<Range<usize>>);
 impl Positions {
     /// One position.
     pub fn one(position: usize) -> Self {
-        Self([position..position + 1].into())
+        Self(std::iter::once(position..position + 1).collect())
     }
 
     /// All positions of ascending, disjoint ranges; `None` where they hold none.

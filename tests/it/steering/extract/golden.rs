@@ -39,7 +39,9 @@ fn direction(method: Method) -> Direction {
 /// fewer rows than columns.
 fn wide() -> Vec<Vec<f32>> {
     let mut rows = differences();
-    rows.iter_mut().for_each(|row| row.resize(20, 0.0));
+    for row in &mut rows {
+        row.resize(20, 0.0);
+    }
     rows
 }
 

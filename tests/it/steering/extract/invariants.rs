@@ -36,7 +36,9 @@ fn gap(rows: &[Vec<f32>], centred: bool) -> f64 {
     if centred {
         for j in 0..d {
             let mean = wide.iter().map(|r| r[j]).sum::<f64>() / n;
-            wide.iter_mut().for_each(|r| r[j] -= mean);
+            for row in &mut wide {
+                row[j] -= mean;
+            }
         }
     }
     let mut top = Vec::new();
@@ -130,7 +132,9 @@ proptest! {
     fn inner_products_and_scatter_give_the_same(rows in rows()) {
         let d = rows[0].len();
         let mut wide = rows.clone();
-        wide.iter_mut().for_each(|row| row.resize(30, 0.0));
+        for row in &mut wide {
+            row.resize(30, 0.0);
+        }
         for method in [Method::Pca, Method::Logistic, Method::RepengDiff] {
             prop_assume!(gap(&rows, method == Method::RepengDiff) > 0.05);
             let (a, b) = (values(method, &rows), values(method, &wide));

@@ -68,12 +68,14 @@ fn names_are_read_back() {
     }
 }
 
+/// What is read of a text's rows and the length of its prompt.
+type Of = fn(&[Vec<f32>], usize) -> Vec<f32>;
+
 #[test]
 fn every_kind_reads_the_rows_it_names() {
     let model = tiny();
     let dataset = dataset();
     let last = BlockIndex(3);
-    type Of = fn(&[Vec<f32>], usize) -> Vec<f32>;
     let cases: [(PositionRead, Of); 8] = [
         (PositionRead::Last, |r, _| r[r.len() - 1].clone()),
         (PositionRead::FromEnd(2), |r, _| r[r.len() - 2].clone()),
@@ -148,7 +150,7 @@ fn parts_of_a_conversation_do_not_overlap_and_cover_the_prompt() {
         Phase::Assistant,
     ];
     let sets = phases.map(|phase| of(PositionRead::Phase(phase)));
-    for i in 0..dataset.examples.len() {
+    for (i, wording) in wordings.iter().enumerate() {
         let text = &sets[3].pairs[i].positive;
         for position in 0..text.ids.len() {
             let reading = sets
@@ -165,7 +167,7 @@ fn parts_of_a_conversation_do_not_overlap_and_cover_the_prompt() {
             model.tokenizer().decode(&ids).unwrap()
         };
         assert!(words(&sets[0]).contains("kind"), "{}", words(&sets[0]));
-        let question = &wordings[i].user;
+        let question = &wording.user;
         let start: String = question.chars().take(3).collect();
         assert!(
             words(&sets[1]).contains(start.trim()),
