@@ -87,6 +87,30 @@ actions! {
     ShowTokens = "tokens",
     /// Screen of several coefficients.
     ShowFan = "fan",
+    /// Screen of the vector library.
+    ShowVectors = "vectors",
+    /// Choose the unit of the coefficient.
+    PickUnit = "pick-unit",
+    /// Load the selected vector.
+    LoadSelected = "load-selected",
+    /// Copy the selected vector.
+    Duplicate = "duplicate",
+    /// The selected vector with its sign turned.
+    FlipVector = "flip-vector",
+    /// The selected vector times a factor.
+    ScaleVector = "scale-vector",
+    /// The selected vector one block earlier.
+    ShiftEarlier = "shift-earlier",
+    /// The selected vector one block later.
+    ShiftLater = "shift-later",
+    /// Another name for the selected vector.
+    RenameVector = "rename-vector",
+    /// Write the selected vector to the user's folder.
+    SaveVector = "save-vector",
+    /// Take the last change of the selected vector back.
+    UndoVector = "undo-vector",
+    /// Make it again.
+    RedoVector = "redo-vector",
     /// Find the coefficient of a given effect.
     Calibrate = "calibrate",
     /// Keep the present state, for flipping.

@@ -141,6 +141,7 @@ impl App {
                 }
                 (!m.curve.points.is_empty()).then_some(out)
             }
+            Pane::Vectors => self.library_text(),
             Pane::Map
             | Pane::Factors
             | Pane::Shift

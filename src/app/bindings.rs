@@ -20,6 +20,7 @@ const ROWS: &[Pane] = &[
     Pane::Controls,
     Pane::Tokens,
     Pane::Fan,
+    Pane::Vectors,
 ];
 /// Panes that a study fills.
 const LAB: &[Pane] = &[
@@ -32,6 +33,18 @@ const LAB: &[Pane] = &[
     Pane::Tokens,
     Pane::Fan,
 ];
+const FIGURES: &[Pane] = &[
+    Pane::Map,
+    Pane::Factors,
+    Pane::Shift,
+    Pane::Predictors,
+    Pane::Datasets,
+    Pane::Controls,
+    Pane::Tokens,
+    Pane::Fan,
+    Pane::Vectors,
+];
+const VECTORS: &[Pane] = &[Pane::Vectors];
 const STRIP: &[Pane] = &[Pane::Tokens];
 const MAP: &[Pane] = &[Pane::Map];
 const SLIDERS: &[Pane] = &[Pane::Layer, Pane::Coefficient];
@@ -78,11 +91,23 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::GridUp, When::In(CURVE), &["l", "right"], "next higher multiplier of the grid", Some(("multiplier", 0))),
     // Laboratory.
     row(Action::SuggestedBlock, When::In(MAP), &["b"], "to the block that the sweep suggests", Some(("suggested", 3))),
-    row(Action::NextFigure, When::In(LAB), &["s"], "show the next figure", Some(("figure", 3))),
-    row(Action::OtherComparison, When::In(LAB), &["e"], "the other comparison: raw or equal kappa, one or all", Some(("compare", 3))),
+    row(Action::NextFigure, When::In(FIGURES), &["s"], "show the next figure", Some(("figure", 3))),
+    row(Action::OtherComparison, When::In(FIGURES), &["e"], "the other comparison: raw or equal kappa, one or all", Some(("compare", 3))),
     row(Action::RunStudy, When::In(LAB), &["w"], "run the study of this screen", Some(("run", 2))),
     row(Action::PreviousBar, When::In(STRIP), &["h", "left"], "token to the left", Some(("token", 0))),
     row(Action::NextBar, When::In(STRIP), &["l", "right"], "token to the right", Some(("token", 0))),
+    // Vectors.
+    row(Action::LoadSelected, When::In(VECTORS), &["enter"], "load the selected vector", Some(("load", 0))),
+    row(Action::PickVector, When::In(VECTORS), &["/"], "find a vector, or open a file", Some(("find", 3))),
+    row(Action::ShiftEarlier, When::In(VECTORS), &["["], "all directions one block earlier", Some(("shift", 2))),
+    row(Action::ShiftLater, When::In(VECTORS), &["]"], "all directions one block later", Some(("shift", 2))),
+    row(Action::FlipVector, When::In(VECTORS), &["-"], "turn the sign", Some(("flip", 2))),
+    row(Action::ScaleVector, When::In(VECTORS), &["*"], "multiply by a factor", Some(("scale", 2))),
+    row(Action::Duplicate, When::In(VECTORS), &["D"], "a copy to change by itself", Some(("duplicate", 4))),
+    row(Action::RenameVector, When::In(VECTORS), &["R"], "another name", Some(("rename", 4))),
+    row(Action::SaveVector, When::In(VECTORS), &["W"], "write it with its changes to your folder", Some(("save", 3))),
+    row(Action::UndoVector, When::In(VECTORS), &["u"], "take the vector's last change back", Some(("undo", 3))),
+    row(Action::RedoVector, When::In(VECTORS), &["ctrl-r"], "make the change again", None),
     // Lists and texts.
     row(Action::Open, When::In(LISTS), &["enter"], "open the selected input in the text panes", Some(("open", 1))),
     row(Action::MoveUp, When::In(ROWS), &["k", "up"], "up one row", Some(("move", 2))),
@@ -132,6 +157,8 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::ShowControls, When::Main, &["F9"], "the vector against other directions", None),
     row(Action::ShowTokens, When::Main, &["F10"], "the steered text token by token", None),
     row(Action::ShowFan, When::Main, &["F11"], "one prompt under several coefficients", None),
+    row(Action::ShowVectors, When::Main, &["F12"], "the library of vectors", None),
+    row(Action::PickUnit, When::Main, &["U"], "choose the unit of the coefficient", None),
     row(Action::Calibrate, When::Main, &["C"], "find the coefficient with an effect of 1 nat", None),
     row(Action::Pin, When::Main, &["p"], "pin this vector, block, coefficient and mask", None),
     row(Action::Flip, When::Main, &["f"], "flip between the two pinned states", None),

@@ -9,7 +9,6 @@ use crate::app::overlay::{Choice, Entry, List, Overlay, PickerKind, fuzzy};
 use crate::app::{App, Engine};
 use crate::protocol::{Asset, CatalogEntry, Command, ModelSource};
 use crate::text::one_line;
-use crate::units::{HookPoint, Mask, Operator};
 
 impl App {
     /// Entries of the top list overlay that pass its filter, best match first; empty without one.
@@ -19,9 +18,11 @@ impl App {
             Some(Overlay::Palette(list)) => filtered(&list.filter, self.palette_entries()),
             Some(Overlay::Picker(kind, list)) => {
                 let mut entries = filtered(&list.filter, self.picker_entries(*kind));
-                if kind.takes_path() && !list.filter.trim().is_empty() {
-                    entries.push(self.path_entry(*kind, list.filter.trim()));
+                let typed = list.filter.trim();
+                if kind.takes_path() && !typed.is_empty() {
+                    entries.push(self.path_entry(*kind, typed));
                 }
+                entries.extend(self.typed_entry(*kind, typed));
                 entries
             }
             _ => Vec::new(),
@@ -119,63 +120,11 @@ impl App {
                 let loaded = self.dataset.as_ref().map(|d| &d.asset);
                 asset_entries(&self.datasets, loaded, Choice::Dataset)
             }
-            PickerKind::Mask => Mask::ALL
-                .into_iter()
-                .map(|mask| Entry {
-                    label: mask.name().to_owned(),
-                    detail: match mask {
-                        Mask::FromLastPrompt => "the last prompt token and everything after it",
-                        Mask::FromAnswer => {
-                            "generated tokens only; the first one is never affected"
-                        }
-                        Mask::All => "every position, the prompt included",
-                        Mask::AllButFirst => "every position but the first, an attention sink",
-                        Mask::PrefillOnly => "the prompt alone",
-                        Mask::PromptRange { .. } => "a range of positions",
-                    }
-                    .to_owned(),
-                    note: mark(self.steering.now().mask == mask, "in use"),
-                    enabled: true,
-                    choice: Choice::Mask(mask),
-                })
-                .collect(),
-            PickerKind::Operator => Operator::ALL
-                .into_iter()
-                .map(|operator| {
-                    let (least, most) = operator.ranks();
-                    let rank = self.vector.as_ref().map_or(1, |v| v.rank);
-                    let enabled = (least..=most).contains(&rank);
-                    let lacking = if enabled {
-                        ""
-                    } else {
-                        " (needs two directions)"
-                    };
-                    Entry {
-                        label: operator.name().to_owned(),
-                        detail: format!("{}{lacking}", operator.words()),
-                        note: mark(self.steering.now().edit.operator == operator, "in use"),
-                        enabled,
-                        choice: Choice::Operator(operator),
-                    }
-                })
-                .collect(),
-            PickerKind::Point => HookPoint::ALL
-                .into_iter()
-                .map(|point| Entry {
-                    label: point.name().to_owned(),
-                    detail: match point {
-                        HookPoint::ResidPre => "what enters the block",
-                        HookPoint::AttnOut => "what attention adds to the stream",
-                        HookPoint::ResidMid => "the stream between attention and MLP",
-                        HookPoint::MlpOut => "what the MLP adds to the stream",
-                        HookPoint::ResidPost => "what leaves the block, the usual site",
-                    }
-                    .to_owned(),
-                    note: mark(self.steering.now().edit.point == point, "in use"),
-                    enabled: true,
-                    choice: Choice::Point(point),
-                })
-                .collect(),
+            PickerKind::Mask | PickerKind::Operator | PickerKind::Point | PickerKind::Unit => {
+                self.setting_entries(kind)
+            }
+            // What is typed is the only entry.
+            PickerKind::Rename | PickerKind::Factor | PickerKind::Save => Vec::new(),
             PickerKind::Theme => self
                 .settings
                 .themes
@@ -207,7 +156,7 @@ impl App {
         Entry {
             label: format!("open '{typed}'"),
             detail: match kind {
-                PickerKind::Vector => "a .safetensors file",
+                PickerKind::Vector => "a vector file or folder of any known format",
                 PickerKind::Dataset => "a .jsonl, .json or .toml file",
                 _ => "a Hugging Face directory or a .gguf file; else name, org/name or org/name:Q4_K_M of the hub",
             }
@@ -311,6 +260,10 @@ impl App {
                 self.dataset_chosen = true;
                 self.load_dataset(asset);
             }
+            Choice::Unit(unit) => self.set_unit(unit),
+            Choice::Rename(name) => self.rename_vector(name),
+            Choice::Factor(factor) => self.scale_vector(factor),
+            Choice::Save(name) => self.save_vector(name),
             Choice::Mask(mask) => self.change(|s| s.mask = mask),
             Choice::Operator(operator) => self.change(|s| s.edit.operator = operator),
             Choice::Point(point) => self.change(|s| s.edit.point = point),
@@ -329,7 +282,7 @@ impl App {
         }
     }
 
-    fn choose_vector(&mut self, asset: Asset) {
+    pub(super) fn choose_vector(&mut self, asset: Asset) {
         // A data set the user chose stays; else the one that belongs to the vector comes along.
         let companion = self.companion_of(&asset).filter(|_| !self.dataset_chosen);
         self.wanted_vector = Some(asset.clone());

@@ -82,6 +82,14 @@ impl App {
                 }
                 ours
             }
+            Event::Survey(survey) => {
+                self.surveyed(*survey);
+                true
+            }
+            Event::Saved(path) => {
+                self.say(Level::Info, format!("written: {}", path.display()));
+                true
+            }
             Event::Receipt { run, report } => self.proof.reported(run, *report),
             Event::Failed(failure) => self.failed(&failure),
             Event::EngineDied(reason) => {
@@ -108,6 +116,7 @@ impl App {
         self.experiment.clear();
         self.lab.clear();
         self.proof.clear();
+        self.library.clear_survey();
         self.bar = None;
         let mut setting = self.steering.now();
         setting.block = setting.block.min(info.n_blocks.saturating_sub(1));
@@ -165,7 +174,7 @@ impl App {
 
     /// Data set that belongs to a vector of the catalog.
     pub(super) fn companion_of(&self, vector: &Asset) -> Option<Asset> {
-        let entry = self.vectors.iter().find(|e| e.asset == *vector)?;
+        let entry = (self.vectors.iter()).find(|e| e.asset == *vector.unchanged())?;
         let name = entry.companion.as_ref()?;
         self.datasets
             .iter()

@@ -33,6 +33,8 @@ pub enum Pane {
     Tokens,
     /// One prompt under several coefficients.
     Fan,
+    /// The library of vectors.
+    Vectors,
 }
 
 impl Pane {
@@ -65,6 +67,7 @@ impl Pane {
             Self::Controls => "controls",
             Self::Tokens => "tokens",
             Self::Fan => "fan",
+            Self::Vectors => "vectors",
         }
     }
 }

@@ -18,9 +18,11 @@ pub mod hits;
 pub mod input;
 pub mod keymap;
 pub mod lab;
+pub mod library;
 pub mod messages;
 pub mod msg;
 pub mod overlay;
+mod pickers;
 pub mod pins;
 pub mod progress;
 pub mod prompts;
@@ -28,6 +30,7 @@ pub mod receipt;
 pub mod screen;
 pub mod slider;
 pub mod steering;
+mod unit;
 
 mod events;
 mod keys;
@@ -62,6 +65,7 @@ use steering::{Setting, Steering};
 use crate::protocol::{
     Asset, CatalogEntry, Command, DatasetInfo, ModelInfo, ModelSource, Sampling, VectorInfo,
 };
+use crate::units::CoefficientUnit;
 
 /// Spinner period.
 const SPIN: Duration = Duration::from_millis(120);
@@ -124,6 +128,8 @@ pub struct App {
     screen: Screen,
     lab: Lab,
     proof: receipt::Proof,
+    library: library::VectorLibrary,
+    unit: CoefficientUnit,
     focus: Pane,
     /// Focus of the Explore screen while another one is shown.
     explore_focus: Pane,
@@ -195,6 +201,8 @@ impl App {
             screen: Screen::default(),
             lab: Lab::default(),
             proof: receipt::Proof::default(),
+            library: library::VectorLibrary::default(),
+            unit: CoefficientUnit::default(),
             focus: Pane::Coefficient,
             explore_focus: Pane::Coefficient,
             pins: Pins::default(),

@@ -2,7 +2,7 @@
 
 use crate::app::action::Action;
 use crate::protocol::{Asset, ModelSource, Sampling};
-use crate::units::{HookPoint, Mask, Operator};
+use crate::units::{CoefficientUnit, HookPoint, Mask, Operator};
 
 /// What a picker chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,14 @@ pub enum PickerKind {
     Operator,
     /// Point of the block.
     Point,
+    /// Unit of the coefficient.
+    Unit,
+    /// Name of a vector.
+    Rename,
+    /// Factor of a vector.
+    Factor,
+    /// Name of a file.
+    Save,
     /// Theme.
     Theme,
     /// Model.
@@ -32,8 +40,23 @@ impl PickerKind {
             Self::Mask => "steered positions",
             Self::Operator => "operator",
             Self::Point => "point of the block",
+            Self::Unit => "unit of the coefficient",
+            Self::Rename => "rename the vector",
+            Self::Factor => "scale the vector",
+            Self::Save => "save the vector",
             Self::Theme => "theme",
             Self::Model => "model",
+        }
+    }
+
+    /// What the input line of the picker takes.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::Rename | Self::Save => " type a name",
+            Self::Factor => " type a number",
+            Self::Mask => " type to filter, or a range such as 3..7",
+            _ if self.takes_path() => " type to filter, or a path",
+            _ => " type to filter",
         }
     }
 
@@ -82,6 +105,14 @@ pub enum Choice {
     Dataset(Asset),
     /// Sets the mask.
     Mask(Mask),
+    /// Sets the unit.
+    Unit(CoefficientUnit),
+    /// Renames the selected vector.
+    Rename(String),
+    /// Scales the selected vector.
+    Factor(f32),
+    /// Saves the selected vector.
+    Save(String),
     /// Sets the operator.
     Operator(Operator),
     /// Sets the point of the block.

@@ -10,7 +10,7 @@ use crate::app::overlay::{Form, List, Overlay, PickerKind};
 use crate::app::prompts::PromptRef;
 use crate::app::screen::Screen;
 use crate::app::{App, Engine};
-use crate::protocol::Command;
+use crate::protocol::{Command, VectorChange};
 
 /// Two interrupts within this time quit.
 const TWICE: Duration = Duration::from_secs(2);
@@ -44,12 +44,28 @@ impl App {
             Action::ToggleControls => self.toggle_controls(),
             Action::ShowTokens => self.show(Screen::Tokens),
             Action::ShowFan => self.show(Screen::Fan),
+            Action::ShowVectors => self.show(Screen::Vectors),
+            Action::PickUnit => self.pick(PickerKind::Unit),
+            Action::LoadSelected => self.load_selected(),
+            Action::Duplicate => self.duplicate_vector(),
+            Action::FlipVector => self.change_vector(VectorChange::Flip),
+            Action::ScaleVector => self.ask_about_vector(PickerKind::Factor),
+            Action::ShiftEarlier => self.change_vector(VectorChange::Shift(-1)),
+            Action::ShiftLater => self.change_vector(VectorChange::Shift(1)),
+            Action::RenameVector => self.ask_about_vector(PickerKind::Rename),
+            Action::SaveVector => self.ask_about_vector(PickerKind::Save),
+            Action::UndoVector => self.undo_vector(false),
+            Action::RedoVector => self.undo_vector(true),
             Action::Calibrate => self.calibrate(),
             Action::Pin => self.pin(),
             Action::Flip => self.flip(),
             Action::NextScreen => self.show(self.screen.moved(1)),
             Action::PreviousScreen => self.show(self.screen.moved(-1)),
             Action::RunStudy => self.run_study(),
+            Action::NextFigure if self.focus == Pane::Vectors => self.next_library_figure(),
+            Action::OtherComparison if self.focus == Pane::Vectors => {
+                self.library.without_top = !self.library.without_top;
+            }
             Action::NextFigure => self.next_figure(),
             Action::OtherComparison => self.other_comparison(),
             Action::SuggestedBlock => self.go_to_suggested(),
@@ -285,6 +301,7 @@ impl App {
             Pane::Baseline | Pane::Steered => self.scroll_text(rows),
             Pane::Map => self.step_map_block(rows),
             Pane::Tokens => self.step_token(rows),
+            Pane::Vectors => self.move_in_library(rows),
             Pane::Factors
             | Pane::Shift
             | Pane::Predictors
@@ -305,7 +322,11 @@ impl App {
             Screen::Shift => self.lab.shifts.items.len(),
             Screen::Predictors => self.lab.predictions.items.len(),
             Screen::Fan => self.lab.fan.items.len(),
-            Screen::Explore | Screen::Layers | Screen::Controls | Screen::Tokens => 0,
+            Screen::Explore
+            | Screen::Layers
+            | Screen::Controls
+            | Screen::Tokens
+            | Screen::Vectors => 0,
         }
     }
 

@@ -76,6 +76,14 @@ impl Proof {
 }
 
 impl App {
+    /// Largest projection on v̂ of the vector's own texts, where a receipt of the present site has it.
+    pub(super) fn largest_projection(&self) -> Option<f64> {
+        let now = self.probe_now()?;
+        let asked = self.proof.asked.as_ref()?;
+        let report = self.proof.report.as_ref()?;
+        report.max_projection.filter(|_| asked.same_site(&now))
+    }
+
     /// The newest receipt.
     pub fn proof(&self) -> &Proof {
         &self.proof

@@ -24,6 +24,7 @@ impl App {
                 self.request_figures();
             }
             self.request_probe();
+            self.request_survey();
             self.request_study();
         }
         self.lab.layers.refresh();

@@ -26,11 +26,13 @@ pub enum Screen {
     Tokens,
     /// One prompt under several coefficients.
     Fan,
+    /// The library of vectors.
+    Vectors,
 }
 
 impl Screen {
     /// All screens, in the order of their tabs.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Explore,
         Self::Layers,
         Self::Factors,
@@ -40,6 +42,7 @@ impl Screen {
         Self::Controls,
         Self::Tokens,
         Self::Fan,
+        Self::Vectors,
     ];
 
     /// Name on its tab.
@@ -54,6 +57,7 @@ impl Screen {
             Self::Controls => "controls",
             Self::Tokens => "tokens",
             Self::Fan => "fan",
+            Self::Vectors => "vectors",
         }
     }
 
@@ -69,6 +73,7 @@ impl Screen {
             Self::Controls => &[Pane::Controls],
             Self::Tokens => &[Pane::Tokens],
             Self::Fan => &[Pane::Fan],
+            Self::Vectors => &[Pane::Vectors],
         }
     }
 
@@ -83,7 +88,7 @@ impl Screen {
     /// The study that fills it.
     pub fn study(self) -> Option<StudyKind> {
         match self {
-            Self::Explore => None,
+            Self::Explore | Self::Vectors => None,
             Self::Layers => Some(StudyKind::Sweep),
             // Its stacks are the data sets' inputs by letter and word.
             Self::Factors | Self::Datasets => Some(StudyKind::Datasets),

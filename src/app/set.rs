@@ -85,8 +85,14 @@ impl App {
                 }
             },
             _ => match text.parse::<f32>() {
-                Ok(value) if value.abs() <= LIMIT => self.set_coefficient(value),
-                _ => self.say(
+                Ok(value) => match self.typed_coefficient(value) {
+                    Some(c) if c.abs() <= LIMIT => self.set_coefficient(c),
+                    _ => self.say(
+                        Level::Info,
+                        "no raw coefficient between -1000 and 1000 gives this value",
+                    ),
+                },
+                Err(_) => self.say(
                     Level::Info,
                     "the coefficient takes a number between -1000 and 1000",
                 ),

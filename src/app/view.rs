@@ -199,7 +199,10 @@ impl App {
     /// The coefficient in its three units, at the present block.
     pub fn readout(&self) -> Readout {
         let setting = self.steering.now();
-        let norm = self.norm_at(setting.block).map(|n| n * setting.coefficient);
+        let length = self.norm_at(setting.block);
+        let norm = length
+            .filter(|_| setting.edit.operator.scales_with_norm())
+            .map(|n| n * setting.coefficient);
         let residual = self
             .dataset
             .as_ref()

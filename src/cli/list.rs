@@ -34,7 +34,7 @@ pub(super) fn run(args: &ListArgs) -> Result<(), Ending> {
 
 fn name(entry: &CatalogEntry) -> String {
     match &entry.asset {
-        Asset::Bundled(name) => name.clone(),
         Asset::File(path) => path.display().to_string(),
+        asset => asset.label(),
     }
 }

@@ -1,12 +1,13 @@
 //! What the worker tells the interface.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     CatalogEntry, DatasetInfo, InputResult, ModelInfo, ModelSource, ReceiptReport, StudyNews,
-    VectorInfo,
+    Survey, VectorInfo,
 };
 use crate::units::{Lane, RunId};
 
@@ -173,6 +174,10 @@ pub enum Event {
         /// As far as it is.
         report: Box<ReceiptReport>,
     },
+    /// Vectors side by side.
+    Survey(Box<Survey>),
+    /// A vector was written to the user's folder.
+    Saved(PathBuf),
     /// Something was refused or failed; the state before it still holds.
     Failed(Failure),
     /// The engine thread panicked and ended; the text is its reason.

@@ -8,6 +8,7 @@ mod receipt;
 mod report;
 mod source;
 mod study;
+mod vectors;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub use study::{
     StudyKind, StudyNews, StudyRequest, SweepStudy, TokensStudy,
 };
 
+pub use vectors::{Factor, Survey, VectorChange, VectorFacts};
+
 use crate::units::{BlockIndex, Edit, Mask, RunId};
 
 /// Where a steering vector or a data set comes from.
@@ -36,13 +39,52 @@ pub enum Asset {
     Bundled(String),
     /// A file of the user.
     File(PathBuf),
+    /// A vector with changes that its file does not know.
+    Changed(Box<Asset>, Vec<VectorChange>),
 }
 
 impl Asset {
+    /// The asset without changes.
+    pub fn unchanged(&self) -> &Self {
+        match self {
+            Self::Changed(from, _) => from.unchanged(),
+            asset => asset,
+        }
+    }
+
+    /// The same with one more change.
+    #[must_use]
+    pub fn with(&self, change: VectorChange) -> Self {
+        match self {
+            Self::Changed(from, changes) => {
+                let mut changes = changes.clone();
+                changes.push(change);
+                Self::Changed(from.clone(), changes)
+            }
+            asset => Self::Changed(Box::new(asset.clone()), vec![change]),
+        }
+    }
+
     /// Short name for titles and pickers: the bundled name or the file stem.
     pub fn label(&self) -> String {
         match self {
             Self::Bundled(name) => name.clone(),
+            Self::Changed(from, changes) => {
+                let renamed = changes.iter().rev().find_map(|c| match c {
+                    VectorChange::Rename(name) => Some(name.clone()),
+                    _ => None,
+                });
+                let mut label = renamed.unwrap_or_else(|| from.label());
+                for mark in changes
+                    .iter()
+                    .map(VectorChange::mark)
+                    .filter(|m| !m.is_empty())
+                {
+                    label.push(' ');
+                    label.push_str(&mark);
+                }
+                label
+            }
             Self::File(path) => path.file_stem().map_or_else(
                 || path.display().to_string(),
                 |s| s.to_string_lossy().into_owned(),
@@ -176,6 +218,10 @@ pub enum Command {
     Generate(GenerateRequest),
     /// Newest wins: replaces a running or waiting measurement.
     Measure(MeasureRequest),
+    /// Report these vectors side by side; nothing is loaded.
+    Survey(Vec<Asset>),
+    /// Write a vector to the user's folder under a name.
+    SaveVector(Asset, String),
     /// Newest wins: replaces a running or waiting probe.
     Probe(ProbeRequest),
     /// Stop generating; what was streamed stays.

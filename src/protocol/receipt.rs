@@ -80,6 +80,8 @@ pub struct ReceiptReport {
     pub lines: Vec<ReceiptLine>,
     /// Checks in all.
     pub checks: usize,
+    /// Largest projection on v̂ of the texts that the vector was made of, where they are at hand.
+    pub max_projection: Option<f64>,
     /// The whole receipt as JSON, for export.
     pub json: String,
 }

@@ -228,6 +228,16 @@ pub enum VectorError {
         /// Block.
         block: BlockIndex,
     },
+    /// A shift that leaves no direction.
+    #[error(
+        "shifting '{name}' by {by:+} blocks leaves no direction within the model; shift it the other way"
+    )]
+    ShiftedAway {
+        /// Vector.
+        name: String,
+        /// Blocks.
+        by: i64,
+    },
     /// A card that is not valid TOML.
     #[error("card '{file}' line {line} is not valid: {reason}; correct that line")]
     Card {
@@ -265,6 +275,7 @@ impl VectorError {
             Self::LayerMissing { .. } => "layer-missing",
             Self::Rank { .. } => "vector-rank",
             Self::Basis { .. } => "glp-basis",
+            Self::ShiftedAway { .. } => "layer-range",
             Self::Card { .. } => "card-invalid",
         }
     }

@@ -2,6 +2,7 @@
 
 mod apply;
 mod card;
+mod change;
 pub mod dataset;
 mod error;
 mod extract;
@@ -16,6 +17,7 @@ mod wording;
 
 pub use apply::{add_scaled, apply, fits, is_orthonormal};
 pub use card::Card;
+pub use change::cosine;
 pub use error::VectorError;
 pub use extract::{
     BlockReport, Degenerate, Direction, ExtractError, Extracted, Extraction, Extractor,

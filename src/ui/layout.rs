@@ -7,7 +7,7 @@ use crate::app::hits::Target;
 use crate::app::screen::Screen;
 use crate::text;
 use crate::ui::canvas::Canvas;
-use crate::ui::{Role, curve, histogram, lab, prompts, slider, statusbar, textpane};
+use crate::ui::{Role, curve, histogram, lab, prompts, slider, statusbar, textpane, vectors};
 
 /// Draws everything but the overlays.
 pub(super) fn screen(c: &mut Canvas<'_>, area: Rect) {
@@ -60,6 +60,7 @@ pub(super) fn pane(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
         Pane::Coefficient => slider::coefficient(c, area),
         Pane::Histogram => histogram::draw(c, area),
         Pane::Curve => curve::draw(c, area),
+        Pane::Vectors => vectors::draw(c, area),
         Pane::Map
         | Pane::Factors
         | Pane::Shift

@@ -33,6 +33,7 @@ mod slider;
 mod statusbar;
 mod textpane;
 pub mod theme;
+mod vectors;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;

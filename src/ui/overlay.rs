@@ -79,11 +79,9 @@ fn entries(c: &mut Canvas<'_>, screen: Rect, title: &str, list: &List) -> Option
         inner.width,
     );
     if list.filter.is_empty() {
-        let takes = matches!(c.app.overlay(), Some(Overlay::Picker(kind, _)) if kind.takes_path());
-        let hint = if takes {
-            " type to filter, or a path"
-        } else {
-            " type to filter"
+        let hint = match c.app.overlay() {
+            Some(Overlay::Picker(kind, _)) => kind.hint(),
+            _ => " type to filter",
         };
         c.text(
             inner.x + used,

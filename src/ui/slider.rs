@@ -8,6 +8,7 @@ use crate::app::hits::Target;
 use crate::app::signed;
 use crate::ui::Role;
 use crate::ui::canvas::Canvas;
+use crate::units::{CoefficientUnit, Operator};
 
 /// Layer slider in a box.
 pub(super) fn layer(c: &mut Canvas<'_>, area: Rect) {
@@ -73,6 +74,8 @@ pub(super) fn coefficient(c: &mut Canvas<'_>, area: Rect) {
         );
         let style = c.style(Role::Accent);
         c.note(area, &[(&words, style)]);
+    } else if let Some(words) = turn(c) {
+        c.note(area, &[(&words, muted)]);
     }
     let track = Rect {
         height: inner.height.min(1),
@@ -103,11 +106,13 @@ pub(super) fn layer_line(c: &mut Canvas<'_>, area: Rect) {
 
 /// Coefficient slider on one line.
 pub(super) fn coefficient_line(c: &mut Canvas<'_>, area: Rect) {
-    let kappa = c.app.readout().kappa;
-    let kappa = kappa
-        .map(|k| format!(" {} {k:+.2}", c.glyphs.kappa))
-        .unwrap_or_default();
-    let value = format!("{}{kappa}", coefficient_value(c));
+    let beside = if c.app.unit() == CoefficientUnit::Raw {
+        let kappa = c.app.readout().kappa;
+        kappa.map(|k| format!(" {} {k:+.2}", c.glyphs.kappa))
+    } else {
+        Some(format!(" c {}", signed(c.app.setting().coefficient)))
+    };
+    let value = format!("{}{}", coefficient_value(c), beside.unwrap_or_default());
     one_line(c, area, Pane::Coefficient, &value, coefficient_track);
 }
 
@@ -166,7 +171,8 @@ fn coefficient_value(c: &Canvas<'_>) -> String {
     if c.app.focus() == Pane::Coefficient && !typed.is_empty() {
         format!("{typed}{}", c.glyphs.cursor)
     } else {
-        signed(c.app.setting().coefficient)
+        c.app
+            .coefficient_words(c.app.setting().coefficient, c.glyphs.kappa)
     }
 }
 
@@ -174,6 +180,27 @@ fn norm_fact(c: &Canvas<'_>) -> String {
     let norm = c.app.norm_at(c.app.setting().block);
     norm.map(|n| format!("{} {n:.2}", c.glyphs.norm))
         .unwrap_or_default()
+}
+
+/// What adding does to a typical residual vector at a right angle; the raw coefficient where another
+/// unit is shown.
+fn turn(c: &Canvas<'_>) -> Option<String> {
+    let setting = c.app.setting();
+    if setting.edit.operator != Operator::Add || setting.effective() == 0.0 {
+        return None;
+    }
+    let (angle, ratio) = c.app.unit_scale().turn(f64::from(setting.coefficient))?;
+    let raw = if c.app.unit() == CoefficientUnit::Raw {
+        String::new()
+    } else {
+        format!("c {} ", signed(setting.coefficient))
+    };
+    let angle = if c.glyphs.kappa.is_ascii() {
+        format!("{angle:.0} deg")
+    } else {
+        format!("{angle:.0}°")
+    };
+    Some(format!("{raw}turns {angle}, norm x{ratio:.2}"))
 }
 
 /// Effective norm and residual-relative value.

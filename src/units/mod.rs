@@ -2,6 +2,7 @@
 //!
 //! A leaf module: it imports nothing of ours and no library but serde.
 
+mod coefficient;
 mod device;
 mod edit;
 mod mask;
@@ -10,6 +11,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use coefficient::{CoefficientUnit, UnitScale, turned};
 pub use device::DeviceChoice;
 pub use edit::{Edit, HookPoint, Operator};
 pub use mask::Mask;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::shipped::{self, Shipped};
-use crate::protocol::{Asset, CatalogEntry};
+use crate::protocol::{Asset, CatalogEntry, Factor, VectorChange};
 use crate::steering::dataset::{Dataset, DatasetError, LoadOptions};
 use crate::steering::{Card, SteeringVector, VectorError, meta};
 
@@ -132,6 +132,18 @@ impl Library {
     /// No such bundled vector, or the file is refused.
     pub fn load_vector(&self, asset: &Asset) -> Result<SteeringVector, LibraryError> {
         let (mut vector, card) = match asset {
+            Asset::Changed(from, changes) => {
+                let mut vector = self.load_vector(from)?;
+                for change in changes {
+                    vector = match change {
+                        VectorChange::Flip => vector.reversed(),
+                        VectorChange::Scale(Factor(factor)) => vector.scaled(*factor)?,
+                        VectorChange::Shift(by) => vector.shifted(*by)?,
+                        VectorChange::Rename(name) => vector.renamed(name),
+                    };
+                }
+                return Ok(vector);
+            }
             Asset::Bundled(name) => {
                 let shipped = find("vector", shipped::VECTORS, name)?;
                 let vector = SteeringVector::from_bytes(shipped.name, shipped.bytes)?;
@@ -147,6 +159,45 @@ impl Library {
                 .or_insert_with(|| block.to_string());
         }
         Ok(vector)
+    }
+
+    /// The card beside a vector, if there is one that can be read.
+    pub(crate) fn card(&self, asset: &Asset) -> Option<Card> {
+        match asset.unchanged() {
+            Asset::Bundled(name) => shipped_card(shipped::VECTORS.iter().find(|s| s.name == name)?),
+            Asset::File(path) => Card::beside(path).ok().flatten(),
+            Asset::Changed(..) => None,
+        }
+    }
+
+    /// Writes a vector in the native format to `vectors/NAME.safetensors` of the user's folder. A file
+    /// that is there is never replaced.
+    ///
+    /// # Errors
+    /// No such folder, a name that is none of a file, a file of that name, a vector that is refused.
+    pub(crate) fn save_vector(&self, asset: &Asset, name: &str) -> Result<PathBuf, LibraryError> {
+        let vector = self.load_vector(asset)?.renamed(name);
+        let refused = |reason: &str| VectorError::Unreadable {
+            file: format!("{name}.safetensors"),
+            reason: reason.to_owned(),
+        };
+        let folder = (self.data.as_ref()).ok_or_else(|| refused("there is no data folder"))?;
+        let plain = |c: char| c.is_alphanumeric() || " _-+.".contains(c);
+        if name.trim().is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+            return Err(
+                refused("use letters, digits, spaces, '_', '-', '+' and '.' for a name").into(),
+            );
+        }
+        let folder = folder.join("vectors");
+        let path = folder.join(format!("{name}.safetensors"));
+        if path.exists() {
+            return Err(
+                refused("a vector of this name is there already; choose another name").into(),
+            );
+        }
+        fs::create_dir_all(&folder).map_err(|e| refused(&e.to_string()))?;
+        vector.write(&path)?;
+        Ok(path)
     }
 
     /// Reads a data set.
@@ -166,7 +217,8 @@ impl Library {
         asset: &Asset,
         options: LoadOptions,
     ) -> Result<Dataset, LibraryError> {
-        match asset {
+        match asset.unchanged() {
+            Asset::Changed(from, _) => self.load_dataset_with(from, options),
             Asset::Bundled(name) => {
                 let shipped = find("data set", shipped::DATASETS, name)?;
                 let (name, bytes) = (shipped.name, shipped.bytes);

@@ -8,6 +8,7 @@ use super::job::{Desk, Emit, failure};
 use super::mailbox::{Load, Mailbox};
 use super::source::{LocalModel, model_name, open_model};
 use super::study::live;
+use super::survey;
 use crate::engine::{Cancel, EngineError, Model};
 use crate::measure::PreparedSet;
 use crate::protocol::{
@@ -36,6 +37,11 @@ pub(super) fn perform(
             Stage::LoadModel,
             self::model(source, found, desk, emit).map_err(|e| (e.id(), e.to_string())),
         ),
+        Load::Survey(assets) => {
+            survey::perform(assets, library, desk, emit);
+            return;
+        }
+        Load::Save(asset, name) => (Stage::LoadVector, save(asset, name, library, emit)),
         Load::Vector(asset) => (Stage::LoadVector, vector(asset, library, desk, emit)),
         Load::Dataset(asset) => (
             Stage::LoadDataset,
@@ -144,6 +150,16 @@ fn vector(
     };
     desk.vector = Some(Arc::new(vector));
     emit(Event::VectorLoaded(info));
+    Ok(())
+}
+
+fn save(asset: &Asset, name: &str, library: &Library, emit: Emit<'_>) -> Result<(), Refusal> {
+    let path = library.save_vector(asset, name).map_err(|e| refuse(&e))?;
+    emit(Event::Saved(path));
+    emit(Event::Catalog {
+        vectors: library.vectors(),
+        datasets: library.datasets(),
+    });
     Ok(())
 }
 

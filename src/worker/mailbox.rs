@@ -28,6 +28,10 @@ pub(crate) enum Load {
     Model(ModelSource, LocalModel),
     Vector(Asset),
     Dataset(Asset),
+    /// Report these side by side.
+    Survey(Vec<Asset>),
+    /// Write one under a name.
+    Save(Asset, String),
 }
 
 /// What the engine thread finds when it looks.
@@ -120,6 +124,11 @@ impl Mailbox {
                 mail.loads.retain(|l| !matches!(l, Load::Vector(_)));
                 mail.loads.push_back(Load::Vector(asset));
             }
+            Command::Survey(assets) => {
+                mail.loads.retain(|l| !matches!(l, Load::Survey(_)));
+                mail.loads.push_back(Load::Survey(assets));
+            }
+            Command::SaveVector(asset, name) => mail.loads.push_back(Load::Save(asset, name)),
             Command::LoadDataset(asset) => {
                 mail.loads.retain(|l| !matches!(l, Load::Dataset(_)));
                 mail.loads.push_back(Load::Dataset(asset));

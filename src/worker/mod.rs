@@ -20,6 +20,7 @@ mod shipped;
 mod source;
 mod study;
 mod studying;
+mod survey;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;

@@ -214,6 +214,8 @@ pub(crate) fn report(receipt: &Receipt) -> ReceiptReport {
             })
             .collect(),
         checks: Check::ALL.len(),
+        max_projection: (receipt.item(Check::Sign))
+            .and_then(|item| item.figures.get("max_projection").copied()),
         json: serde_json::to_string_pretty(&receipt.to_json()).unwrap_or_default(),
     }
 }

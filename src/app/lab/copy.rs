@@ -10,7 +10,7 @@ impl App {
     pub(in crate::app) fn lab_text(&self) -> Option<String> {
         let mut out = String::new();
         match self.screen {
-            Screen::Explore => return None,
+            Screen::Explore | Screen::Vectors => return None,
             Screen::Layers => self.layers_text(&mut out),
             Screen::Factors | Screen::Datasets => self.datasets_text(&mut out),
             Screen::Shift => self.shift_text(&mut out),

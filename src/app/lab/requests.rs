@@ -278,6 +278,7 @@ impl App {
         let (study, found) = self.lab.calibration()?;
         let here = study.block.0 == setting.block
             && study.mask == setting.mask
+            && study.edit == setting.edit
             && self.vector.as_ref().is_some_and(|v| v.id == study.vector);
         here.then_some(found)
     }

@@ -61,6 +61,9 @@ impl About<'_> {
             each.sum::<f64>() / (n as f64 * length(self.v()))
         };
         let (positive, negative) = (mean(&read.positive), mean(&read.negative));
+        let most = read.positive.chunks_exact(read.width);
+        let most = most.map(|row| dot(row, self.v()) / length(self.v()));
+        let most = most.fold(f64::NEG_INFINITY, f64::max);
         let found = format!(
             "mean projection of {n} positive texts {positive:.3}, of the negative ones {negative:.3}"
         );
@@ -78,6 +81,7 @@ impl About<'_> {
         Ok(Item::new(Check::Sign, verdict, words)
             .with("positive", positive)
             .with("negative", negative)
+            .with("max_projection", most)
             .with("pairs", n as f64))
     }
 

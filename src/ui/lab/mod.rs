@@ -198,7 +198,7 @@ fn protocol_words(c: &Canvas<'_>, more: &[String]) -> Vec<String> {
 }
 
 /// Text right-aligned in `width` columns.
-fn right(c: &mut Canvas<'_>, x: u16, y: u16, text: &str, style: Style, width: u16) {
+pub(super) fn right(c: &mut Canvas<'_>, x: u16, y: u16, text: &str, style: Style, width: u16) {
     let len = text::width(text) as u16;
     let skip = width.saturating_sub(len);
     c.text(x + skip, y, text, style, width - skip.min(width));

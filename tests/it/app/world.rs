@@ -16,7 +16,7 @@ use steerscope::protocol::{
 use steerscope::ui::{Depth, Glyphs, Theme, render};
 use steerscope::units::{BlockIndex, Lane};
 
-use super::studies;
+use super::{proofs, studies};
 
 pub const BLOCKS: usize = 6;
 
@@ -147,6 +147,10 @@ impl World {
                         }));
                     }
                     Command::Study(request) => self.study(&request, usize::MAX),
+                    Command::Probe(request) => {
+                        self.send(Msg::Worker(proofs::receipt(&request, &[], 9)));
+                    }
+                    Command::Survey(assets) => self.send(Msg::Worker(proofs::survey(&assets))),
                     Command::LoadVector(_) | Command::LoadDataset(_) | Command::LoadModel(_) => {
                         self.waiting.push(command);
                         self.load();

@@ -105,3 +105,23 @@ fn random_directions_behind_the_histogram() {
 fn data_sets() {
     snapshot("lab_datasets", shown("F8", &["j"]));
 }
+
+#[test]
+fn vectors_with_the_card_of_one() {
+    snapshot("vectors_card", shown("F12", &["j"]));
+}
+
+#[test]
+fn cosines_between_vectors() {
+    snapshot("vectors_cosines", shown("F12", &["s"]));
+}
+
+#[test]
+fn cosines_between_blocks() {
+    snapshot("vectors_across", shown("F12", &["s", "s", "j"]));
+}
+
+#[test]
+fn the_receipt() {
+    snapshot("receipt", shown("F3", &["V"]));
+}

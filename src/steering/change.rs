@@ -1,0 +1,118 @@
+//! Visible changes of a loaded vector: each gives a new one, recorded in its metadata.
+
+use std::collections::BTreeMap;
+
+use super::error::VectorError;
+use super::vector::{SteeringVector, meta};
+
+impl SteeringVector {
+    /// All values times `factor`; a projection, which has no length, stays as it is in effect.
+    ///
+    /// # Errors
+    /// A factor that is not finite or leaves nothing but zeros.
+    pub fn scaled(&self, factor: f32) -> Result<Self, VectorError> {
+        let scale = |v: &Vec<f32>| v.iter().map(|x| x * factor).collect();
+        let directions = self.directions.iter().map(|(b, v)| (*b, scale(v)));
+        self.changed(directions.collect(), "source_scale", |old| {
+            let before = old.and_then(|o| o.parse::<f32>().ok()).unwrap_or(1.0);
+            (before * factor).to_string()
+        })
+    }
+
+    /// Every direction `by` blocks later (earlier where negative); those beyond block 0 or the model's
+    /// last block, where the file says how many there are, are dropped.
+    ///
+    /// # Errors
+    /// [`VectorError::ShiftedAway`] where nothing is left.
+    pub fn shifted(&self, by: i64) -> Result<Self, VectorError> {
+        let blocks = self.metadata.get(meta::N_LAYERS);
+        let blocks = blocks.and_then(|n| n.parse::<usize>().ok());
+        let moved = |(b, v): (&usize, &Vec<f32>)| {
+            let to = usize::try_from(i64::try_from(*b).ok()?.checked_add(by)?).ok()?;
+            blocks.is_none_or(|n| to < n).then(|| (to, v.clone()))
+        };
+        let directions: BTreeMap<usize, Vec<f32>> =
+            self.directions.iter().filter_map(moved).collect();
+        if directions.is_empty() {
+            return Err(VectorError::ShiftedAway {
+                name: self.name.clone(),
+                by,
+            });
+        }
+        let mut shifted = self.changed(directions, "source_shift", |old| {
+            let before = old.and_then(|o| o.parse::<i64>().ok()).unwrap_or(0);
+            format!("{:+}", before + by)
+        })?;
+        if let Some(block) = shifted.metadata.get_mut(meta::RECOMMENDED_LAYER)
+            && let Ok(old) = block.trim().parse::<i64>()
+        {
+            *block = (old + by).max(0).to_string();
+        }
+        Ok(shifted)
+    }
+
+    /// The same under another name.
+    #[must_use]
+    pub fn renamed(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self.metadata.insert(meta::NAME.to_owned(), name.to_owned());
+        self
+    }
+
+    fn changed(
+        &self,
+        directions: BTreeMap<usize, Vec<f32>>,
+        key: &str,
+        value: impl Fn(Option<&String>) -> String,
+    ) -> Result<Self, VectorError> {
+        let mut metadata = self.metadata.clone();
+        let value = value(metadata.get(key));
+        metadata.insert(key.to_owned(), value);
+        for stale in [meta::SHA256, meta::VECTOR_NORM] {
+            metadata.remove(stale);
+        }
+        Self::with_edit(
+            self.name.clone(),
+            self.edit,
+            self.rank,
+            directions,
+            metadata,
+        )
+    }
+
+    /// Share of ‖v‖² in the two largest coordinates at a block, 0..=1: a vector that a few huge
+    /// residual coordinates dominate says little about a behaviour. `None` where there is no direction.
+    pub fn top_two_share(&self, block: usize) -> Option<f32> {
+        let v = self.directions.get(&block)?.get(..self.width())?;
+        let mut squares: Vec<f64> = v.iter().map(|x| f64::from(*x).powi(2)).collect();
+        let total: f64 = squares.iter().sum();
+        squares.sort_by(|a, b| b.total_cmp(a));
+        let top: f64 = squares.iter().take(2).sum();
+        (total > 0.0).then(|| (top / total) as f32)
+    }
+}
+
+/// Cosine of two directions, with the two largest coordinates of either left out on request. `None`
+/// for other widths and where nothing is left.
+pub fn cosine(a: &[f32], b: &[f32], without_top_two: bool) -> Option<f32> {
+    if a.len() != b.len() || a.is_empty() {
+        return None;
+    }
+    let mut out: Vec<usize> = Vec::new();
+    if without_top_two {
+        for v in [a, b] {
+            let mut order: Vec<usize> = (0..v.len()).collect();
+            order.sort_by(|i, j| v[*j].abs().total_cmp(&v[*i].abs()));
+            out.extend(order.into_iter().take(2));
+        }
+    }
+    let (mut ab, mut aa, mut bb) = (0.0_f64, 0.0_f64, 0.0_f64);
+    for (i, (x, y)) in a.iter().zip(b).enumerate() {
+        if out.contains(&i) {
+            continue;
+        }
+        let (x, y) = (f64::from(*x), f64::from(*y));
+        (ab, aa, bb) = (ab + x * y, aa + x * x, bb + y * y);
+    }
+    (aa > 0.0 && bb > 0.0).then(|| (ab / (aa.sqrt() * bb.sqrt())) as f32)
+}
