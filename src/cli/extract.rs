@@ -51,6 +51,12 @@ pub(super) fn run(args: &ExtractArgs) -> Result<(), Ending> {
     };
     let mut line = Progress::start("extracting");
     let mut extractor = Extractor::new(model, &name, &opened.name, source, &how).map_err(failed)?;
+    if extractor.passes() > 1 {
+        open::remark(&format!(
+            "the differences of all blocks would take more than --memory: the pairs are read {} times",
+            extractor.passes()
+        ));
+    }
     while extractor.done() < extractor.total() {
         let done = extractor.step(model, &Cancel::never()).map_err(failed)?;
         line.update(done, extractor.total());

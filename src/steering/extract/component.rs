@@ -171,9 +171,3 @@ fn by_majority(d: &Matrix) -> impl Fn(&[f64]) -> f64 {
         d.rows().map(side).sum()
     }
 }
-
-/// Cosine; `None` where one has no length.
-pub(super) fn cosine(a: &[f64], b: &[f64]) -> Option<f64> {
-    let lengths = norm(a) * norm(b);
-    (lengths > 0.0).then(|| (dot(a, b) / lengths).clamp(-1.0, 1.0))
-}

@@ -199,6 +199,12 @@ impl Extractor {
         self.family.total()
     }
 
+    /// How often all pairs are read: once for each group of blocks whose differences fit into the memory
+    /// allowed.
+    pub fn passes(&self) -> usize {
+        self.family.passes()
+    }
+
     /// Units read so far.
     pub fn done(&self) -> usize {
         self.done

@@ -22,6 +22,11 @@ pub(super) trait Family: Send {
     /// What was read so far gives this.
     fn outcome(&self) -> Result<Outcome, ExtractError>;
 
+    /// How often the texts are read; more than once where what is kept would not fit into memory.
+    fn passes(&self) -> usize {
+        1
+    }
+
     /// Activations at the watched block, for predictors.
     fn watched(&self) -> Option<&PairActivations> {
         None

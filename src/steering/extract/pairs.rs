@@ -159,6 +159,10 @@ impl Family for Pairs {
         })
     }
 
+    fn passes(&self) -> usize {
+        self.groups.len()
+    }
+
     fn watched(&self) -> Option<&PairActivations> {
         self.watch.map(|_| &self.watched)
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::component::cosine;
+use super::super::change::cosine;
 use super::family::BlockOutcome;
 use super::linear::norm;
 use crate::units::BlockIndex;
@@ -30,56 +30,28 @@ pub struct BlockReport {
     /// Share of ‖v‖² in the two largest coordinates; a few coordinates of huge values can be all there
     /// is to a vector.
     pub top_two_share: f64,
-    /// Cosine to the mean difference without these two coordinates.
+    /// Cosine to the mean difference without the two largest coordinates of either.
     pub cosine_without_top_two: Option<f64>,
 }
 
 impl BlockReport {
     pub(super) fn new(block: usize, outcome: &BlockOutcome) -> Self {
-        let v: Vec<f64> = outcome
-            .direction
-            .values
-            .iter()
-            .map(|x| f64::from(*x))
-            .collect();
-        let length = norm(&v);
-        let top = top_two(&v);
-        let without = |a: &[f64]| {
-            let mut a = a.to_vec();
-            for i in top.iter().flatten() {
-                a[*i] = 0.0;
-            }
-            a
-        };
-        let energy: f64 = top.iter().flatten().map(|i| v[*i] * v[*i]).sum();
+        let v = &outcome.direction.values;
+        let mean: Vec<f32> = outcome.mean.iter().map(|x| *x as f32).collect();
+        let mut squares: Vec<f64> = v.iter().map(|x| f64::from(*x).powi(2)).collect();
+        let energy: f64 = squares.iter().sum();
+        squares.sort_by(|a, b| b.total_cmp(a));
+        let top: f64 = squares.iter().take(2).sum();
         Self {
             block: BlockIndex(block),
             n: outcome.n,
-            norm: length,
+            norm: energy.sqrt(),
             mean_norm: norm(&outcome.mean),
             explained_share: outcome.direction.explained_share,
             sign_defined: outcome.direction.sign_defined,
-            cosine_to_mean: cosine(&v, &outcome.mean),
-            top_two_share: if length > 0.0 {
-                energy / (length * length)
-            } else {
-                0.0
-            },
-            cosine_without_top_two: cosine(&without(&v), &without(&outcome.mean)),
+            cosine_to_mean: cosine(v, &mean, false).map(f64::from),
+            top_two_share: if energy > 0.0 { top / energy } else { 0.0 },
+            cosine_without_top_two: cosine(v, &mean, true).map(f64::from),
         }
     }
-}
-
-/// The two coordinates of largest magnitude.
-fn top_two(v: &[f64]) -> [Option<usize>; 2] {
-    let mut top: [Option<usize>; 2] = [None, None];
-    let larger = |i: usize, than: Option<usize>| than.is_none_or(|j| v[i].abs() > v[j].abs());
-    for i in 0..v.len() {
-        if larger(i, top[0]) {
-            top = [Some(i), top[0]];
-        } else if larger(i, top[1]) {
-            top[1] = Some(i);
-        }
-    }
-    top
 }
