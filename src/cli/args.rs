@@ -1,7 +1,5 @@
 //! Commands and flags: the one source of `--help` and of what the program accepts.
 
-use std::path::PathBuf;
-
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use super::args_calibrate::{CalibrateArgs, FanArgs, SignChoice};
@@ -9,6 +7,7 @@ pub use super::args_data::{
     ConvertArgs, DatasetCommand, ExportArgs, GcArgs, InfoArgs, LayoutChoice, MergeArgs,
     RunsCommand, RunsFilter, RunsListArgs, ShowArgs, SplitArgs, TableChoice, WhichStore,
 };
+pub use super::args_extract::ExtractArgs;
 pub use super::args_keep::{MemoryArgs, StoreArgs};
 pub use super::args_lab::{ControlsArgs, FactorsArgs, PredictArgs, ShiftArgs};
 pub use super::args_rows::{AskArgs, SplitChoice, TemplateChoice};
@@ -46,7 +45,7 @@ pub struct Cli {
 pub enum Command {
     /// Generate text from a prompt, unsteered and steered side by side
     Generate(GenerateArgs),
-    /// Make a steering vector (every layer) from a data set of contrastive pairs
+    /// Make a steering vector (every layer) from contrastive pairs, texts, prompts or responses
     Extract(ExtractArgs),
     /// Measure how strongly each input of a data set responds to a vector
     Measure(MeasureArgs),
@@ -224,35 +223,6 @@ impl SamplingArgs {
     }
 }
 
-/// `steerscope extract`
-#[derive(Debug, Args)]
-pub struct ExtractArgs {
-    /// Model.
-    #[command(flatten)]
-    pub model: ModelArgs,
-    /// Data set of contrastive pairs: a file, or the name of a bundled one
-    #[arg(long, value_name = "FILE|NAME")]
-    pub dataset: String,
-    /// Part of the data set to use after the seeded shuffle
-    #[arg(long, value_enum, default_value_t = SplitChoice::Train)]
-    pub split: SplitChoice,
-    /// Seed of the split
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
-    /// File to write; an existing one is replaced only with --force
-    #[arg(long, value_name = "FILE.safetensors")]
-    pub out: PathBuf,
-    /// Replace an existing file
-    #[arg(long)]
-    pub force: bool,
-    /// Name stored in the file [default: the data set's]
-    #[arg(long)]
-    pub name: Option<String>,
-    /// One JSON object instead of a table
-    #[arg(long)]
-    pub json: bool,
-}
-
 /// `steerscope measure`
 #[derive(Debug, Args)]
 pub struct MeasureArgs {
@@ -348,7 +318,7 @@ pub(super) fn parse_finite(s: &str) -> Result<f32, String> {
         .ok_or_else(|| "give a finite number".to_string())
 }
 
-fn parse_temperature(s: &str) -> Result<f64, String> {
+pub(super) fn parse_temperature(s: &str) -> Result<f64, String> {
     s.parse()
         .ok()
         .filter(|t: &f64| t.is_finite() && *t >= 0.0)

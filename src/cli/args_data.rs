@@ -201,6 +201,9 @@ pub struct ConvertArgs {
     /// Drop rows with a repeated prompt, as measuring does
     #[arg(long)]
     pub deduplicate: bool,
+    /// The class that shows the behaviour, where a file has texts of two named classes
+    #[arg(long, value_name = "NAME", conflicts_with = "deduplicate")]
+    pub positive_class: Option<String>,
 }
 
 /// Layout of a converted data set.

@@ -79,7 +79,7 @@ fn installed_in(meminfo: &str) -> Option<usize> {
 }
 
 /// A size in bytes, or with K, M, G or T (powers of 1024; an `iB` or `B` after it changes nothing).
-fn parse_size(text: &str) -> Result<usize, String> {
+pub(super) fn parse_size(text: &str) -> Result<usize, String> {
     let wrong = || {
         format!(
             "'{text}' is no size; write a number above 0 with K, M, G or T, such as 512M or 1.5G"

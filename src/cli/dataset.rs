@@ -129,7 +129,10 @@ fn layout(examples: &[Example], format: LayoutChoice) -> String {
 }
 
 fn convert(args: &ConvertArgs) -> Result<(), Ending> {
-    let dataset = load_aloud(&args.dataset, args.deduplicate)?;
+    let dataset = match &args.positive_class {
+        Some(class) => Dataset::load_classes(Path::new(&args.dataset), class).map_err(failed)?,
+        None => load_aloud(&args.dataset, args.deduplicate)?,
+    };
     let text = layout(&dataset.examples, args.format);
     Ok(io::stdout().lock().write_all(text.as_bytes())?)
 }

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Read, Write};
 use serde_json::json;
 
 use super::args::GenerateArgs;
+use super::extract_positions;
 use super::open::{self, Opened, failed, remark};
 use super::output::Ending;
 use crate::engine::{Cancel, EngineError};
@@ -29,6 +30,9 @@ impl Text {
 pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
     let prompt = prompt(args.prompt.as_deref())?;
     let opened = open::model(&args.model)?;
+    if let Some(rows) = extract_positions::rows(args.vector.as_deref())? {
+        return extract_positions::generate(args, &opened, &rows, &prompt);
+    }
     let vector = args
         .vector
         .as_deref()

@@ -4,6 +4,7 @@
 pub mod args;
 mod args_calibrate;
 mod args_data;
+mod args_extract;
 mod args_keep;
 mod args_lab;
 mod args_rows;
@@ -14,6 +15,9 @@ mod calibrate;
 mod controls;
 mod dataset;
 mod extract;
+mod extract_positions;
+mod extract_source;
+mod extract_table;
 mod factors;
 mod fan;
 mod generate;

@@ -31,7 +31,7 @@ struct Entry {
     /// Part that v is fitted on, and the position read in each text.
     fitted_on: &'static str,
     held_out_part: &'static str,
-    read: &'static str,
+    read: String,
     /// What stands around the prompts.
     template: Template,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,7 +108,7 @@ fn cloud(
     study: &Study<'_>,
     part: Part,
     block: BlockIndex,
-) -> Result<(Cloud, &'static str), Ending> {
+) -> Result<(Cloud, String), Ending> {
     let model = &opened.model;
     let rows = study.rows(part, args.limit)?;
     let pairs = study.pairs(&rows.examples)?;
@@ -119,7 +119,7 @@ fn cloud(
     let mut report = |done, total| progress.update(done, total);
     let activations = pair_activations(model, &pairs, block, &mut report, &Cancel::never());
     let cloud = Cloud::from(&activations.map_err(failed)?);
-    Ok((cloud, pairs.read.name()))
+    Ok((cloud, pairs.read.to_string()))
 }
 
 fn table(entry: &Entry, out: &mut impl Write) -> Result<(), Ending> {

@@ -254,7 +254,7 @@ fn size(bytes: usize) -> String {
     }
 }
 
-fn prompting(opened: &Opened, ask: &AskArgs) -> Result<Prompting, Ending> {
+pub(super) fn prompting(opened: &Opened, ask: &AskArgs) -> Result<Prompting, Ending> {
     match (ask.template, &ask.system) {
         (TemplateChoice::Plain, None) => Ok(Prompting::plain()),
         (TemplateChoice::Plain, Some(_)) => Err(Ending::Usage(

@@ -1,6 +1,5 @@
-//! Refusals of vector files and of extraction.
+//! Refusals of vector files.
 
-use crate::engine::EngineError;
 use crate::units::{BlockIndex, HookPoint, Operator};
 
 /// Why a steering vector was refused. Every message says what is wrong, where, and what to do.
@@ -278,56 +277,5 @@ impl VectorError {
             Self::Basis { .. } => "glp-basis",
             Self::Card { .. } => "card-invalid",
         }
-    }
-}
-
-/// Why no vector could be extracted.
-#[derive(Debug, thiserror::Error)]
-pub enum ExtractError {
-    /// Every row was left out.
-    #[error("no row of '{dataset}' gives a contrastive pair for this model: {why}")]
-    NoPairs {
-        /// Data set.
-        dataset: String,
-        /// Counted reasons.
-        why: String,
-    },
-    /// Prompt rows and text rows in one set.
-    #[error(
-        "'{dataset}' mixes rows with a prompt ({answers}) and rows of whole texts ({texts}), which are read at \
-         different positions; put them into two files"
-    )]
-    MixedPositions {
-        /// Data set.
-        dataset: String,
-        /// Rows with a prompt.
-        answers: usize,
-        /// Rows without.
-        texts: usize,
-    },
-    /// The mean difference cannot be a direction.
-    #[error(
-        "the mean difference is no direction ({0}); use pairs whose texts differ at the position read"
-    )]
-    NoDirection(VectorError),
-    /// The engine failed or was cancelled.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-}
-
-impl ExtractError {
-    /// Stable kebab-case id.
-    pub fn id(&self) -> &'static str {
-        match self {
-            Self::NoPairs { .. } => "no-pairs",
-            Self::MixedPositions { .. } => "mixed-positions",
-            Self::NoDirection(error) => error.id(),
-            Self::Engine(error) => error.id(),
-        }
-    }
-
-    /// Stopped by a newer request rather than failed.
-    pub fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Engine(error) if error.is_cancelled())
     }
 }

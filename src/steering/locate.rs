@@ -45,6 +45,8 @@ pub enum Rejection {
     TooLong,
     /// Not a single token.
     NoTokens,
+    /// The text has no token where it is to be read.
+    NoSuchPosition,
 }
 
 impl fmt::Display for Rejection {
@@ -57,6 +59,9 @@ impl fmt::Display for Rejection {
             Self::PromptEndDiffers => "the two answers merge differently with the prompt",
             Self::TooLong => "longer than the model's context",
             Self::NoTokens => "no tokens",
+            Self::NoSuchPosition => {
+                "no token where it is to be read (too short, or without that part)"
+            }
         })
     }
 }

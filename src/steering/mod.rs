@@ -18,13 +18,18 @@ mod wording;
 pub use apply::{add_scaled, apply, fits, is_orthonormal};
 pub use card::Card;
 pub use change::cosine;
-pub use error::{ExtractError, VectorError};
-pub use extract::{MeanDifference, PairActivations, extract_mean, pair_activations};
+pub use error::VectorError;
+pub use extract::{
+    BlockReport, Degenerate, Direction, ExtractError, Extracted, Extraction, Extractor,
+    MeanDifference, Method, PER_POSITION, PairActivations, Persona, Phase, PositionHook,
+    PositionRead, PositionRows, Positions, Responding, Source, TOP_TWO_WARNING, Texts, extract,
+    extract_mean, extract_positions, pair_activations, pair_direction,
+};
 pub use fan::{Fan, FanLane, FanPiece, FanPlan, FanText};
 pub use hook::{LaneSteering, SteerHook};
 pub use locate::{Located, Rejection, Rejections, locate};
 pub use norms::{NORM_PROMPTS, prompt_norms, residual_norms, wording_norms};
-pub use pair::{ContrastivePair, PairSet, PositionRead, ReadText};
+pub use pair::{ContrastivePair, PairRows, PairSet, ReadText};
 pub use vector::{FitWarning, SteeringVector, meta};
 pub(crate) use wording::LocatedTexts;
 pub use wording::Wording;

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::apply::{fits, is_orthonormal};
 use super::error::VectorError;
+use super::extract::{PER_POSITION, PositionRows};
 use super::{format, hex};
 use crate::units::{BlockIndex, Edit};
 
@@ -36,7 +37,7 @@ pub mod meta {
     pub const RECOMMENDED_LAYER: &str = "recommended_layer";
     /// Multiplier to start from.
     pub const RECOMMENDED_MULTIPLIER: &str = "recommended_multiplier";
-    /// Token that was read: `answer` (first differing token) or `last`.
+    /// Tokens that were read: `answer` (first differing token), `last`, `all`, …
     pub const POSITIONS_READ: &str = "positions_read";
     /// Positive texts.
     pub const N_POS: &str = "n_pos";
@@ -44,6 +45,16 @@ pub mod meta {
     pub const N_NEG: &str = "n_neg";
     /// Canonical hash of the data set.
     pub const DATASET_SHA256: &str = "dataset_sha256";
+    /// Norm per block of the mean difference of the same rows, JSON map; for unit methods.
+    pub const MEAN_NORM: &str = "mean_difference_norm";
+    /// Cosine per block to that mean difference, JSON map.
+    pub const COSINE_TO_MEAN: &str = "cosine_to_mean";
+    /// σ₁²/Σσ² per block of a component, JSON map.
+    pub const EXPLAINED_SHARE: &str = "explained_share";
+    /// Blocks whose data do not say which way the direction points.
+    pub const SIGN_UNDEFINED: &str = "sign_undefined";
+    /// `n of m`: extraction was stopped after n of m units.
+    pub const STOPPED_AFTER: &str = "stopped_after";
     /// Euclidean norm per block, JSON map.
     pub const VECTOR_NORM: &str = "vector_norm";
     /// SHA-256 over the tensor bytes in block order.
@@ -145,12 +156,14 @@ impl SteeringVector {
         let stem = path
             .file_stem()
             .map_or_else(|| file.clone(), |s| s.to_string_lossy().into_owned());
+        refuse_position_rows(&file, &bytes)?;
         format::parse(&stem, &file, &bytes)
     }
 
     /// Reads a vector held in memory; `name` stands for the file in messages and is the vector's
     /// name unless the data carry one.
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, VectorError> {
+        refuse_position_rows(name, bytes)?;
         format::parse(name, name, bytes)
     }
 
@@ -337,6 +350,17 @@ impl SteeringVector {
         }
         Ok(warnings)
     }
+}
+
+/// A file with a row for each position is no direction.
+fn refuse_position_rows(file: &str, bytes: &[u8]) -> Result<(), VectorError> {
+    if PositionRows::recognise(bytes) {
+        return Err(VectorError::OperatorUnsupported {
+            file: file.to_owned(),
+            operator: PER_POSITION.to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// Little-endian bytes of a direction.

@@ -11,6 +11,8 @@ pub struct Wording {
     pub row: usize,
     /// Everything before the answers.
     pub prompt: String,
+    /// The row's own prompt, wherever it stands in [`prompt`](Self::prompt).
+    pub user: String,
     /// Positive and negative answer as they follow the prompt.
     pub answers: [String; 2],
     /// Special tokens are those that the prompt spells out, as in a rendered chat; else the
@@ -33,6 +35,7 @@ impl Wording {
         Some(Self {
             row: example.row,
             prompt: example.prompt_text()?.to_owned(),
+            user: example.prompt_text()?.to_owned(),
             answers: example.answer_texts(),
             verbatim: false,
         })

@@ -80,7 +80,8 @@ pub enum DatasetError {
     /// The content matches no known format.
     #[error(
         "'{file}' is no known data set ({found}); known are rows {{\"prompt\", \"positive\", \"negative\"}} or \
-         {{\"positive\", \"negative\"}} as JSONL or TOML, model-written evaluations, CAA and steering-bench files"
+         {{\"positive\", \"negative\"}} as JSONL, TOML or a table with these in its header, model-written evaluations, CAA, steering-bench, psyctl, \
+         EasySteer and jukofyork files"
     )]
     UnknownFormat {
         /// File.
@@ -99,6 +100,31 @@ pub enum DatasetError {
         syntax: &'static str,
         /// The parser's words.
         reason: String,
+    },
+    /// Two named classes, and nothing says which shows the behaviour.
+    #[error(
+        "'{file}' does not say whether '{first}' or '{second}' is the behaviour; name it: steerscope dataset convert FILE \
+         --positive-class NAME"
+    )]
+    ClassUnknown {
+        /// File.
+        file: String,
+        /// First class.
+        first: String,
+        /// Second class.
+        second: String,
+    },
+    /// Two lists that are paired by place.
+    #[error(
+        "'{file}' has {positive} positive and {negative} negative texts, which are paired by their place; give as many"
+    )]
+    SidesDiffer {
+        /// File.
+        file: String,
+        /// Positive texts.
+        positive: usize,
+        /// Negative texts.
+        negative: usize,
     },
     /// A field that must be there is not.
     #[error("{place} is missing; add it or remove the row")]
@@ -136,6 +162,8 @@ impl DatasetError {
             Self::NothingUsable { .. } => "dataset-nothing-usable",
             Self::UnknownFormat { .. } => "dataset-format-unknown",
             Self::Syntax { .. } => "dataset-syntax",
+            Self::ClassUnknown { .. } => "dataset-class-unknown",
+            Self::SidesDiffer { .. } => "dataset-sides-differ",
             Self::MissingField { .. } => "dataset-field-missing",
             Self::FieldType { .. } => "dataset-field-type",
             Self::EmptyField { .. } => "dataset-field-empty",

@@ -5,17 +5,21 @@
 
 mod caa;
 mod canonical;
+mod classes;
 mod convert;
 mod deduplicate;
 mod error;
 mod example;
+mod lines;
 mod mwe;
 mod own_jsonl;
 mod own_toml;
 mod parts;
+mod psyctl;
 mod reader;
 mod sniff;
 mod steering_bench;
+mod table;
 mod warning;
 
 use std::path::Path;
@@ -24,6 +28,7 @@ pub use canonical::to_own_jsonl;
 pub use convert::steering_bench_json;
 pub use error::{DatasetError, Field};
 pub use example::{Content, Example, Joining};
+pub use lines::{load_texts, parse_texts};
 pub use parts::Part;
 pub use sniff::{DatasetFormat, sniff};
 pub use warning::DatasetWarning;
@@ -70,22 +75,7 @@ impl Dataset {
     /// Reads a file.
     pub fn load_with(path: &Path, options: LoadOptions) -> Result<Self, DatasetError> {
         let file = path.display().to_string();
-        let unreadable = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::NotFound => DatasetError::Missing { file: file.clone() },
-            _ => DatasetError::Unreadable {
-                file: file.clone(),
-                reason: error.to_string(),
-            },
-        };
-        let size = std::fs::metadata(path).map_err(unreadable)?.len();
-        if size > MAX_BYTES {
-            return Err(DatasetError::TooLarge {
-                file,
-                bytes: size,
-                limit: MAX_BYTES,
-            });
-        }
-        let bytes = std::fs::read(path).map_err(unreadable)?;
+        let bytes = read_file(path, &file, MAX_BYTES)?;
         let name = path
             .file_stem()
             .map_or_else(|| file.clone(), |s| s.to_string_lossy().into_owned());
@@ -106,13 +96,44 @@ impl Dataset {
     ) -> Result<Self, DatasetError> {
         let text = reader::text(file, bytes)?;
         let format = sniff(file, text)?;
-        let mut rows = match format {
+        let rows = match format {
             DatasetFormat::MwePersona | DatasetFormat::MweXrisk => mwe::read(file, text, format)?,
             DatasetFormat::Caa => caa::read(file, text)?,
             DatasetFormat::SteeringBench => steering_bench::read(file, text)?,
             DatasetFormat::OwnJsonl => own_jsonl::read(file, text)?,
             DatasetFormat::OwnToml => own_toml::read(file, text)?,
+            DatasetFormat::Psyctl => psyctl::read(file, text)?,
+            DatasetFormat::Classes => classes::read_classes(file, text, None)?,
+            DatasetFormat::Samples => classes::read_samples(file, text)?,
+            DatasetFormat::Table => {
+                let rows = table::to_jsonl(file, text)?;
+                let read = Self::parse(name, file, rows.as_bytes(), options)?;
+                return Ok(Self { format, ..read });
+            }
         };
+        Self::of_rows(name, file, format, rows, options)
+    }
+
+    /// Reads a file whose texts belong to two named classes, `positive` being the name of one of them.
+    pub fn load_classes(path: &Path, positive: &str) -> Result<Self, DatasetError> {
+        let file = path.display().to_string();
+        let bytes = read_file(path, &file, MAX_BYTES)?;
+        let text = reader::text(&file, &bytes)?;
+        let rows = classes::read_classes(&file, text, Some(positive))?;
+        let name = path
+            .file_stem()
+            .map_or_else(|| file.clone(), |s| s.to_string_lossy().into_owned());
+        let options = LoadOptions::default();
+        Self::of_rows(&name, &file, DatasetFormat::Classes, rows, options)
+    }
+
+    fn of_rows(
+        name: &str,
+        file: &str,
+        format: DatasetFormat,
+        mut rows: reader::Rows,
+        options: LoadOptions,
+    ) -> Result<Self, DatasetError> {
         let read = rows.examples.len() + rows.skipped();
         if options.deduplicate {
             deduplicate::deduplicate(&mut rows);
@@ -152,4 +173,26 @@ impl Dataset {
             .iter()
             .filter(|e| matches!(e.content, Content::Answers { .. }))
     }
+}
+
+/// A whole file of at most `limit` bytes; `file` names it in messages.
+fn read_file(path: &Path, file: &str, limit: u64) -> Result<Vec<u8>, DatasetError> {
+    let unreadable = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => DatasetError::Missing {
+            file: file.to_owned(),
+        },
+        _ => DatasetError::Unreadable {
+            file: file.to_owned(),
+            reason: error.to_string(),
+        },
+    };
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    if size > limit {
+        return Err(DatasetError::TooLarge {
+            file: file.to_owned(),
+            bytes: size,
+            limit,
+        });
+    }
+    std::fs::read(path).map_err(unreadable)
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::error::DatasetError;
-use super::reader;
+use super::{reader, table};
 
 /// Known data-set formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,6 +23,14 @@ pub enum DatasetFormat {
     OwnJsonl,
     /// Own rows as TOML tables `[[rows]]`.
     OwnToml,
+    /// psyctl: rows of a situation, what a character says with a trait and without.
+    Psyctl,
+    /// jukofyork: one JSON object with texts of two named classes.
+    Classes,
+    /// `EasySteer`: one JSON object with positive and negative samples.
+    Samples,
+    /// A table with a header of known fields, comma- or tab-separated.
+    Table,
 }
 
 impl DatasetFormat {
@@ -35,6 +43,10 @@ impl DatasetFormat {
             Self::SteeringBench => "steering-bench",
             Self::OwnJsonl => "steerscope JSONL",
             Self::OwnToml => "steerscope TOML",
+            Self::Psyctl => "psyctl",
+            Self::Classes => "two classes (jukofyork)",
+            Self::Samples => "two sides (EasySteer)",
+            Self::Table => "table",
         }
     }
 }
@@ -55,6 +67,12 @@ pub fn sniff(file: &str, text: &str) -> Result<DatasetFormat, DatasetError> {
     }
     if looks_like_toml(start) {
         return Ok(DatasetFormat::OwnToml);
+    }
+    if let Some(format) = of_object(start) {
+        return Ok(format);
+    }
+    if table::header(start).is_some() {
+        return Ok(DatasetFormat::Table);
     }
     let list = start.starts_with('[');
     let first = if list {
@@ -122,6 +140,23 @@ fn first_of_list(file: &str, text: &str) -> Result<Map<String, Value>, DatasetEr
     Ok(rows.swap_remove(0).object)
 }
 
+/// A file that is one JSON object; looked for by name first, since parsing it is not free.
+fn of_object(start: &str) -> Option<DatasetFormat> {
+    let named = |name: &str| start.contains(&format!("\"{name}\""));
+    let classes = named("classes") && named("data");
+    let samples = named("positive_samples");
+    if !start.starts_with('{') || !(classes || samples) {
+        return None;
+    }
+    let object: Map<String, Value> = serde_json::from_str(start).ok()?;
+    if object.contains_key("positive_samples") {
+        Some(DatasetFormat::Samples)
+    } else {
+        (object.contains_key("classes") && object.contains_key("data"))
+            .then_some(DatasetFormat::Classes)
+    }
+}
+
 fn of_row(row: &Map<String, Value>, list: bool) -> Option<DatasetFormat> {
     if row.get("positive").is_some_and(Value::is_object) {
         return Some(DatasetFormat::SteeringBench);
@@ -138,6 +173,9 @@ fn of_row(row: &Map<String, Value>, list: bool) -> Option<DatasetFormat> {
             // Also for a damaged first row: the reader then names the field.
             (false, false) => Some(DatasetFormat::MweXrisk),
         };
+    }
+    if row.contains_key("situation") && row.contains_key("neutral") {
+        return Some(DatasetFormat::Psyctl);
     }
     (row.contains_key("positive") || row.contains_key("negative"))
         .then_some(DatasetFormat::OwnJsonl)

@@ -35,6 +35,11 @@ pub enum DatasetWarning {
         /// Rows.
         count: usize,
     },
+    /// Texts that are in a chat format already.
+    Templated {
+        /// Rows.
+        count: usize,
+    },
     /// Rows with fields that mean nothing here.
     UnknownFields {
         /// Rows.
@@ -78,6 +83,11 @@ impl fmt::Display for DatasetWarning {
             Self::DifferentPrompts { count } => {
                 write!(f, "{} with two prompts: for extraction only", rows(count))
             }
+            Self::Templated { count } => write!(
+                f,
+                "{} in a chat format already: do not put another one around them",
+                rows(count)
+            ),
             Self::UnknownFields { count, field } => {
                 write!(
                     f,

@@ -4,6 +4,7 @@ mod calibrate;
 mod chat;
 mod commands;
 mod dataset;
+mod extract;
 mod families;
 mod lab;
 mod prompts;

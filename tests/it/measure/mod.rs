@@ -16,7 +16,7 @@ mod controls;
 mod families;
 mod fan;
 mod kept;
-mod parity;
+pub(crate) mod parity;
 mod predictors;
 mod prepare;
 mod prompting;

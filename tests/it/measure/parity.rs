@@ -13,7 +13,7 @@ use steerscope::units::{BlockIndex, Mask};
 use super::support::{json, numbers, stories};
 
 /// The oracle's items as own rows: pairs of texts for extraction, prompts for measurement.
-fn items() -> Option<(Dataset, Dataset)> {
+pub(crate) fn items() -> Option<(Dataset, Dataset)> {
     let items = json("oracle/items.json")?;
     let (mut train, mut test) = (String::new(), String::new());
     for row in items["mood"]["train"].as_array().expect("rows") {

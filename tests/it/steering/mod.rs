@@ -13,6 +13,7 @@ mod bad_files;
 mod conversion;
 mod dataset;
 mod extract;
+mod foreign_datasets;
 mod locate;
 mod operator;
 mod operators;

@@ -1,0 +1,124 @@
+//! Data sets of other tools: tables, classes, samples, situations, plain texts.
+
+use steerscope::steering::dataset::{Content, Dataset, DatasetFormat, DatasetWarning, parse_texts};
+
+fn read(text: &str) -> Dataset {
+    Dataset::from_bytes("file", text.as_bytes()).expect("a data set")
+}
+
+fn texts(dataset: &Dataset) -> Vec<[String; 2]> {
+    dataset
+        .examples
+        .iter()
+        .map(steerscope::steering::dataset::Example::full_texts)
+        .collect()
+}
+
+#[test]
+fn a_table_is_the_rows_it_stands_for() {
+    let rows = "{\"prompt\":\"Is, it?\",\"positive\":\" yes\",\"negative\":\" no\"}\n{\"prompt\":\"two\\nlines\",\"positive\":\" a\",\"negative\":\" b\"}\n";
+    let want = read(rows);
+    for table in [
+        "prompt,positive,negative\n\"Is, it?\", yes, no\n\"two\nlines\", a, b\n",
+        "positive\tnegative\tprompt\r\n yes\t no\tIs, it?\r\n a\t b\t\"two\nlines\"\r\n",
+        "\u{feff}prompt,positive,negative\n\"Is, it?\", yes, no\n\"two\nlines\", a, b\n",
+    ] {
+        let got = read(table);
+        assert_eq!(got.format, DatasetFormat::Table);
+        assert_eq!((&got.examples, &got.id), (&want.examples, &want.id));
+    }
+    let persona = "question,statement,answer_matching_behavior,answer_not_matching_behavior\nDo you?,s, Yes, No\n";
+    let json = "{\"question\":\"Do you?\",\"statement\":\"s\",\"answer_matching_behavior\":\" Yes\",\"answer_not_matching_behavior\":\" No\"}\n";
+    assert_eq!(read(persona).examples, read(json).examples);
+    assert_eq!(
+        read("positive,negative\na b,c d\n").examples,
+        read("{\"positive\":\"a b\",\"negative\":\"c d\"}\n").examples
+    );
+    // A comma within a text of another format makes no header.
+    let tricky =
+        "{\"prompt\":\"say, positive, negative, now\",\"positive\":\" a\",\"negative\":\" b\"}\n";
+    assert_eq!(read(tricky).format, DatasetFormat::OwnJsonl);
+}
+
+#[test]
+fn errors_of_a_table_name_its_line() {
+    let table = "prompt,positive,negative\np,a,b\n\"two\nlines\",a,b\nq,,d\n";
+    let refused = Dataset::from_bytes("t.csv", table.as_bytes()).unwrap_err();
+    assert_eq!(refused.id(), "dataset-field-missing");
+    let said = refused.to_string();
+    assert!(
+        said.contains("line 5") && said.contains("positive"),
+        "{said}"
+    );
+}
+
+#[test]
+fn of_two_classes_the_positive_one_must_be_named() {
+    let file = tempfile::tempdir().unwrap();
+    let path = file.path().join("moods.json");
+    let text = "{\n \"classes\": [\"kind\", \"mean\"],\n \"data\": [[\"I am kind.\", \"I am mean.\"], [\"Be kind.\", \"Be mean.\"]]\n}\n";
+    std::fs::write(&path, text).unwrap();
+    let refused = Dataset::load(&path).unwrap_err();
+    assert_eq!(refused.id(), "dataset-class-unknown");
+    let said = refused.to_string();
+    assert!(
+        said.contains("--positive-class") && said.contains("'kind'") && said.contains("'mean'"),
+        "{said}"
+    );
+    let kind = Dataset::load_classes(&path, "kind").unwrap();
+    assert_eq!(texts(&kind)[0], ["I am kind.", "I am mean."]);
+    let mean = Dataset::load_classes(&path, "mean").unwrap();
+    assert_eq!(texts(&mean)[1], ["Be mean.", "Be kind."]);
+    assert_eq!(
+        Dataset::load_classes(&path, "odd").unwrap_err().id(),
+        "dataset-class-unknown"
+    );
+}
+
+#[test]
+fn samples_are_paired_by_place_and_templates_are_remarked_on() {
+    let got = read(
+        "{\"positive_samples\": [\"a\", \"<|im_start|>user\\nb\"], \"negative_samples\": [\"c\", \"d\"]}",
+    );
+    assert_eq!(got.format, DatasetFormat::Samples);
+    assert_eq!(texts(&got)[0], ["a", "c"]);
+    assert!(
+        got.warnings
+            .contains(&DatasetWarning::Templated { count: 1 })
+    );
+}
+
+#[test]
+fn situations_are_prompts() {
+    let got = read(
+        "{\"situation\":\"Ann drops a cup.\",\"char_name\":\"Ann\",\"positive\":\"How lovely!\",\"neutral\":\"Oh.\"}\n",
+    );
+    assert_eq!(got.format, DatasetFormat::Psyctl);
+    assert!(matches!(got.examples[0].content, Content::Answers { .. }));
+    assert_eq!(
+        texts(&got)[0],
+        ["Ann drops a cup. How lovely!", "Ann drops a cup. Oh."]
+    );
+    assert_eq!(got.examples[0].meta.as_ref().unwrap()["char_name"], "Ann");
+}
+
+#[test]
+fn plain_texts_are_unescaped_and_jsonl_is_read() {
+    let texts = parse_texts("f", b"one\\ntwo\n\n  three\\t\\\\n\r\nfour\\x\n").unwrap();
+    assert_eq!(texts, ["one\ntwo", "  three\t\\n", "four\\x"]);
+    let json = parse_texts(
+        "f",
+        b"{\"text\": \"a\\nb\"}\n\n{\"text\": \"c\", \"more\": 1}\n",
+    )
+    .unwrap();
+    assert_eq!(json, ["a\nb", "c"]);
+    for (bytes, id) in [
+        (&b" \n\n"[..], "dataset-empty"),
+        (b"{\"text\": 1}", "dataset-field-type"),
+        (b"{\"texts\": \"a\"}", "dataset-field-missing"),
+        (b"{\"text\"", "dataset-syntax"),
+        (b"\xff\xfe", "dataset-encoding"),
+    ] {
+        assert_eq!(parse_texts("f", bytes).unwrap_err().id(), id);
+    }
+}
