@@ -159,6 +159,10 @@ actions! {
     PickDataset = "pick-dataset",
     /// Choose the steered positions.
     PickMask = "pick-mask",
+    /// Make a vector of a data set's pairs.
+    ExtractVector = "extract",
+    /// Read the selected tokens in extraction.
+    ReadTokens = "read-tokens",
     /// The prompt token by token.
     OpenTokens = "prompt-tokens",
     /// Begin or give up a selection of tokens.

@@ -47,7 +47,7 @@ impl App {
     fn key_in_overlay(&mut self, key: Key) {
         let when = match self.overlays.last() {
             Some(Overlay::Help(_) | Overlay::Palette(_) | Overlay::Picker(..)) => When::List,
-            Some(Overlay::Sampling(_)) => When::Form,
+            Some(Overlay::Sampling(_) | Overlay::Extract(_)) => When::Form,
             Some(Overlay::Log(_) | Overlay::Receipt(_)) => When::Reader,
             Some(Overlay::Tokens(_)) => When::PromptTokens,
             Some(Overlay::Died(_)) => When::Died,
@@ -69,6 +69,10 @@ impl App {
                 self.preview_theme();
             }
             Some(Overlay::Sampling(form)) => match key.code {
+                KeyCode::Backspace => form.backspace(),
+                _ => key.typed().into_iter().for_each(|c| form.type_char(c)),
+            },
+            Some(Overlay::Extract(form)) => match key.code {
                 KeyCode::Backspace => form.backspace(),
                 _ => key.typed().into_iter().for_each(|c| form.type_char(c)),
             },

@@ -16,6 +16,8 @@ pub enum LibraryFigure {
     Cosines,
     /// Cosines of the selected vector's directions between blocks.
     Across,
+    /// The vector in the making, or made last.
+    Extraction,
 }
 
 /// One vector of the library.
@@ -257,7 +259,8 @@ impl App {
         self.library.figure = match self.library.figure {
             LibraryFigure::Card => LibraryFigure::Cosines,
             LibraryFigure::Cosines => LibraryFigure::Across,
-            LibraryFigure::Across => LibraryFigure::Card,
+            LibraryFigure::Across => LibraryFigure::Extraction,
+            LibraryFigure::Extraction => LibraryFigure::Card,
         };
     }
 

@@ -13,6 +13,7 @@ pub mod curve;
 pub mod editor;
 pub mod entries;
 pub mod experiment;
+pub mod extraction;
 pub mod focus;
 pub mod hits;
 pub mod input;
@@ -133,6 +134,8 @@ pub struct App {
     library: library::VectorLibrary,
     unit: CoefficientUnit,
     prompt_tokens: tokens::PromptTokens,
+    /// Tokens that extraction reads, chosen on the prompt.
+    read_choice: Option<String>,
     focus: Pane,
     /// Focus of the Explore screen while another one is shown.
     explore_focus: Pane,
@@ -207,6 +210,7 @@ impl App {
             library: library::VectorLibrary::default(),
             unit: CoefficientUnit::default(),
             prompt_tokens: tokens::PromptTokens::default(),
+            read_choice: None,
             focus: Pane::Coefficient,
             explore_focus: Pane::Coefficient,
             pins: Pins::default(),

@@ -1,6 +1,7 @@
 //! What can lie over the main screen, as a stack: pickers, palette, help, dialog, log, panel.
 
 use crate::app::action::Action;
+use crate::app::extraction::ExtractForm;
 use crate::app::tokens::TokenCursor;
 use crate::protocol::{Asset, ModelSource, Sampling};
 use crate::units::{CoefficientUnit, HookPoint, Mask, Operator};
@@ -91,6 +92,8 @@ pub enum Overlay {
     Log(usize),
     /// The receipt; rows scrolled down.
     Receipt(usize),
+    /// A new vector.
+    Extract(ExtractForm),
     /// The prompt token by token.
     Tokens(TokenCursor),
     /// The engine died, for this reason.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::app::action::Action;
+use crate::app::extraction::ExtractForm;
 use crate::app::focus::Pane;
 use crate::app::messages::Level;
 use crate::app::msg::{Effect, GlyphSet};
@@ -99,6 +100,8 @@ impl App {
             Action::PickVector => self.pick(PickerKind::Vector),
             Action::PickDataset => self.pick(PickerKind::Dataset),
             Action::PickMask => self.pick(PickerKind::Mask),
+            Action::ExtractVector => self.open_extraction(),
+            Action::ReadTokens => self.read_selection(),
             Action::OpenTokens => self.open_tokens(),
             Action::SelectTokens => self.anchor_token(),
             Action::SelectPart => self.select_part(),
@@ -193,6 +196,13 @@ impl App {
             Action::ListPageUp => self.list_step(-(self.hits.overlay_height.max(2) as isize - 1)),
             Action::ListPageDown => self.list_step(self.hits.overlay_height.max(2) as isize - 1),
             Action::ListAccept => self.list_accept(),
+            Action::FieldUp if self.in_extraction(|f| f.step(-1)) => {}
+            Action::FieldDown if self.in_extraction(|f| f.step(1)) => {}
+            Action::FieldLess if self.in_extraction(|f| f.nudge(-1)) => {}
+            Action::FieldMore if self.in_extraction(|f| f.nudge(1)) => {}
+            Action::Apply if matches!(self.overlays.last(), Some(Overlay::Extract(_))) => {
+                self.start_extraction();
+            }
             Action::FieldUp => self.in_form(|f| f.step(-1)),
             Action::FieldDown => self.in_form(|f| f.step(1)),
             Action::FieldLess => self.in_form(|f| f.nudge(-1)),
@@ -312,6 +322,16 @@ impl App {
         self.effects
             .push(Effect::SaveHistory(self.prompts.history().to_vec()));
         self.regenerate();
+    }
+
+    fn in_extraction(&mut self, edit: impl FnOnce(&mut ExtractForm)) -> bool {
+        match self.overlays.last_mut() {
+            Some(Overlay::Extract(form)) => {
+                edit(form);
+                true
+            }
+            _ => false,
+        }
     }
 
     fn in_form(&mut self, edit: impl FnOnce(&mut Form)) {

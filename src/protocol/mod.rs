@@ -20,13 +20,14 @@ pub use event::{Event, Failure, FinishReason, Stage, TokenPiece};
 pub use prompt::{PromptPart, PromptToken, covers};
 pub use receipt::{ProbeRequest, ReceiptLine, ReceiptReport, Verdict};
 pub use report::{
-    Apart, Calibration, ControlGroup, ControlReport, ControlsTable, DatasetResponse, FanPart, Lens,
-    Likely, Prediction, Published, ShiftTable, SweepPart, SweepUnit, Tax, TokenRow, TokenStrip,
+    Apart, Calibration, ControlGroup, ControlReport, ControlsTable, DatasetResponse, ExtractBlock,
+    ExtractReport, FanPart, Lens, Likely, Prediction, Published, ShiftTable, SweepPart, SweepUnit,
+    Tax, TokenRow, TokenStrip,
 };
 pub use source::ModelSource;
 pub use study::{
-    CalibrateStudy, ControlsStudy, DatasetsStudy, FanStudy, PredictStudy, ShiftStudy, Study,
-    StudyKind, StudyNews, StudyRequest, SweepStudy, TokensStudy,
+    CalibrateStudy, ControlsStudy, DatasetsStudy, ExtractStudy, FanStudy, PredictStudy, ShiftStudy,
+    Study, StudyKind, StudyNews, StudyRequest, SweepStudy, TokensStudy,
 };
 
 pub use vectors::{Factor, Survey, VectorChange, VectorFacts};

@@ -51,6 +51,56 @@ pub struct Apart {
     pub negative: Vec<f32>,
 }
 
+/// One block of a vector in the making.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ExtractBlock {
+    /// Block.
+    pub block: usize,
+    /// Norm of the direction.
+    pub norm: f64,
+    /// Explained share, for components.
+    pub explained: Option<f64>,
+    /// Cosine with the mean difference of the same pairs.
+    pub cosine_to_mean: Option<f64>,
+    /// Share of its squared norm in the two largest coordinates.
+    pub top_two: f64,
+    /// Whether the pairs say which way it points.
+    pub sign_defined: bool,
+}
+
+/// A vector in the making, or made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExtractReport {
+    /// Its name.
+    pub name: String,
+    /// Method.
+    pub method: String,
+    /// Tokens read.
+    pub read: String,
+    /// Block of the predictors.
+    pub block: usize,
+    /// Pairs read, every pass over them counted.
+    pub done: usize,
+    /// Pairs to read.
+    pub total: usize,
+    /// Pairs that it is made of.
+    pub pairs: usize,
+    /// Block by block.
+    pub blocks: Vec<ExtractBlock>,
+    /// Mean cosine of the differences with their mean.
+    pub directional: Option<f64>,
+    /// The same with the mean of all others.
+    pub leave_one_out: Option<f64>,
+    /// Separation of the two sides along the direction, in standard deviations.
+    pub d_prime: Option<f64>,
+    /// Area under the curve of the same.
+    pub auc: Option<f64>,
+    /// Where it was written, once it was.
+    pub file: Option<std::path::PathBuf>,
+    /// Whether all pairs were read.
+    pub complete: bool,
+}
+
 /// Predictors of one data set at one block (science: Braun et al. 2505.22637, Tan et al. 2407.12404).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Prediction {

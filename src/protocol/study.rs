@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Asset, Calibration, ChatFormat, ControlsTable, DatasetResponse, FanPart, Prediction, Sampling,
-    ShiftTable, SweepPart, TokenStrip,
+    Asset, Calibration, ChatFormat, ControlsTable, DatasetResponse, ExtractReport, FanPart,
+    Prediction, Sampling, ShiftTable, SweepPart, TokenStrip,
 };
 use crate::units::{BlockIndex, Edit, Mask, RunId};
 
@@ -30,6 +30,8 @@ pub enum StudyKind {
     Fan,
     /// The coefficient that has a given effect.
     Calibrate,
+    /// A vector made of pairs.
+    Extract,
 }
 
 /// Every block of the loaded vector on the loaded data set, raw and at equal κ.
@@ -47,6 +49,23 @@ pub struct SweepStudy {
     pub multipliers: Vec<f32>,
     /// Block whose length relative to the residual stream is what 1 means at equal κ.
     pub reference: BlockIndex,
+}
+
+/// A vector made of the training part of a data set's pairs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExtractStudy {
+    /// Pairs.
+    pub dataset: Asset,
+    /// Stable name of the method.
+    pub method: String,
+    /// Tokens read; `None`: the method's own.
+    pub read: Option<String>,
+    /// So many pairs at most.
+    pub limit: Option<usize>,
+    /// Name of the vector and of its file in the user's folder.
+    pub name: String,
+    /// Block whose predictors are shown.
+    pub block: BlockIndex,
 }
 
 /// Predictors of a data set's pairs at one block.
@@ -201,6 +220,8 @@ pub enum Study {
     Fan(FanStudy),
     /// The coefficient of an effect.
     Calibrate(CalibrateStudy),
+    /// A new vector.
+    Extract(ExtractStudy),
 }
 
 impl Study {
@@ -215,6 +236,7 @@ impl Study {
             Self::Tokens(_) => StudyKind::Tokens,
             Self::Fan(_) => StudyKind::Fan,
             Self::Calibrate(_) => StudyKind::Calibrate,
+            Self::Extract(_) => StudyKind::Extract,
         }
     }
 }
@@ -243,6 +265,8 @@ pub enum StudyNews {
     Controls(Box<ControlsTable>),
     /// A text token by token.
     Tokens(Box<TokenStrip>),
+    /// A vector in the making, or made; replaces the report before.
+    Extracted(Box<ExtractReport>),
     /// Labels of a fan's lanes.
     FanLanes(Vec<String>),
     /// New tokens of a fan.

@@ -201,6 +201,7 @@ fn work(c: &Canvas<'_>) -> Option<(Stage, &'static str, usize, usize)> {
         Stage::Study => match app.lab().running().map(|r| r.kind) {
             Some(StudyKind::Sweep) => "sweeping the layers",
             Some(StudyKind::Predict) => "reading activations",
+            Some(StudyKind::Extract) => "extracting a vector",
             Some(StudyKind::Shift) => "shifting prompts",
             Some(StudyKind::Controls) => "measuring controls",
             Some(StudyKind::Tokens) => "reading the text",
@@ -328,7 +329,7 @@ fn hints(c: &Canvas<'_>) -> Vec<(String, &'static str, Action)> {
     let holds = |when: When| -> Option<u8> {
         let inside = match app.overlay() {
             Some(Overlay::Help(_) | Overlay::Palette(_) | Overlay::Picker(..)) => Some(When::List),
-            Some(Overlay::Sampling(_)) => Some(When::Form),
+            Some(Overlay::Sampling(_) | Overlay::Extract(_)) => Some(When::Form),
             Some(Overlay::Log(_) | Overlay::Receipt(_)) => Some(When::Reader),
             Some(Overlay::Tokens(_)) => Some(When::PromptTokens),
             Some(Overlay::Died(_)) => Some(When::Died),

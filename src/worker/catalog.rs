@@ -179,6 +179,18 @@ impl Library {
     /// No such folder, a name that is none of a file, a file of that name, a vector that is refused.
     pub(crate) fn save_vector(&self, asset: &Asset, name: &str) -> Result<PathBuf, LibraryError> {
         let vector = self.load_vector(asset)?.renamed(name);
+        self.keep_vector(&vector, name)
+    }
+
+    /// The same for a vector in memory.
+    ///
+    /// # Errors
+    /// Those of [`save_vector`](Self::save_vector).
+    pub(crate) fn keep_vector(
+        &self,
+        vector: &SteeringVector,
+        name: &str,
+    ) -> Result<PathBuf, LibraryError> {
         let refused = |reason: &str| VectorError::Unreadable {
             file: format!("{name}.safetensors"),
             reason: reason.to_owned(),

@@ -175,7 +175,7 @@ pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
         if let Some((request, arrived)) = measure {
             measuring = measure::Job::start(request, arrived, &mut desk, mailbox, emit);
         }
-        studying.hear(words, &desk, mailbox, emit);
+        studying.hear(words, &desk, &library, mailbox, emit);
         if let Some((request, arrived)) = study {
             studying.start(request, arrived, &mut desk, &library, mailbox, emit);
         }

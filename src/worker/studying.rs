@@ -86,10 +86,19 @@ impl Studying {
         &mut self,
         words: Vec<(RunId, Word)>,
         desk: &Desk,
+        library: &Library,
         mailbox: &Mailbox,
         emit: Emit<'_>,
     ) {
         for (run, word) in words {
+            if let Word::Saved(path) = word {
+                emit(Event::Saved(path));
+                emit(Event::Catalog {
+                    vectors: library.vectors(),
+                    datasets: library.datasets(),
+                });
+                continue;
+            }
             if mailbox.study_cancel(run).is_cancelled() {
                 if matches!(word, Word::Ended(_)) && self.slices.is_none() {
                     emit(Event::Idle(Stage::Study));
@@ -110,6 +119,7 @@ impl Studying {
                     }
                 }
                 Word::Ended(ended) => end(run, ended.err().map(Some), emit),
+                Word::Saved(_) => {}
             }
         }
     }

@@ -10,8 +10,8 @@ mod requests;
 use std::time::Duration;
 
 use crate::protocol::{
-    CalibrateStudy, Calibration, ControlsTable, DatasetResponse, Prediction, ShiftTable, Study,
-    StudyKind, StudyNews, TokenStrip, TokensStudy,
+    CalibrateStudy, Calibration, ControlsTable, DatasetResponse, ExtractReport, Prediction,
+    ShiftTable, Study, StudyKind, StudyNews, TokenStrip, TokensStudy,
 };
 use crate::units::RunId;
 use fan::FanLane;
@@ -143,6 +143,8 @@ pub struct Lab {
     pub layers: Layers,
     /// Geometry.
     pub predictions: Reports<Prediction>,
+    /// The vector in the making.
+    pub extractions: Reports<ExtractReport>,
     /// Other prompts.
     pub shifts: Reports<ShiftTable>,
     /// Many data sets.
@@ -198,6 +200,7 @@ impl Lab {
             StudyKind::Tokens => &self.strips,
             StudyKind::Fan => &self.fan,
             StudyKind::Calibrate => &self.calibrations,
+            StudyKind::Extract => &self.extractions,
         }
     }
 
@@ -211,6 +214,7 @@ impl Lab {
             StudyKind::Tokens => &mut self.strips,
             StudyKind::Fan => &mut self.fan,
             StudyKind::Calibrate => &mut self.calibrations,
+            StudyKind::Extract => &mut self.extractions,
         }
     }
 
@@ -281,6 +285,7 @@ impl Lab {
         match news {
             StudyNews::Sweep(parts) => self.layers.take_in(parts),
             StudyNews::Predicted(prediction) => self.predictions.push(*prediction),
+            StudyNews::Extracted(report) => self.extractions.replace(*report),
             StudyNews::Shifted(table) => self.shifts.push(*table),
             StudyNews::Dataset(response) => self.responses.push(*response),
             StudyNews::Controls(table) => self.controls.replace(*table),

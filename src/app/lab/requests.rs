@@ -57,6 +57,8 @@ impl App {
                     reference: self.reference_block()?,
                 })
             }
+            // It is begun by its dialog alone.
+            StudyKind::Extract => return None,
             StudyKind::Predict => Study::Predict(PredictStudy {
                 datasets: self.studied_datasets()?,
                 block,

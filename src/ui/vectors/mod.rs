@@ -2,6 +2,7 @@
 
 mod card;
 mod cosines;
+pub(super) mod extraction;
 
 use ratatui::layout::Rect;
 
@@ -27,6 +28,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
         LibraryFigure::Cosines if library.without_top => "cosines without the top two coordinates",
         LibraryFigure::Cosines => "cosines between vectors",
         LibraryFigure::Across => "cosines between blocks",
+        LibraryFigure::Extraction => "new vector",
     };
     let count = format!("{}  ", library.rows().len());
     let inner = c.pane(area, Pane::Vectors, &[(&count, muted), (figure, accent)]);
@@ -58,6 +60,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
         LibraryFigure::Card => card::draw(c, figure),
         LibraryFigure::Cosines => cosines::between_vectors(c, figure),
         LibraryFigure::Across => cosines::between_blocks(c, figure),
+        LibraryFigure::Extraction => extraction::draw(c, figure),
     }
 }
 

@@ -5,6 +5,7 @@
 mod calibrate;
 pub(super) mod controls;
 mod datasets;
+mod extract;
 mod fan;
 mod gate;
 mod kept;
@@ -16,6 +17,7 @@ pub(super) mod sweep;
 mod tokens;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -48,6 +50,8 @@ pub(crate) enum Word {
     News(StudyNews),
     /// What the slices of a study need is there: with when it was asked for.
     Ready(Box<controls::Prepared>, Instant),
+    /// A vector was written, also where the study was given up.
+    Saved(PathBuf),
     /// It ended: with the stable id and words of what went wrong, or well.
     Ended(Result<(), (&'static str, String)>),
 }
@@ -186,6 +190,7 @@ pub(crate) fn start(
                 Study::Shift(study) => shift::run(&room, study).map(Some),
                 Study::Datasets(study) => datasets::run(&room, study).map(Some),
                 Study::Tokens(study) => tokens::run(&room, study).map(Some),
+                Study::Extract(study) => extract::run(&room, study).map(Some),
                 Study::Fan(study) => fan::run(&room, study).map(Some),
                 Study::Calibrate(study) => calibrate::run(&room, study).map(Some),
                 Study::Controls(study) => {

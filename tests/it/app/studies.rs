@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use steerscope::protocol::{
     Apart, Calibration, ControlGroup, ControlReport, ControlsTable, DatasetResponse, Event,
-    FanPart, FinishReason, Lens, MeasureRequest, Prediction, ShiftTable, Study, StudyNews,
-    StudyRequest, SweepPart, SweepUnit, Tax, TokenRow, TokenStrip, TokensStudy,
+    ExtractBlock, ExtractReport, ExtractStudy, FanPart, FinishReason, Lens, MeasureRequest,
+    Prediction, ShiftTable, Study, StudyNews, StudyRequest, SweepPart, SweepUnit, Tax, TokenRow,
+    TokenStrip, TokensStudy,
 };
 use steerscope::units::{BlockIndex, RunId};
 
@@ -43,6 +44,12 @@ pub fn news(request: &StudyRequest, parts: usize) -> Vec<Event> {
             };
             (0..items().len()).step_by(16).map(slice).collect()
         }
+        Study::Extract(study) => [
+            (24, None),
+            (48, Some("/data/vectors/new.safetensors".into())),
+        ]
+        .map(|(done, file)| StudyNews::Extracted(Box::new(extracted(study, done, file))))
+        .into(),
         Study::Predict(_) => ["she_he", "a data set with a longer name"]
             .map(|name| StudyNews::Predicted(Box::new(prediction(name))))
             .into(),
@@ -305,5 +312,32 @@ fn response(name: &str, k: usize) -> DatasetResponse {
             .collect(),
         from_store: k == 1,
         published: None,
+    }
+}
+
+fn extracted(study: &ExtractStudy, done: usize, file: Option<std::path::PathBuf>) -> ExtractReport {
+    let block = |block: usize| ExtractBlock {
+        block,
+        norm: 1.0 + 0.4 * block as f64,
+        explained: (study.method == "pca").then_some(0.31),
+        cosine_to_mean: Some(1.0 - 0.15 * block as f64),
+        top_two: 0.1 * block as f64,
+        sign_defined: block != 4,
+    };
+    ExtractReport {
+        name: study.name.clone(),
+        method: study.method.clone(),
+        read: study.read.clone().unwrap_or_else(|| "answer".to_owned()),
+        block: study.block.0,
+        done,
+        total: 48,
+        pairs: done,
+        blocks: (0..BLOCKS).map(block).collect(),
+        directional: Some(0.61),
+        leave_one_out: Some(0.57),
+        d_prime: Some(1.9),
+        auc: None,
+        complete: file.is_some(),
+        file,
     }
 }

@@ -139,3 +139,27 @@ fn the_prompt_token_by_token() {
         world
     });
 }
+
+#[test]
+fn the_dialog_for_a_new_vector() {
+    snapshot(
+        "extract_form",
+        shown("F12", &["E", "down", "right", "down", "down"]),
+    );
+}
+
+#[test]
+fn a_vector_in_the_making() {
+    snapshot("extract_running", |settings| {
+        let mut world = World::new(settings);
+        world.load();
+        world.settle();
+        world.key("F12");
+        world.settle();
+        for key in ["E", "down", "right", "enter"] {
+            world.key(key);
+        }
+        world.study_in_part(1);
+        world
+    });
+}
