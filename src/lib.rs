@@ -18,6 +18,7 @@ pub mod cli;
 pub mod engine;
 pub mod hub;
 pub mod measure;
+pub mod plot;
 pub mod protocol;
 pub mod runtime;
 pub mod shards;

@@ -211,6 +211,8 @@ actions! {
     PreviousPrompt = "previous-prompt",
     /// Copy the focused text or figures.
     Copy = "copy",
+    /// Histogram and curve as a picture.
+    ExportFigure = "export-figure",
     /// All messages.
     Log = "log",
     /// Unicode or ASCII characters.

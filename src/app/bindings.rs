@@ -137,6 +137,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::Stop, When::Main, &["x"], "stop generating and measuring", Some(("stop", 3))),
     row(Action::Sampling, When::Main, &["o"], "temperature, top-k, top-p, seed, length", None),
     row(Action::Copy, When::Main, &["y"], "copy the focused text or figures", None),
+    row(Action::ExportFigure, When::Main, &["X"], "histogram and curve as SVG and PNG in the working directory", Some(("export", 7))),
     // What is loaded.
     row(Action::PickVector, When::Main, &["v"], "choose a steering vector", Some(("vector", 5))),
     row(Action::PickDataset, When::Main, &["d"], "choose a data set", Some(("data set", 6))),

@@ -13,6 +13,7 @@ pub mod curve;
 pub mod editor;
 pub mod entries;
 pub mod experiment;
+mod export;
 pub mod extraction;
 pub mod focus;
 pub mod hits;

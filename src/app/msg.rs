@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::app::input::{Key, Mouse};
-use crate::protocol::{Asset, Command, Event, ModelSource, Sampling};
+use crate::protocol::{Asset, Command, Event, ModelSource, ResponseFigure, Sampling};
 use crate::units::{DEFAULT_MULTIPLIERS, Edit, Mask};
 
 /// Anything that reaches update.
@@ -35,6 +35,8 @@ pub enum Effect {
     RestartEngine,
     /// Put this on the clipboard.
     CopyText(String),
+    /// Draw this to a file of this stem in the working directory.
+    ExportFigure(Box<ResponseFigure>, String),
     /// Keep these typed prompts, oldest first, for the next start.
     SaveHistory(Vec<String>),
     /// Forget what is on the terminal and draw everything anew.

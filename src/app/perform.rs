@@ -151,6 +151,7 @@ impl App {
                     self.say(Level::Info, "copied");
                 }
             }
+            Action::ExportFigure => self.export_figure(),
             Action::Log => self.overlays.push(Overlay::Log(0)),
             Action::ToggleGlyphs => {
                 self.settings.glyphs = match self.settings.glyphs {

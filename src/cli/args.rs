@@ -1,5 +1,7 @@
 //! Commands and flags: the one source of `--help` and of what the program accepts.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use super::args_calibrate::{CalibrateArgs, FanArgs, SignChoice};
@@ -265,6 +267,12 @@ pub struct MeasureArgs {
     /// One line per input on standard output
     #[arg(long)]
     pub csv: bool,
+    /// Also draw histogram and curve to this .svg or .png file
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
+    /// Replace an existing figure
+    #[arg(long, requires = "plot")]
+    pub force: bool,
     /// Where results are kept.
     #[command(flatten)]
     pub store: StoreArgs,

@@ -9,6 +9,8 @@ use super::output::Ending;
 use super::study::Study;
 use crate::measure::reference::CAVEAT;
 use crate::measure::{Measurement, PreparedSet, VectorIdentity, check_multipliers};
+use crate::plot;
+use crate::protocol::ResponseFigure;
 use crate::stats::Interval;
 use crate::steering::dataset::Part;
 
@@ -56,6 +58,11 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
         &set,
         &measured,
     );
+    if let Some(path) = &args.plot {
+        open::may_write(path, args.force)?;
+        plot::write(&figure(&result, &measured), path).map_err(open::failed)?;
+        open::remark(&format!("figure written to '{}'", path.display()));
+    }
     let mut out = io::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut out, &result).map_err(io::Error::from)?;
@@ -66,6 +73,24 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
         table(&result, Part::from(args.split).name(), &set, &mut out)?;
     }
     Ok(())
+}
+
+/// Title and protocol of the figure, the same figures as in the table.
+fn figure(result: &Measurement, rows: &[Vec<f32>]) -> ResponseFigure {
+    ResponseFigure {
+        title: format!(
+            "{} on {}, block {} of {}",
+            result.vector.name, result.dataset.name, result.protocol.block, result.model.name
+        ),
+        protocol: format!(
+            "{}, ‖v‖ {:.3}, steerscope {}",
+            result.protocol.words(),
+            result.vector.norm,
+            env!("CARGO_PKG_VERSION")
+        ),
+        multipliers: result.protocol.multipliers.clone(),
+        rows: rows.to_vec(),
+    }
 }
 
 fn csv(result: &Measurement, out: &mut impl Write) -> Result<(), Ending> {

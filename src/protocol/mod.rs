@@ -4,6 +4,7 @@
 //! the other's types, so either side can be replaced (the tests run the app on a scripted worker).
 
 mod event;
+mod figure;
 mod prompt;
 mod receipt;
 mod report;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use event::{Event, Failure, FinishReason, Stage, TokenPiece};
+pub use figure::ResponseFigure;
 pub use prompt::{PromptPart, PromptToken, covers};
 pub use receipt::{ProbeRequest, ReceiptLine, ReceiptReport, Verdict};
 pub use report::{

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::execute;
@@ -12,7 +12,8 @@ use super::event_loop::Ended;
 use super::paths::Paths;
 use super::terminal::Screen;
 use crate::app::Effect;
-use crate::protocol::Event;
+use crate::plot;
+use crate::protocol::{Event, Failure, ResponseFigure, Stage};
 use crate::worker::{Options, Worker};
 
 /// The side of the program that acts.
@@ -70,6 +71,7 @@ impl Shell {
                 }
                 Effect::RestartEngine => self.restart()?,
                 Effect::CopyText(text) => copy(&text)?,
+                Effect::ExportFigure(figure, stem) => self.export(&figure, &stem),
                 Effect::SaveHistory(prompts) => save_history(&self.paths.history(), &prompts),
                 Effect::Redraw => screen.forget(),
                 Effect::Suspend => {
@@ -80,6 +82,32 @@ impl Shell {
             }
         }
         Ok(None)
+    }
+
+    /// Writes a figure beside what is there already, as SVG and as PNG; the app hears of it as of the
+    /// worker's files.
+    fn export(&self, figure: &ResponseFigure, stem: &str) {
+        let taken = |stem: &str| Path::new(&format!("{stem}.svg")).exists();
+        let numbered = (2..).map(|n| format!("{stem}-{n}"));
+        let mut names = std::iter::once(stem.to_owned()).chain(numbered);
+        let Some(stem) = names.find(|name| !taken(name)) else {
+            return;
+        };
+        for ending in ["svg", "png"] {
+            let path = PathBuf::from(format!("{stem}.{ending}"));
+            let event = match plot::write(figure, &path) {
+                Ok(()) => Event::Saved(path),
+                Err(error) => Event::Failed(Failure {
+                    stage: Stage::Store,
+                    run: None,
+                    model: None,
+                    id: error.id().to_owned(),
+                    message: error.to_string(),
+                }),
+            };
+            // The receiver lives as long as the loop.
+            let _ = self.events.send(event);
+        }
     }
 
     /// Ends the worker, waiting a bounded time.

@@ -28,6 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "protocol", "measure", "steering", "engine", "store", "hub", "units", "stats",
         ],
     ),
+    ("plot", &["protocol", "stats"]),
     ("app", &["protocol", "units", "stats", "text"]),
     ("ui", &["app", "protocol", "units", "stats", "text"]),
 ];

@@ -20,6 +20,7 @@ mod cli;
 mod engine;
 mod hub;
 mod measure;
+mod plot;
 mod pty;
 mod reference;
 mod stats;

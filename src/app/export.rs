@@ -1,0 +1,74 @@
+//! The measurement on screen as a picture.
+
+use crate::app::messages::Level;
+use crate::app::msg::Effect;
+use crate::app::{App, signed};
+use crate::protocol::ResponseFigure;
+use crate::text::one_line;
+
+impl App {
+    /// Asks for histogram and curve of the present measurement as files.
+    pub(super) fn export_figure(&mut self) {
+        let (Some(measured), Some(vector), Some(dataset)) =
+            (self.experiment.current(), &self.vector, &self.dataset)
+        else {
+            self.say(Level::Info, "no input is measured yet");
+            return;
+        };
+        let rows: Vec<Vec<f32>> = (measured.results.iter().flatten())
+            .map(|r| r.propensity.clone())
+            .collect();
+        if rows.is_empty() {
+            self.say(Level::Info, "no input is measured yet");
+            return;
+        }
+        let setting = self.steering.now();
+        let (vector, dataset) = (one_line(&vector.name), one_line(&dataset.name));
+        let model = self.model.as_ref().map_or("", |m| m.name.as_str());
+        let norm = self.norm_at(setting.block).unwrap_or(f32::NAN);
+        let grid: Vec<String> = measured
+            .key
+            .multipliers
+            .iter()
+            .map(|m| signed(*m))
+            .collect();
+        let figure = ResponseFigure {
+            title: format!(
+                "{vector} on {dataset}, block {} of {}",
+                setting.block,
+                one_line(model)
+            ),
+            protocol: format!(
+                "{} of {} inputs, mask {}, {}, ‖v‖ {norm:.3}, multipliers {}, test part, seed 0, prompts as written, steerscope {}",
+                rows.len(),
+                measured.results.len(),
+                setting.mask,
+                setting.edit,
+                grid.join(" "),
+                env!("CARGO_PKG_VERSION")
+            ),
+            multipliers: measured.key.multipliers.clone(),
+            rows,
+        };
+        let plain = |text: &str| {
+            text.chars()
+                .map(|c| {
+                    if c.is_alphanumeric() || c == '-' {
+                        c
+                    } else {
+                        '_'
+                    }
+                })
+                .take(40)
+                .collect::<String>()
+        };
+        let stem = format!(
+            "steerscope-{}-{}-b{}",
+            plain(&vector),
+            plain(&dataset),
+            setting.block
+        );
+        self.effects
+            .push(Effect::ExportFigure(Box::new(figure), stem));
+    }
+}
