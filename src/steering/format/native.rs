@@ -4,13 +4,16 @@
 
 use std::collections::BTreeMap;
 
-use half::{bf16, f16};
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::TensorView;
 use safetensors::{SafeTensorError, SafeTensors};
 use serde_json::Value;
 
 use super::super::error::VectorError;
 use super::super::vector::{SteeringVector, bytes_of, check_directions, meta};
+use super::array::Array;
+use super::imported::VectorFormat;
+use super::reading::{Found, Reading};
+use super::{Context, foreign};
 use crate::units::{Edit, HookPoint, Operator};
 
 /// Value of the metadata key `format`.
@@ -29,8 +32,9 @@ fn header_len(bytes: &[u8]) -> Option<u64> {
         .map(|head| u64::from_le_bytes(*head))
 }
 
-/// Reads a file of this format.
-pub(super) fn read(stem: &str, file: &str, bytes: &[u8]) -> Result<SteeringVector, VectorError> {
+/// Reads a safetensors file: ours, or that of another tool.
+pub(super) fn read(bytes: &[u8], context: &Context<'_>) -> Result<Reading, VectorError> {
+    let file = context.file;
     check_length(file, bytes)?;
     let damaged = |e: SafeTensorError| VectorError::Damaged {
         file: file.to_owned(),
@@ -52,16 +56,15 @@ pub(super) fn read(stem: &str, file: &str, bytes: &[u8]) -> Result<SteeringVecto
         }
     }
     if found.is_empty() {
-        let mut names = tensors.names();
-        names.sort_unstable();
-        let found = match names.first() {
-            Some(name) => format!("a safetensors file whose first tensor is '{name}'"),
-            None => "a safetensors file without tensors".to_owned(),
-        };
-        return Err(VectorError::FormatUnknown {
-            file: file.to_owned(),
-            found,
-        });
+        let mut others = Vec::new();
+        for (key, view) in tensors.tensors() {
+            others.push((key.clone(), array(file, &key, &view)?));
+        }
+        if others.is_empty() {
+            return Err(context.unknown("a safetensors file without tensors"));
+        }
+        others.sort_by(|a, b| a.0.cmp(&b.0));
+        return foreign::read(others, &metadata, context);
     }
     let operator = match metadata.get(meta::OPERATOR) {
         None => Operator::Add,
@@ -73,12 +76,8 @@ pub(super) fn read(stem: &str, file: &str, bytes: &[u8]) -> Result<SteeringVecto
     let (point, rank, directions) = gather(file, found)?;
     let edit = Edit { operator, point };
     check_directions(file, edit, rank, &directions)?;
-    let name = metadata
-        .get(meta::NAME)
-        .cloned()
-        .unwrap_or_else(|| stem.to_owned());
     let vector = SteeringVector {
-        name,
+        name: String::new(),
         edit,
         rank,
         directions,
@@ -94,7 +93,38 @@ pub(super) fn read(stem: &str, file: &str, bytes: &[u8]) -> Result<SteeringVecto
             key: meta::SHA256.to_owned(),
         });
     }
-    Ok(vector)
+    let producer = match vector.metadata.get("format").map(String::as_str) {
+        Some(FORMAT) => "steerscope",
+        _ => "names of TransformerLens",
+    };
+    let key = format!("blocks.b.hook_{point}");
+    let mut reading = Reading::new(VectorFormat::Native, producer, &key);
+    reading.edit = edit;
+    reading.rank = rank;
+    reading.name = vector.metadata.get(meta::NAME).cloned();
+    reading.recommended = vector.recommended_block().map(|b| b.0 as i64);
+    reading.n_blocks = (vector.metadata.get(meta::N_LAYERS)).and_then(|n| n.trim().parse().ok());
+    reading.metadata = vector.metadata;
+    reading.found = vector
+        .directions
+        .into_iter()
+        .map(|(b, values)| Found::at(b.to_string(), b as i64, values))
+        .collect();
+    Ok(reading)
+}
+
+/// A tensor of another tool, whatever its shape.
+fn array(file: &str, key: &str, view: &TensorView<'_>) -> Result<Array, VectorError> {
+    let number = foreign::number(view.dtype()).ok_or_else(|| VectorError::DType {
+        file: file.to_owned(),
+        key: key.to_owned(),
+        dtype: format!("{:?}", view.dtype()),
+    })?;
+    Ok(Array {
+        shape: view.shape().to_vec(),
+        number,
+        values: number.decode(view.data(), false),
+    })
 }
 
 /// Compares the bytes present with those the header promises, for a message that says so.
@@ -169,28 +199,7 @@ fn values(file: &str, key: &str, view: &TensorView<'_>) -> Result<Vec<f32>, Vect
             shape: view.shape().to_vec(),
         });
     }
-    let data = view.data();
-    Ok(match view.dtype() {
-        Dtype::F32 => chunks(data, f32::from_le_bytes),
-        Dtype::F64 => chunks(data, |b| f64::from_le_bytes(b) as f32),
-        Dtype::F16 => chunks(data, |b| f16::from_le_bytes(b).to_f32()),
-        Dtype::BF16 => chunks(data, |b| bf16::from_le_bytes(b).to_f32()),
-        other => {
-            return Err(VectorError::DType {
-                file,
-                key,
-                dtype: format!("{other:?}"),
-            });
-        }
-    })
-}
-
-fn chunks<const N: usize>(data: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-    data.as_chunks::<N>()
-        .0
-        .iter()
-        .map(|bytes| value(*bytes))
-        .collect()
+    Ok(array(&file, &key, view)?.values)
 }
 
 /// Block, point and index within the basis.
