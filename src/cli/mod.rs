@@ -10,6 +10,7 @@ mod args_rows;
 mod args_site;
 mod args_sweep;
 mod args_tokens;
+mod args_vectors;
 mod calibrate;
 mod controls;
 mod dataset;
@@ -31,6 +32,8 @@ mod sweep;
 mod sweep_cells;
 mod tokens;
 mod tokens_table;
+mod vectors;
+mod vectors_info;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -66,6 +69,7 @@ pub fn run() -> ExitCode {
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Runs(command)) => runs::run(&command),
         Some(Command::Dataset(command)) => dataset::run(&command),
+        Some(Command::Vectors(command)) => vectors::run(&command),
         None if io::stdout().is_terminal() && io::stdin().is_terminal() => return screen::run(cli.screen),
         None => Err(Ending::Usage(
             "no terminal to draw on; use 'steerscope generate', 'extract', 'measure' or another command (see --help)"

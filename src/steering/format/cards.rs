@@ -29,16 +29,21 @@ pub(super) fn steering_llm(
     let object = Object::new(context.file, "SteeringLLM card", value)?;
     let layer = object.int("layer")?;
     let array = super::folders::bare(&path.with_extension("pt"), context)?;
-    let shape: Option<Vec<usize>> = object
-        .map
-        .get("shape")
-        .and_then(Value::as_array)
-        .map(|s| s.iter().filter_map(Value::as_u64).map(|n| n as usize).collect());
+    let shape: Option<Vec<usize>> = object.map.get("shape").and_then(Value::as_array).map(|s| {
+        s.iter()
+            .filter_map(Value::as_u64)
+            .map(|n| n as usize)
+            .collect()
+    });
     if shape.is_some_and(|shape| shape != array.shape) {
         return Err(mismatch(context, "shape"));
     }
     let values = array.direction(context.file, "the tensor")?;
-    let length = values.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+    let length = values
+        .iter()
+        .map(|x| f64::from(*x).powi(2))
+        .sum::<f64>()
+        .sqrt();
     if object
         .float("magnitude")
         .is_some_and(|m| (m - length).abs() > 1e-2 * m.abs().max(1e-6))
@@ -94,7 +99,11 @@ pub(super) fn vllm_hook(
     })?;
     let (values, average) = super::torch::dir_and_average(&file, context)?;
     let mut reading = Reading::new(VectorFormat::VllmHook, "vLLM-Hook", "optimal_layer");
-    let length = values.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+    let length = values
+        .iter()
+        .map(|x| f64::from(*x).powi(2))
+        .sum::<f64>()
+        .sqrt();
     let multiplier = match (object.text("method"), average) {
         (Some("add_vector") | None, _) => object.float("coefficient"),
         (Some("adjust_rs"), Some(average)) => {

@@ -78,9 +78,7 @@ pub enum FormatError {
         limit: u64,
     },
     /// A site that the program does not steer at.
-    #[error(
-        "'{file}' holds a {site} vector; supported are residual, attention and MLP outputs"
-    )]
+    #[error("'{file}' holds a {site} vector; supported are residual, attention and MLP outputs")]
     Site {
         /// File.
         file: String,
@@ -176,7 +174,9 @@ pub enum FormatError {
         file: String,
     },
     /// Not plain data.
-    #[error("'{file}' names '{global}', which is not plain data and is never run; save tensors only")]
+    #[error(
+        "'{file}' names '{global}', which is not plain data and is never run; save tensors only"
+    )]
     PickleGlobal {
         /// File.
         file: String,

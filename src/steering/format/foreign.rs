@@ -23,7 +23,10 @@ pub(super) fn read(
     metadata: &BTreeMap<String, String>,
     context: &Context<'_>,
 ) -> Result<Reading, VectorError> {
-    if let Some(cfg) = metadata.get("cfg").and_then(|c| serde_json::from_str(c).ok()) {
+    if let Some(cfg) = metadata
+        .get("cfg")
+        .and_then(|c| serde_json::from_str(c).ok())
+    {
         return steering_lite(tensors, &cfg, context);
     }
     if let Some(names) = metadata.get("layer_names") {

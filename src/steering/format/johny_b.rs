@@ -22,7 +22,10 @@ const KEPT: [(&str, &str); 11] = [
     ("n_neg", meta::N_NEG),
     ("prompt_format", "prompt_format"),
     ("activation_norm_at_layer", "activation_norm_at_layer"),
-    ("templated_first_positive_prompt", "templated_first_positive_prompt"),
+    (
+        "templated_first_positive_prompt",
+        "templated_first_positive_prompt",
+    ),
     ("command", "command"),
     ("capture", "capture"),
 ];

@@ -67,9 +67,13 @@ pub(super) fn row(array: Array, context: &Context<'_>) -> Result<Vec<f32>, Vecto
 
 /// Whether the name is one that `persona_vectors` gives its files.
 fn is_persona(stem: &str) -> bool {
-    ["_prompt_avg_diff", "_response_avg_diff", "_prompt_last_diff"]
-        .iter()
-        .any(|ending| stem.ends_with(ending))
+    [
+        "_prompt_avg_diff",
+        "_response_avg_diff",
+        "_prompt_last_diff",
+    ]
+    .iter()
+    .any(|ending| stem.ends_with(ending))
 }
 
 fn rows(
@@ -172,8 +176,9 @@ fn positions(
         file: context.file.to_owned(),
         rows: *positions,
         what: "positions",
-        choices: "chosen; give --position P, negative from the prompt's end (and --row L for one layer)"
-            .to_owned(),
+        choices:
+            "chosen; give --position P, negative from the prompt's end (and --row L for one layer)"
+                .to_owned(),
     })?;
     let index = if position < 0 {
         position + *positions as i64

@@ -3,7 +3,9 @@
 
 mod array;
 mod cards;
+mod changes;
 mod error;
+mod export;
 mod folders;
 mod foreign;
 mod gguf;
@@ -33,7 +35,9 @@ mod zipped;
 use std::path::Path;
 
 use super::error::VectorError;
+pub use changes::{folded, scaled};
 pub use error::FormatError;
+pub use export::{ExportOptions, Exported, Target, export};
 pub use imported::{ImportWarning, Imported, LayerRead, VectorFormat};
 pub use options::{ImportOptions, Location, MAX_TENSOR_BYTES, ModelShape, RowsAre};
 use reading::{Reading, place};
@@ -87,7 +91,8 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported, VectorEr
         options,
     };
     if path.is_dir() {
-        let kind = folders::recognise(path).ok_or_else(|| context.unknown("a directory of none of the known tools"))?;
+        let kind = folders::recognise(path)
+            .ok_or_else(|| context.unknown("a directory of none of the known tools"))?;
         let reading = folders::read(path, kind, &context)?;
         return place(reading, &file, &stem, None, options);
     }
@@ -126,6 +131,11 @@ pub fn import_bytes(
     };
     let hash = source::sha256_of(bytes);
     place(reading, name, name, Some(hash), options)
+}
+
+/// Whether a directory is one that a known tool writes for a vector.
+pub fn is_vector_folder(path: &Path) -> bool {
+    folders::recognise(path).is_some()
 }
 
 const ZIP: &[u8] = b"PK\x03\x04";
@@ -171,11 +181,7 @@ fn archive(opened: Opened, context: &Context<'_>) -> Result<Reading, VectorError
 }
 
 /// Everything that is read whole; `path` leads to files beside it.
-fn whole(
-    path: Option<&Path>,
-    bytes: &[u8],
-    context: &Context<'_>,
-) -> Result<Reading, VectorError> {
+fn whole(path: Option<&Path>, bytes: &[u8], context: &Context<'_>) -> Result<Reading, VectorError> {
     if bytes.starts_with(gguf::MAGIC) {
         return gguf::read(context.file, bytes, context.options);
     }
@@ -240,8 +246,7 @@ fn stem(path: &Path) -> String {
 }
 
 fn stem_of_folder(folder: &Path) -> String {
-    folder.file_name().map_or_else(
-        || "vector".to_owned(),
-        |s| s.to_string_lossy().into_owned(),
-    )
+    folder
+        .file_name()
+        .map_or_else(|| "vector".to_owned(), |s| s.to_string_lossy().into_owned())
 }

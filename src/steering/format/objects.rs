@@ -67,7 +67,9 @@ fn dict(
     if pickle.entries(root).any(nested) {
         return lm_eval::read(pickle, tensors, root, context);
     }
-    let directions = pickle.get(root, "directions").filter(|d| matches!(d, Node::Dict(_)));
+    let directions = pickle
+        .get(root, "directions")
+        .filter(|d| matches!(d, Node::Dict(_)));
     if let Some(directions) = directions
         && pickle.text(root, "model_type").is_some()
     {

@@ -80,7 +80,10 @@ pub(super) fn read(folder: &Path, context: &Context<'_>) -> Result<Reading, Vect
             });
         let Some(weights) = weights else {
             return Err(VectorError::Missing {
-                file: folder.join(format!("{prefix}nunit_1#0.bin")).display().to_string(),
+                file: folder
+                    .join(format!("{prefix}nunit_1#0.bin"))
+                    .display()
+                    .to_string(),
             });
         };
         let values = bare(&weights, context)?.direction(context.file, component)?;

@@ -30,7 +30,11 @@ pub(super) fn read(bytes: &[u8], context: &Context<'_>) -> Result<Option<Reading
         }
         .into());
     }
-    within(context.file, bytes.len() as u64, context.options.max_tensor_bytes)?;
+    within(
+        context.file,
+        bytes.len() as u64,
+        context.options.max_tensor_bytes,
+    )?;
     let mut reading = Reading::new(VectorFormat::RawF32, "ds4", "row L");
     reading.edit = Edit {
         operator: Operator::Project,

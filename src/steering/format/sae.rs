@@ -61,7 +61,11 @@ fn reading(producer: &str, row: usize, place: (String, i64), values: Vec<f32>) -
 /// A directory with `cfg.json` and `sae_weights.safetensors`.
 pub(super) fn directory(folder: &Path, context: &Context<'_>) -> Result<Reading, VectorError> {
     let cfg = read_json(&folder.join("cfg.json"), "SAELens configuration")?;
-    let hook = |v: &Value| v.get("hook_name").and_then(Value::as_str).map(str::to_owned);
+    let hook = |v: &Value| {
+        v.get("hook_name")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
     let hook = hook(&cfg).or_else(|| cfg.get("metadata").and_then(hook));
     let hook = hook.ok_or_else(|| FormatError::JsonInvalid {
         file: context.file.to_owned(),
@@ -154,10 +158,7 @@ pub(super) fn archive(mut zip: Zipped, context: &Context<'_>) -> Result<Reading,
     let total = zip.size(name).unwrap_or_default();
     let head = zip.range(name, 0, npy::HEAD as u64)?;
     let header = npy::Header::read(context.file, &head)?;
-    header.size(
-        context.file,
-        total.saturating_sub(header.start as u64),
-    )?;
+    header.size(context.file, total.saturating_sub(header.start as u64))?;
     let [features, width] = header.shape.as_slice() else {
         return Err(shape_error(context, &header.shape));
     };

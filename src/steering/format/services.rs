@@ -133,6 +133,8 @@ pub(super) fn easysteer(
         );
     }
     reading.format = VectorFormat::EasySteer;
-    "EasySteer".clone_into(&mut reading.producer);
+    if reading.producer != "steerscope" {
+        "EasySteer".clone_into(&mut reading.producer);
+    }
     Ok(reading)
 }

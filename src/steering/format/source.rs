@@ -50,10 +50,7 @@ pub(super) fn read_whole(path: &Path, limit: u64) -> Result<Vec<u8>, VectorError
 }
 
 /// A file's text, for JSON and JSON lines.
-pub(super) fn read_json(
-    path: &Path,
-    kind: &'static str,
-) -> Result<serde_json::Value, VectorError> {
+pub(super) fn read_json(path: &Path, kind: &'static str) -> Result<serde_json::Value, VectorError> {
     let bytes = read_whole(path, MAX_JSON)?;
     parse_json(&path.display().to_string(), kind, &bytes)
 }

@@ -220,13 +220,7 @@ impl Tensors {
 }
 
 /// Values of a view, row-major, whatever its strides.
-fn gather(
-    storage: &[f32],
-    offset: usize,
-    shape: &[usize],
-    stride: &[usize],
-    n: usize,
-) -> Vec<f32> {
+fn gather(storage: &[f32], offset: usize, shape: &[usize], stride: &[usize], n: usize) -> Vec<f32> {
     let mut index = vec![0usize; shape.len()];
     let mut out = Vec::with_capacity(n);
     for _ in 0..n {

@@ -13,6 +13,7 @@ mod bad_files;
 mod conversion;
 mod dataset;
 mod extract;
+mod format;
 mod locate;
 mod operator;
 mod vector;

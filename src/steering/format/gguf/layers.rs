@@ -180,7 +180,7 @@ pub(super) fn point(name: &str) -> Option<HookPoint> {
 }
 
 /// The same the other way round.
-pub(super) fn point_name(point: HookPoint) -> Option<&'static str> {
+pub(in crate::steering::format) fn point_name(point: HookPoint) -> Option<&'static str> {
     Some(match point {
         HookPoint::ResidPost => "residual_stream_post_layer",
         HookPoint::MlpOut => "ffn_out_pre_residual",

@@ -9,6 +9,8 @@ mod write;
 use super::super::error::VectorError;
 use super::options::ImportOptions;
 use super::reading::Reading;
+pub(super) use layers::point_name;
+pub(super) use producer::OWN;
 pub(super) use write::{GgufValue, file as write_file};
 
 /// The four bytes a GGUF file begins with.

@@ -9,7 +9,7 @@ use super::header::{Header, Value};
 use super::layers::{Directions, joined};
 
 /// What the program writes about a vector begins so.
-pub(super) const OWN: &str = "steerscope.";
+pub(in crate::steering::format) const OWN: &str = "steerscope.";
 
 /// Where `direction.N` was measured, as block minus N; `None` where that is not known.
 struct Convention {

@@ -531,10 +531,7 @@ impl<'a> Walker<'a> {
         ) else {
             return None;
         };
-        let (shape, stride) = (
-            numpy::sizes(pickle, shape)?,
-            numpy::sizes(pickle, stride)?,
-        );
+        let (shape, stride) = (numpy::sizes(pickle, shape)?, numpy::sizes(pickle, stride)?);
         (shape.len() == stride.len()).then_some(())?;
         Some(Node::Tensor(TensorRef {
             number: *number,
