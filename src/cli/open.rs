@@ -86,11 +86,12 @@ pub(super) fn vector(text: &str, opened: &Opened) -> Result<SteeringVector, Endi
     };
     let imported = library.import_vector(&asset, &options).map_err(|error| {
         let asked = matches!(&error, LibraryError::Vector(e) if e.asks());
-        match asked {
-            true => Ending::Usage(format!(
+        if asked {
+            Ending::Usage(format!(
                 "{error}; 'steerscope vectors convert' takes these flags and writes a file that needs none"
-            )),
-            false => failed(error),
+            ))
+        } else {
+            failed(error)
         }
     })?;
     if imported.format != VectorFormat::Native {

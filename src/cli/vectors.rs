@@ -81,7 +81,7 @@ fn list(args: &VectorsListArgs) -> Result<(), Ending> {
                 one_line(&found.sentence)
             )?,
             Err((id, message)) => {
-                writeln!(out, "{:width$}  {id}: {}", name(row), one_line(message))?
+                writeln!(out, "{:width$}  {id}: {}", name(row), one_line(message))?;
             }
         }
     }
@@ -180,9 +180,10 @@ fn convert(args: &VectorConvertArgs) -> Result<(), Ending> {
 fn write(exported: &Exported, path: &Path, force: bool) -> Result<(), Ending> {
     let mut places = Vec::new();
     for (name, bytes) in &exported.files {
-        let place = match exported.directory {
-            true => path.join(name),
-            false => path.to_path_buf(),
+        let place = if exported.directory {
+            path.join(name)
+        } else {
+            path.to_path_buf()
         };
         may_write(&place, force)?;
         places.push((place, bytes));

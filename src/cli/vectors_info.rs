@@ -132,9 +132,10 @@ fn table(out: &mut impl Write, found: &Imported) -> io::Result<()> {
     }
     writeln!(out, "block  in file       norm  top two")?;
     for (layer, block, norm, share) in rows(found) {
-        let mark = match layer.post_final_norm {
-            true => "  after the final norm",
-            false => "",
+        let mark = if layer.post_final_norm {
+            "  after the final norm"
+        } else {
+            ""
         };
         writeln!(
             out,

@@ -5,7 +5,7 @@ use half::{bf16, f16};
 use super::super::error::VectorError;
 use super::error::FormatError;
 
-/// A number type of numpy or PyTorch.
+/// A number type of numpy or `PyTorch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Number {
     F16,

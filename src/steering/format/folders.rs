@@ -131,7 +131,7 @@ fn easyedit(folder: &Path, context: &Context<'_>) -> Result<Reading, VectorError
     Ok(reading)
 }
 
-/// The bare tensor of a PyTorch file beside others.
+/// The bare tensor of a `PyTorch` file beside others.
 pub(super) fn bare(path: &Path, context: &Context<'_>) -> Result<Array, VectorError> {
     super::torch::bare(path, context.options.max_tensor_bytes)
 }

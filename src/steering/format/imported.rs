@@ -15,7 +15,7 @@ pub enum VectorFormat {
     Glp,
     /// Safetensors with one tensor per layer of other tools.
     Safetensors,
-    /// PyTorch zip.
+    /// `PyTorch` zip.
     Torch,
     /// Plain pickle.
     Pickle,

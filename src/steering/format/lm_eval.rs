@@ -1,4 +1,4 @@
-//! lm-evaluation-harness: {hookpoint: {steering_vector, steering_coefficient, action, bias}}.
+//! lm-evaluation-harness: {hookpoint: {`steering_vector`, `steering_coefficient`, action, bias}}.
 
 use super::super::error::VectorError;
 use super::super::vector::meta;
@@ -39,9 +39,10 @@ pub(super) fn read(
             (other, _) => {
                 return Err(VectorError::OperatorUnsupported {
                     file: context.file.to_owned(),
-                    operator: match biased {
-                        true => format!("{other} with a bias"),
-                        false => other.to_owned(),
+                    operator: if biased {
+                        format!("{other} with a bias")
+                    } else {
+                        other.to_owned()
                     },
                 });
             }

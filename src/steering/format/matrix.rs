@@ -112,7 +112,7 @@ fn rows(
         .into());
     }
     let all = array.rows().enumerate().filter(|(i, _)| chosen(i));
-    let mut reading = Reading::new(format, "rows as told", "row i");
+    let mut reading = Reading::new(format, "as told", "row i");
     match rows {
         RowsAre::Concepts => {
             let row = row.ok_or_else(|| FormatError::RowsAmbiguous {

@@ -212,11 +212,11 @@ fn tensor_name((block, point, j): Place) -> String {
     }
 }
 
+/// Site, directions per block, and their values by block.
+type Gathered = (HookPoint, usize, BTreeMap<usize, Vec<f32>>);
+
 /// One site for the whole file, and as many directions at each of its blocks.
-fn gather(
-    file: &str,
-    found: BTreeMap<Place, Vec<f32>>,
-) -> Result<(HookPoint, usize, BTreeMap<usize, Vec<f32>>), VectorError> {
+fn gather(file: &str, found: BTreeMap<Place, Vec<f32>>) -> Result<Gathered, VectorError> {
     let mut directions: BTreeMap<usize, Vec<Vec<f32>>> = BTreeMap::new();
     let mut points: Vec<HookPoint> = found.keys().map(|place| place.1).collect();
     points.dedup();

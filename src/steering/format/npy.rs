@@ -148,9 +148,10 @@ pub(super) fn array(
     let values = header
         .number
         .decode(data.get(..size).unwrap_or_default(), header.big);
-    let values = match header.fortran && header.shape.len() > 1 {
-        true => row_major(&values, &header.shape, n),
-        false => values,
+    let values = if header.fortran && header.shape.len() > 1 {
+        row_major(&values, &header.shape, n)
+    } else {
+        values
     };
     Ok(Array {
         shape: header.shape,

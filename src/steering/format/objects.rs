@@ -1,4 +1,4 @@
-//! What people put into PyTorch files: tensors, dictionaries of them, objects of steering libraries.
+//! What people put into `PyTorch` files: tensors, dictionaries of them, objects of steering libraries.
 
 use super::super::error::VectorError;
 use super::super::vector::meta;

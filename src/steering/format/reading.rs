@@ -116,9 +116,10 @@ pub(super) fn place(
     let mut directions = BTreeMap::new();
     let mut marked = Vec::new();
     for found in std::mem::take(&mut reading.found) {
-        let from = match options.as_measured {
-            true => found.measured.unwrap_or(found.applied),
-            false => found.applied,
+        let from = if options.as_measured {
+            found.measured.unwrap_or(found.applied)
+        } else {
+            found.applied
         };
         let mut block = from.saturating_add(options.shift);
         if edit.point == HookPoint::ResidPre && options.site.is_some() {

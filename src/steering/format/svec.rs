@@ -54,14 +54,11 @@ pub(super) fn read(value: &Value, context: &Context<'_>) -> Result<Reading, Vect
     if layers.is_empty() {
         return Err(context.unknown("a .svec file without directions"));
     }
-    let mut reading = match layers.iter().any(|(_, nested, _)| *nested) {
-        false => ibm(
-            layers
-                .into_iter()
-                .map(|(layer, _, rows)| (layer, rows.concat())),
-            VectorFormat::Svec,
-        ),
-        true => aisteer(layers.into_iter().map(|(l, _, rows)| (l, rows)), context)?,
+    let mut reading = if layers.iter().any(|(_, nested, _)| *nested) {
+        aisteer(layers.into_iter().map(|(l, _, rows)| (l, rows)), context)?
+    } else {
+        let layers = layers.into_iter().map(|(l, _, rows)| (l, rows.concat()));
+        ibm(layers, VectorFormat::Svec)
     };
     if let Some(hint) = object.text("model_type") {
         reading.fact(meta::MODEL_HINT, hint);

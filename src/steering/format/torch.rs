@@ -1,4 +1,4 @@
-//! PyTorch's zip container, and plain pickles of numpy arrays: the tensors that a pickle refers to.
+//! `PyTorch`'s zip container, and plain pickles of numpy arrays: the tensors that a pickle refers to.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use super::{npy, objects};
 /// Longest `data.pkl`: it names tensors and holds none.
 const MAX_PICKLE: u64 = 1 << 28;
 
-/// Whether an archive is PyTorch's: an entry `<root>/data.pkl`; its root.
+/// Whether an archive is `PyTorch`'s: an entry `<root>/data.pkl`; its root.
 pub(super) fn root(names: &[String]) -> Option<String> {
     let name = names
         .iter()

@@ -24,7 +24,7 @@ impl Zipped {
     /// Names of the entries, sorted.
     pub(super) fn names(&self) -> Vec<String> {
         let names = self.archive.file_names().filter_map(Result::ok);
-        let mut names: Vec<String> = names.map(|name| name.into_owned()).collect();
+        let mut names: Vec<String> = names.map(std::borrow::Cow::into_owned).collect();
         names.sort();
         names
     }

@@ -7,7 +7,6 @@ use proptest::prelude::*;
 use steerscope::steering::{Card, FitWarning, SteeringVector, meta};
 use steerscope::units::BlockIndex;
 
-
 fn sample() -> SteeringVector {
     let directions = (0..12)
         .map(|b| (b, vec![b as f32 + 0.5, -1.0, 0.25, 1e-20]))

@@ -130,11 +130,13 @@ fn rows(vector: &SteeringVector, unit: bool) -> Vec<(String, Vec<f32>)> {
                 .sqrt();
             // What is of length 1 already stays bit for bit.
             let scaled = unit && (length - 1.0).abs() > 1e-6 && length > 0.0;
-            let row = row.iter().map(|x| match scaled {
-                true => (f64::from(*x) / length) as f32,
-                false => *x,
-            });
-            rows.push((name, row.collect()));
+            let row = if scaled {
+                let unit = |x: &f32| (f64::from(*x) / length) as f32;
+                row.iter().map(unit).collect()
+            } else {
+                row.to_vec()
+            };
+            rows.push((name, row));
         }
     }
     rows

@@ -1,4 +1,4 @@
-//! PyTorch files: fixed protocol-2 streams, so that equal content gives equal bytes.
+//! `PyTorch` files: fixed protocol-2 streams, so that equal content gives equal bytes.
 
 use super::super::super::error::VectorError;
 use super::super::super::vector::bytes_of;

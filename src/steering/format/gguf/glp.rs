@@ -13,7 +13,8 @@ use super::layers::{Directions, check_basis, joined, point};
 use crate::units::{Edit, HookPoint, Operator};
 
 /// Keys whose text is kept for people.
-const KEPT: [(&str, &str); 9] = [
+const KEPT: [(&str, &str); 10] = [
+    ("controlvector.model_hint", meta::MODEL_HINT),
     ("glp.method", meta::METHOD),
     ("glp.contrast", "contrast"),
     ("glp.created", "created"),

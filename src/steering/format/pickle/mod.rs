@@ -23,7 +23,7 @@ pub(super) enum Node {
     List(Vec<Id>),
     Dict(Vec<(Id, Id)>),
     Tuple(Vec<Id>),
-    /// A PyTorch tensor: its numbers lie in another entry of the archive.
+    /// A `PyTorch` tensor: its numbers lie in another entry of the archive.
     Tensor(TensorRef),
     /// A numpy array.
     Array(NdArray),
@@ -39,7 +39,7 @@ pub(super) enum Node {
         descr: String,
         big: bool,
     },
-    /// A PyTorch storage: number type, key of its entry, number of values.
+    /// A `PyTorch` storage: number type, key of its entry, number of values.
     Storage {
         number: Number,
         key: String,

@@ -14,7 +14,7 @@ const MOST_MEMOS: usize = 65_536;
 const MOST_ARGUMENTS: usize = 16;
 /// Length of a storage's key.
 const LONGEST_KEY: usize = 64;
-/// The number that a PyTorch file from before the zip container begins with.
+/// The number that a `PyTorch` file from before the zip container begins with.
 const LEGACY: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
 /// Walks a stream to its end.

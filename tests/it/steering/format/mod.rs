@@ -5,6 +5,7 @@ mod bodies;
 mod landing;
 mod make;
 mod oracle;
+mod peers;
 mod refusals;
 mod roundtrip;
 mod untrusted;
