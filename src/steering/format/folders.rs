@@ -102,7 +102,11 @@ fn refusal_direction(folder: &Path, context: &Context<'_>) -> Result<Reading, Ve
     if let Some(position) = object.fact("pos") {
         reading.fact("position", position);
     }
-    reading.found = vec![Found::at(layer.to_string(), layer - 1, values)];
+    reading.found = vec![Found::at(
+        layer.to_string(),
+        layer.saturating_sub(1),
+        values,
+    )];
     reading.warn(
         "ablation-everywhere",
         "its own tool adds it at one block and removes it at every block; here one block is edited",

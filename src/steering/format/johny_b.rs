@@ -73,8 +73,8 @@ pub(super) fn read(folder: &Path, context: &Context<'_>) -> Result<Reading, Vect
         .int("n_layers")
         .ok()
         .and_then(|n| usize::try_from(n).ok());
-    reading.recommended = Some(layer - 1);
-    let found = |l: i64, values| Found::at(l.to_string(), l - 1, values);
+    reading.recommended = Some(layer.saturating_sub(1));
+    let found = |l: i64, values| Found::at(l.to_string(), l.saturating_sub(1), values);
     if !folder.join("deltas_all_layers.npy").exists() {
         reading.found = vec![found(layer, vector)];
         return Ok(reading);

@@ -97,7 +97,7 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported, VectorEr
         return place(reading, &file, &stem, None, options);
     }
     if let Some((folder, kind)) = folders::of_part(path) {
-        let stem = stem_of_folder(&folder);
+        let stem = folder_name(&folder);
         let reading = folders::read(&folder, kind, &context)?;
         return place(reading, &file, &stem, source::sha256(path)?, options);
     }
@@ -245,7 +245,7 @@ fn stem(path: &Path) -> String {
     )
 }
 
-fn stem_of_folder(folder: &Path) -> String {
+fn folder_name(folder: &Path) -> String {
     folder
         .file_name()
         .map_or_else(|| "vector".to_owned(), |s| s.to_string_lossy().into_owned())

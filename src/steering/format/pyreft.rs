@@ -27,7 +27,7 @@ pub(super) fn is_weights(name: &str) -> bool {
 fn place(layer: i64, component: &str) -> Option<(i64, HookPoint)> {
     Some(match component {
         "block_output" => (layer, HookPoint::ResidPost),
-        "block_input" => (layer - 1, HookPoint::ResidPost),
+        "block_input" => (layer.saturating_sub(1), HookPoint::ResidPost),
         "mlp_output" => (layer, HookPoint::MlpOut),
         "attention_output" => (layer, HookPoint::AttnOut),
         _ => return None,

@@ -112,6 +112,16 @@ pub(super) fn place(
     if let Some(point) = options.site {
         edit.point = point;
     }
+    if n_blocks.is_none()
+        && reading.found.len() > 1
+        && reading.found.iter().any(|f| f.normed == Normed::IfLast)
+    {
+        reading.warn(
+            "post-final-norm-unknown",
+            "its tool reads the last block's output after the final norm, and the file does not say which block is the last; \
+             the model or --model-blocks does",
+        );
+    }
     let mut layers = Vec::new();
     let mut directions = BTreeMap::new();
     let mut marked = Vec::new();
@@ -126,7 +136,7 @@ pub(super) fn place(
             // What enters a block is what leaves the one before it.
             block = block.saturating_sub(1);
         }
-        let last = n_blocks.map(|n| n as i64 - 1);
+        let last = n_blocks.map(|n| i64::try_from(n).unwrap_or(i64::MAX) - 1);
         let beyond = last.is_some_and(|last| block > last) || block > i64::from(u32::MAX);
         if block < -1 || beyond {
             return Err(FormatError::LayerRange {

@@ -48,8 +48,11 @@ pub(super) fn neuronpedia(value: &Value, context: &Context<'_>) -> Result<Readin
     if let Some(model) = object.text("modelId") {
         reading.fact(meta::MODEL_ID, model);
     }
-    if let Some(strength) = object.float("vectorDefaultSteerStrength") {
-        reading.fact(meta::RECOMMENDED_MULTIPLIER, (strength as f32).to_string());
+    if let Some(multiplier) = object.float("vectorDefaultSteerStrength") {
+        reading.fact(
+            meta::RECOMMENDED_MULTIPLIER,
+            (multiplier as f32).to_string(),
+        );
     }
     reading.found = vec![Found::at(hook, block, values)];
     Ok(reading)

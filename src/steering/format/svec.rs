@@ -73,7 +73,7 @@ fn ibm(layers: impl Iterator<Item = (i64, Vec<f32>)>, format: VectorFormat) -> R
         .map(|(k, values)| Found {
             in_file: k.to_string(),
             measured: Some(k),
-            applied: k - 1,
+            applied: k.saturating_sub(1),
             normed: Normed::IfLast,
             values,
         })
@@ -115,9 +115,11 @@ fn aisteer(
             .into());
         }
         reading.rank = count;
-        reading
-            .found
-            .push(Found::at(k.to_string(), k - back, rows.concat()));
+        reading.found.push(Found::at(
+            k.to_string(),
+            k.saturating_sub(back),
+            rows.concat(),
+        ));
     }
     if reading.rank == 2 {
         reading.edit.operator = Operator::Angular;

@@ -36,12 +36,12 @@ pub(super) fn read(
     };
     let order = format!("{root}byteorder");
     if zip.size(&order).is_some() {
-        let order = zip.read(&order, 64)?;
+        let order = zip.stored(&order, 64)?;
         if order != b"little" {
             return Err(invalid("its numbers are not in little-endian order".to_owned()).into());
         }
     }
-    let stream = zip.read(&format!("{root}data.pkl"), MAX_PICKLE)?;
+    let stream = zip.stored(&format!("{root}data.pkl"), MAX_PICKLE)?;
     let pickle = pickle::read(context.file, &stream)?;
     let mut tensors = Tensors {
         zip: Some(zip),
@@ -109,7 +109,7 @@ fn open(path: &Path, limit: u64) -> Result<(Pickle, Tensors), VectorError> {
     let file = path.display().to_string();
     let mut zip = Zipped::open(Opened::path(path)?)?;
     let root = root(&zip.names()).ok_or_else(|| super::cards::no_tensor(&file, "data.pkl"))?;
-    let stream = zip.read(&format!("{root}data.pkl"), MAX_PICKLE)?;
+    let stream = zip.stored(&format!("{root}data.pkl"), MAX_PICKLE)?;
     let pickle = pickle::read(&file, &stream)?;
     let zip = Some(zip);
     let tensors = Tensors {
@@ -193,7 +193,7 @@ impl Tensors {
             }
             Some(_) => {}
         }
-        let data = zip.read(&entry, self.limit)?;
+        let data = zip.stored(&entry, self.limit)?;
         let storage = number.decode(&data, false);
         Ok(Array {
             shape: shape.clone(),

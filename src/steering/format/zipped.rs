@@ -12,13 +12,15 @@ use super::source::{Input, Opened};
 pub(super) struct Zipped {
     archive: ZipArchive<Box<dyn Input>>,
     pub(super) file: String,
+    /// Bytes of the whole archive.
+    len: u64,
 }
 
 impl Zipped {
     pub(super) fn open(opened: Opened) -> Result<Self, VectorError> {
-        let file = opened.file;
+        let (file, len) = (opened.file, opened.len);
         let archive = ZipArchive::new(opened.input).map_err(|e| invalid(&file, &e))?;
-        Ok(Self { archive, file })
+        Ok(Self { archive, file, len })
     }
 
     /// Names of the entries, sorted.
@@ -32,6 +34,18 @@ impl Zipped {
     /// Declared size of an entry, if there is one of this name.
     pub(super) fn size(&mut self, name: &str) -> Option<u64> {
         self.archive.by_name(name).ok().map(|entry| entry.size())
+    }
+
+    /// A whole entry that is stored as it is, hence no larger than the archive.
+    pub(super) fn stored(&mut self, name: &str, limit: u64) -> Result<Vec<u8>, VectorError> {
+        if self.size(name).is_some_and(|size| size > self.len) {
+            return Err(FormatError::ZipInvalid {
+                file: self.file.clone(),
+                reason: format!("{name} is larger than the archive"),
+            }
+            .into());
+        }
+        self.read(name, limit)
     }
 
     /// A whole entry of at most `limit` bytes.

@@ -13,6 +13,7 @@ mod runs;
 mod shard;
 mod sweep;
 mod tokens;
+mod vectors;
 
 pub(crate) use crate::reference::shared;
 

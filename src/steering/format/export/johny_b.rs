@@ -9,6 +9,9 @@ use super::super::source::sha256_of;
 use super::{Exported, Source};
 use crate::units::BlockIndex;
 
+/// Values of `deltas_all_layers.npy`: 512 layers of half a million.
+const MOST_VALUES: usize = 1 << 28;
+
 pub(super) fn directory(source: &Source<'_>) -> Result<Exported, VectorError> {
     source.only_add()?;
     let vector = source.vector;
@@ -18,6 +21,13 @@ pub(super) fn directory(source: &Source<'_>) -> Result<Exported, VectorError> {
     // Rows are what enters blocks 0 to n − 1; without n as many as there are directions for.
     let n = source.n_blocks().unwrap_or(last + 2);
     let width = vector.width();
+    if n.saturating_mul(width) > MOST_VALUES {
+        let what = format!("{n} layers of {width} values are more than any model has");
+        return Err(source.refuse(
+            &what,
+            "say how many blocks the model has with --model-blocks",
+        ));
+    }
     let mut deltas = vec![0.0f32; n * width];
     let mut lost = Vec::new();
     for (b, values) in &vector.directions {

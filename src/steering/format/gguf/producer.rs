@@ -114,10 +114,6 @@ pub(super) fn read(
     }
     facts(&mut reading, header);
     let hidden = joined(file, directions.layers)?;
-    let contiguous = hidden.iter().zip(1..).all(|((layer, _), n)| *layer == n);
-    if convention.producer == "repeng" && contiguous && hidden.len() > 1 {
-        reading.fact("trained_layers", format!("1 to {}", hidden.len()));
-    }
     reading.found = hidden
         .into_iter()
         .map(|(layer, values)| Found {

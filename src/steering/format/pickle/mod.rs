@@ -1,8 +1,10 @@
 //! Pickles without Python: a walker over the opcodes that builds plain values of a closed set. Nothing
 //! is imported, called or instantiated.
 
+mod calls;
 mod globals;
 mod numpy;
+mod stack;
 mod walk;
 
 use super::array::Number;

@@ -418,6 +418,18 @@ fn other_files() -> Vec<Bad> {
             text(json!({"directions": {"1": [1.0]}, "num_heads": 8}).to_string()),
             told(),
         ),
+        (
+            "layer-range",
+            "lowest.svec",
+            text(svec(json!({"-9223372036854775808": [1.0]}))),
+            told(),
+        ),
+        (
+            "layer-range",
+            "highest.svec",
+            text(svec(json!({"9223372036854775807": [1.0]}))),
+            told(),
+        ),
         ("format-unknown", "none.svec", text(svec(json!({}))), told()),
         (
             "format-unknown",

@@ -111,6 +111,22 @@ fn the_seeds_are_accepted() {
     }
 }
 
+#[test]
+#[ignore = "writes the corpora of the fuzz targets"]
+fn vector_seeds_of_the_fuzz_targets_are_written() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    for (name, bytes) in seeds() {
+        make::put(&root.join("vector"), name, &bytes);
+        if let Some(stream) = bytes.strip_prefix(b"\x80") {
+            make::put(
+                &root.join("pickle"),
+                name,
+                stream.get(1..).unwrap_or_default(),
+            );
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Change {
     Cut(usize),
