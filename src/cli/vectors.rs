@@ -11,7 +11,7 @@ use super::output::Ending;
 use super::vectors_info;
 use crate::protocol::Asset;
 use crate::steering::format::{
-    ExportOptions, Exported, ImportOptions, Imported, export, folded, scaled,
+    ExportOptions, Exported, ImportOptions, Imported, VectorFormat, export, folded, scaled,
 };
 use crate::text::one_line;
 use crate::worker::LibraryError;
@@ -132,7 +132,9 @@ fn candidates(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Ending> {
 
 fn convert(args: &VectorConvertArgs) -> Result<(), Ending> {
     let imported = imported(&args.vector, &args.import.options())?;
-    remark(&imported.sentence);
+    if imported.format != VectorFormat::Native {
+        remark(&imported.sentence);
+    }
     for warning in &imported.warnings {
         remark(&warning.to_string());
     }

@@ -13,7 +13,7 @@ use super::super::vector::{SteeringVector, bytes_of, check_directions, meta};
 use super::array::Array;
 use super::imported::VectorFormat;
 use super::reading::{Found, Reading};
-use super::{Context, foreign};
+use super::{Context, foreign, keys};
 use crate::units::{Edit, HookPoint, Operator};
 
 /// Value of the metadata key `format`.
@@ -56,12 +56,10 @@ pub(super) fn read(bytes: &[u8], context: &Context<'_>) -> Result<Reading, Vecto
         }
     }
     if found.is_empty() {
+        check_others(&tensors, context)?;
         let mut others = Vec::new();
         for (key, view) in tensors.tensors() {
             others.push((key.clone(), array(file, &key, &view)?));
-        }
-        if others.is_empty() {
-            return Err(context.unknown("a safetensors file without tensors"));
         }
         others.sort_by(|a, b| a.0.cmp(&b.0));
         return foreign::read(others, &metadata, context);
@@ -111,6 +109,35 @@ pub(super) fn read(bytes: &[u8], context: &Context<'_>) -> Result<Reading, Vecto
         .map(|(b, values)| Found::at(b.to_string(), b as i64, values))
         .collect();
     Ok(reading)
+}
+
+/// Whether tensors of other names can be directions at all, before any is decoded: some name a layer,
+/// there is only one, or all are single rows of one width. The weights of a model are neither.
+fn check_others(tensors: &SafeTensors<'_>, context: &Context<'_>) -> Result<(), VectorError> {
+    let mut names = tensors.names();
+    names.sort_unstable();
+    let Some(first) = names.first() else {
+        return Err(context.unknown("a safetensors file without tensors"));
+    };
+    let mut widths = Vec::new();
+    let mut bytes = 0u64;
+    for (_, view) in tensors.tensors() {
+        let long: Vec<usize> = view.shape().iter().copied().filter(|n| *n != 1).collect();
+        widths.push(match long.as_slice() {
+            [width] => Some(*width),
+            _ => None,
+        });
+        bytes = bytes.saturating_add(view.data().len() as u64);
+    }
+    widths.dedup();
+    let placed = names.iter().any(|name| keys::place(name).is_some());
+    if !placed && names.len() > 1 && !matches!(widths.as_slice(), [Some(_)]) {
+        return Err(context.unknown(&format!(
+            "a safetensors file of {} tensors whose first is '{first}'; weights of a model?",
+            names.len()
+        )));
+    }
+    super::array::within(context.file, bytes, context.options.max_tensor_bytes)
 }
 
 /// A tensor of another tool, whatever its shape.

@@ -449,6 +449,22 @@ fn other_files() -> Vec<Bad> {
             told(),
         ),
         (
+            "format-unknown",
+            "weights.safetensors",
+            make::safetensors(
+                &json!(null),
+                &[
+                    (
+                        "model.layers.0.mlp.up_proj.weight",
+                        vec![2, 2],
+                        vec![1.0; 4],
+                    ),
+                    ("b", vec![4], vec![1.0; 4]),
+                ],
+            ),
+            told(),
+        ),
+        (
             "zero-vector",
             "zero.svec",
             text(svec(json!({"2": [0.0, 0.0]}))),

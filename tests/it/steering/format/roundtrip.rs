@@ -226,9 +226,10 @@ fn check_one_or_all(vector: &SteeringVector, target: Target, options: &ExportOpt
     let exported = export(vector, target, options).unwrap();
     let place = write(folder.path(), target, &exported);
     for (b, values) in &vector.directions {
-        let path = match exported.directory {
-            true => place.join(format!("layer{b}.npy")),
-            false => place.clone(),
+        let path = if exported.directory {
+            place.join(format!("layer{b}.npy"))
+        } else {
+            place.clone()
         };
         let read = import(&path, &told(target, *b)).unwrap();
         assert_eq!(
