@@ -122,6 +122,11 @@ pub(super) fn place(
              the model or --model-blocks does",
         );
     }
+    // A vector of another width is refused as such where it meets the model, not for its layers.
+    let as_wide = options.model.is_none_or(|model| {
+        let width = model.hidden_size.saturating_mul(reading.rank);
+        reading.found.iter().all(|f| f.values.len() == width)
+    });
     let mut layers = Vec::new();
     let mut directions = BTreeMap::new();
     let mut marked = Vec::new();
@@ -137,7 +142,8 @@ pub(super) fn place(
             block = block.saturating_sub(1);
         }
         let last = n_blocks.map(|n| i64::try_from(n).unwrap_or(i64::MAX) - 1);
-        let beyond = last.is_some_and(|last| block > last) || block > i64::from(u32::MAX);
+        let beyond =
+            (as_wide && last.is_some_and(|last| block > last)) || block > i64::from(u32::MAX);
         if block < -1 || beyond {
             return Err(FormatError::LayerRange {
                 file: file.to_owned(),
