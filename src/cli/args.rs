@@ -16,6 +16,10 @@ pub use super::args_rows::{AskArgs, SplitChoice, TemplateChoice};
 pub use super::args_site::{EditArgs, SiteArgs};
 pub use super::args_sweep::{Blocks, Shard, SweepArgs, UnitChoice};
 pub use super::args_tokens::TokensArgs;
+pub use super::args_vectors::{
+    ImportArgs, LocationChoice, ProbeArgs, RowsChoice, VectorConvertArgs, VectorInfoArgs,
+    VectorsCommand, VectorsListArgs,
+};
 use crate::protocol::{ModelSource, Sampling};
 use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS, DeviceChoice};
 use crate::worker::LIVE_INPUTS;
@@ -75,6 +79,9 @@ pub enum Command {
     /// What a data set holds; conversion and split
     #[command(subcommand)]
     Dataset(DatasetCommand),
+    /// What vector files hold; conversion between the formats of other tools
+    #[command(subcommand)]
+    Vectors(VectorsCommand),
 }
 
 /// Flags of the interactive screen.

@@ -11,6 +11,7 @@ mod args_rows;
 mod args_site;
 mod args_sweep;
 mod args_tokens;
+mod args_vectors;
 mod calibrate;
 mod controls;
 mod dataset;
@@ -27,6 +28,7 @@ mod measure;
 mod open;
 mod output;
 mod predict;
+mod probe;
 mod runs;
 mod screen;
 mod shift;
@@ -35,6 +37,8 @@ mod sweep;
 mod sweep_cells;
 mod tokens;
 mod tokens_table;
+mod vectors;
+mod vectors_info;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -70,6 +74,7 @@ pub fn run() -> ExitCode {
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Runs(command)) => runs::run(&command),
         Some(Command::Dataset(command)) => dataset::run(&command),
+        Some(Command::Vectors(command)) => vectors::run(&command),
         None if io::stdout().is_terminal() && io::stdin().is_terminal() => return screen::run(cli.screen),
         None => Err(Ending::Usage(
             "no terminal to draw on; use 'steerscope generate', 'extract', 'measure' or another command (see --help)"

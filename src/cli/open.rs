@@ -10,9 +10,10 @@ use crate::hub::{self, HubError, HubId, HubSettings, Step};
 use crate::runtime::Paths;
 use crate::steering::SteeringVector;
 use crate::steering::dataset::{Dataset, LoadOptions};
+use crate::steering::format::{ImportOptions, ModelShape, VectorFormat};
 use crate::units::{BlockIndex, DeviceChoice};
 use crate::worker::{
-    Library, LocalModel, Whereabouts, default_block, model_name, neither, open_model,
+    Library, LibraryError, LocalModel, Whereabouts, default_block, model_name, neither, open_model,
 };
 
 /// A model with its display name.
@@ -70,12 +71,45 @@ pub(super) fn library() -> Library {
     Library::new(Some(Paths::find().data))
 }
 
-/// A vector that fits the model; remarks go to standard error.
+/// A vector that fits the model; remarks go to standard error. What its file says and where it was
+/// placed is a remark too, unless the file is our own.
 pub(super) fn vector(text: &str, opened: &Opened) -> Result<SteeringVector, Ending> {
+    vector_with(text, opened, &ImportOptions::default())
+}
+
+/// The same with answers to what its file does not say.
+pub(super) fn vector_with(
+    text: &str,
+    opened: &Opened,
+    answers: &ImportOptions,
+) -> Result<SteeringVector, Ending> {
     let library = library();
     let asset = library.vector_asset(text);
-    let vector = library.load_vector(&asset).map_err(failed)?;
     let model = &opened.model;
+    let options = ImportOptions {
+        model: Some(ModelShape {
+            n_blocks: model.n_blocks(),
+            hidden_size: model.hidden_size(),
+        }),
+        ..answers.clone()
+    };
+    let imported = library.import_vector(&asset, &options).map_err(|error| {
+        let asked = matches!(&error, LibraryError::Vector(e) if e.asks());
+        if asked {
+            Ending::Usage(format!(
+                "{error}; 'steerscope vectors convert' takes these flags and writes a file that needs none"
+            ))
+        } else {
+            failed(error)
+        }
+    })?;
+    if imported.format != VectorFormat::Native {
+        remark(&imported.sentence);
+    }
+    for warning in &imported.warnings {
+        remark(&warning.to_string());
+    }
+    let vector = imported.vector;
     let warnings = vector
         .fit(
             &opened.name,
@@ -146,5 +180,5 @@ pub(super) fn failed(error: impl std::fmt::Display) -> Ending {
 pub(super) fn remark(text: &str) {
     use std::io::Write as _;
     // Remarks are not worth failing for when standard error is closed.
-    let _ = writeln!(std::io::stderr(), "note: {text}");
+    let _ = writeln!(std::io::stderr(), "note: {}", crate::text::one_line(text));
 }

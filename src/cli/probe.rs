@@ -44,7 +44,10 @@ pub(super) fn run(args: &ProbeArgs) -> Result<(), Ending> {
                 "'{}' is read at {}, the vector was at {}: sign and geometry are left out",
                 dataset.name,
                 found.read,
-                vector.metadata.get(meta::POSITIONS_READ).map_or("another token", String::as_str)
+                vector
+                    .metadata
+                    .get(meta::POSITIONS_READ)
+                    .map_or("another token", String::as_str)
             )),
             Err(error) => open::remark(&error.to_string()),
         }
@@ -105,7 +108,9 @@ fn table(receipt: &Receipt, out: &mut impl Write) -> io::Result<()> {
         site.edit,
         site.mask
     )?;
-    let kappa = site.kappa.map_or_else(String::new, |k| format!(", kappa {k:+.3}"));
+    let kappa = site
+        .kappa
+        .map_or_else(String::new, |k| format!(", kappa {k:+.3}"));
     writeln!(
         out,
         "coefficient {:+}, length {:+.3}{kappa}",
@@ -118,7 +123,13 @@ fn table(receipt: &Receipt, out: &mut impl Write) -> io::Result<()> {
             Verdict::Warn => "warn",
             Verdict::Fail => "FAIL",
         };
-        writeln!(out, "{} {:<8} {verdict:<7} {}", i + 1, item.check.name(), item.words)?;
+        writeln!(
+            out,
+            "{} {:<8} {verdict:<7} {}",
+            i + 1,
+            item.check.name(),
+            item.words
+        )?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Refusals of vector files.
 
+use super::format::FormatError;
 use crate::units::{BlockIndex, HookPoint, Operator};
 
 /// Why a steering vector was refused. Every message says what is wrong, where, and what to do.
@@ -33,8 +34,8 @@ pub enum VectorError {
     },
     /// No known vector format.
     #[error(
-        "no known vector format in '{file}' ({found}); give a safetensors file with tensors \
-         'blocks.{{b}}.hook_resid_post', as 'steerscope extract' writes"
+        "no known vector format in '{file}' ({found}); see the README for the formats that are read, and \
+         'steerscope extract' to make a vector"
     )]
     FormatUnknown {
         /// File.
@@ -248,9 +249,17 @@ pub enum VectorError {
         /// The parser's words.
         reason: String,
     },
+    /// Refused by the reader or writer of a foreign format.
+    #[error(transparent)]
+    Format(#[from] FormatError),
 }
 
 impl VectorError {
+    /// Whether a flag answers it: the file is sound but does not say enough.
+    pub fn asks(&self) -> bool {
+        matches!(self, Self::Format(error) if error.asks())
+    }
+
     /// Stable kebab-case id.
     pub fn id(&self) -> &'static str {
         match self {
@@ -276,6 +285,7 @@ impl VectorError {
             Self::Rank { .. } => "vector-rank",
             Self::Basis { .. } => "glp-basis",
             Self::Card { .. } => "card-invalid",
+            Self::Format(error) => error.id(),
         }
     }
 }

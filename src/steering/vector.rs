@@ -59,6 +59,18 @@ pub mod meta {
     pub const VECTOR_NORM: &str = "vector_norm";
     /// SHA-256 over the tensor bytes in block order.
     pub const SHA256: &str = "sha256";
+    /// `model_type` of the model's Hugging Face configuration.
+    pub const MODEL_HINT: &str = "model_hint";
+    /// Format and producer of the file it was imported from.
+    pub const SOURCE_FORMAT: &str = "source_format";
+    /// How that file names its layers.
+    pub const SOURCE_KEY: &str = "source_key";
+    /// Block minus the file's layer number, e.g. `-1`.
+    pub const SOURCE_SHIFT: &str = "source_shift";
+    /// SHA-256 of that file.
+    pub const SOURCE_SHA256: &str = "source_sha256";
+    /// Blocks whose direction was read after the final norm, JSON list.
+    pub const POST_FINAL_NORM: &str = "post_final_norm";
 }
 
 /// Directions at the outputs of decoder blocks, exactly as measured: never rescaled.
@@ -149,22 +161,16 @@ impl SteeringVector {
         })
     }
 
-    /// Reads a vector file; the format is recognised by content.
+    /// Reads a vector file or directory of any format that needs no answer; see [`format::import`].
     pub fn load(path: &Path) -> Result<Self, VectorError> {
-        let file = path.display().to_string();
-        let bytes = format::read_limited(path, &file)?;
-        let stem = path
-            .file_stem()
-            .map_or_else(|| file.clone(), |s| s.to_string_lossy().into_owned());
-        refuse_position_rows(&file, &bytes)?;
-        format::parse(&stem, &file, &bytes)
+        Ok(format::import(path, &format::ImportOptions::default())?.vector)
     }
 
     /// Reads a vector held in memory; `name` stands for the file in messages and is the vector's
     /// name unless the data carry one.
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, VectorError> {
-        refuse_position_rows(name, bytes)?;
-        format::parse(name, name, bytes)
+        let options = format::ImportOptions::default();
+        Ok(format::import_bytes(name, bytes, &options)?.vector)
     }
 
     /// The file's bytes in the native format: equal content gives equal bytes.
@@ -353,7 +359,7 @@ impl SteeringVector {
 }
 
 /// A file with a row for each position is no direction.
-fn refuse_position_rows(file: &str, bytes: &[u8]) -> Result<(), VectorError> {
+pub(super) fn refuse_position_rows(file: &str, bytes: &[u8]) -> Result<(), VectorError> {
     if PositionRows::recognise(bytes) {
         return Err(VectorError::OperatorUnsupported {
             file: file.to_owned(),

@@ -6,7 +6,22 @@ use std::{fs, io};
 use super::shipped::{self, Shipped};
 use crate::protocol::{Asset, CatalogEntry, Factor, VectorChange};
 use crate::steering::dataset::{Dataset, DatasetError, LoadOptions};
+use crate::steering::format::{
+    ImportOptions, Imported, VectorFormat, import, import_bytes, is_vector_folder,
+};
 use crate::steering::{Card, SteeringVector, VectorError, meta};
+
+/// Endings of vector files; what such a file holds is recognised by content when it is loaded.
+const VECTOR_ENDINGS: [&str; 8] = [
+    "safetensors",
+    "gguf",
+    "pt",
+    "pth",
+    "npy",
+    "npz",
+    "svec",
+    "json",
+];
 
 /// Why an asset could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -58,8 +73,7 @@ impl Library {
         let shipped = shipped::VECTORS
             .iter()
             .map(|s| entry(Asset::Bundled(s.name.to_string()), shipped_card(s)));
-        let files = self.files("vectors", &["safetensors"]);
-        let own = files.into_iter().map(|path| {
+        let own = self.vector_files().into_iter().map(|path| {
             // A damaged card must not hide its vector; loading it says what is wrong.
             let card = Card::beside(&path).ok().flatten();
             entry(Asset::File(path), card)
@@ -83,13 +97,31 @@ impl Library {
             .collect()
     }
 
-    /// Files of a subfolder with one of `endings`, sorted. A missing folder holds none.
     /// A file of the user's folder, if it is there.
     pub fn file(&self, name: &str) -> Option<PathBuf> {
         let path = self.data.as_ref()?.join(name);
         path.exists().then_some(path)
     }
 
+    /// Vector files and directories of the user's folder, sorted.
+    fn vector_files(&self) -> Vec<PathBuf> {
+        let mut found = self.files("vectors", &VECTOR_ENDINGS);
+        let folder = self.data.as_ref().map(|d| d.join("vectors"));
+        let entries = folder.and_then(|f| fs::read_dir(f).ok());
+        found.extend(
+            entries
+                .into_iter()
+                .flatten()
+                .filter_map(Result::ok)
+                .map(|e| e.path())
+                .filter(|p| p.is_dir() && is_vector_folder(p)),
+        );
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// Files of a subfolder with one of `endings`, sorted. A missing folder holds none.
     fn files(&self, folder: &str, endings: &[&str]) -> Vec<PathBuf> {
         let Some(folder) = self.data.as_ref().map(|d| d.join(folder)) else {
             return Vec::new();
@@ -110,11 +142,7 @@ impl Library {
 
     /// A vector by bundled name, by its name in the user's folder, or by path.
     pub fn vector_asset(&self, text: &str) -> Asset {
-        choose(
-            text,
-            shipped::VECTORS,
-            &self.files("vectors", &["safetensors"]),
-        )
+        choose(text, shipped::VECTORS, &self.vector_files())
     }
 
     /// A data set by bundled name, by its name in the user's folder, or by path.
@@ -131,7 +159,19 @@ impl Library {
     /// # Errors
     /// No such bundled vector, or the file is refused.
     pub fn load_vector(&self, asset: &Asset) -> Result<SteeringVector, LibraryError> {
-        let (mut vector, card) = match asset.unchanged() {
+        Ok(self.import_vector(asset, &ImportOptions::default())?.vector)
+    }
+
+    /// The same with what is to be told about the file and what is to be said about it.
+    ///
+    /// # Errors
+    /// As [`load_vector`](Self::load_vector).
+    pub fn import_vector(
+        &self,
+        asset: &Asset,
+        options: &ImportOptions,
+    ) -> Result<Imported, LibraryError> {
+        let (mut imported, card) = match asset.unchanged() {
             Asset::Changed(..) => {
                 return Err(LibraryError::Unknown {
                     kind: "vector",
@@ -140,27 +180,40 @@ impl Library {
             }
             Asset::Bundled(name) => {
                 let shipped = find("vector", shipped::VECTORS, name)?;
-                let vector = SteeringVector::from_bytes(shipped.name, shipped.bytes)?;
-                (vector, shipped_card(shipped))
+                let imported = import_bytes(shipped.name, shipped.bytes, options)?;
+                (imported, shipped_card(shipped))
             }
-            Asset::File(path) => (SteeringVector::load(path)?, Card::beside(path)?),
+            Asset::File(path) => (import(path, options)?, Card::beside(path)?),
         };
-        if let Some(block) = card.and_then(|c| c.recommended_layers.first().copied()) {
+        let recommended = card.and_then(|c| c.recommended_layers.first().copied());
+        // A card never recommends what was measured in another space.
+        let usable = |b: &usize| {
+            let marked =
+                |l: &&crate::steering::format::LayerRead| l.placed == Some(*b) && l.post_final_norm;
+            !imported.layers.iter().any(|l| marked(&l))
+        };
+        if let Some(block) = recommended.filter(usable) {
             let key = meta::RECOMMENDED_LAYER.to_string();
-            vector
+            imported
+                .vector
                 .metadata
                 .entry(key)
                 .or_insert_with(|| block.to_string());
         }
+        if imported.format != VectorFormat::Native {
+            let sentence = imported.sentence.clone();
+            (imported.vector.metadata).insert("source_sentence".to_owned(), sentence);
+        }
         for change in asset.changes() {
-            vector = match change {
+            let vector = &imported.vector;
+            imported.vector = match change {
                 VectorChange::Flip => vector.reversed(),
                 VectorChange::Scale(Factor(factor)) => vector.scaled(*factor)?,
                 VectorChange::Shift(by) => vector.shifted(*by)?,
-                VectorChange::Rename(name) => vector.renamed(name),
+                VectorChange::Rename(name) => vector.clone().renamed(name),
             };
         }
-        Ok(vector)
+        Ok(imported)
     }
 
     /// The card beside a vector, if there is one that can be read.
@@ -212,6 +265,15 @@ impl Library {
         fs::create_dir_all(&folder).map_err(|e| refused(&e.to_string()))?;
         vector.write(&path)?;
         Ok(path)
+    }
+
+    /// The shipped data set that a vector's file names by hash, if it is one.
+    pub fn dataset_of(&self, vector: &SteeringVector) -> Option<Dataset> {
+        let hash = vector.metadata.get(meta::DATASET_SHA256)?;
+        let shipped = shipped::DATASETS.iter();
+        let mut sets =
+            shipped.filter_map(|s| self.load_dataset(&Asset::Bundled(s.name.to_string())).ok());
+        sets.find(|set| set.id == *hash)
     }
 
     /// Reads a data set.

@@ -16,6 +16,7 @@ use crate::protocol::{
     Asset, CHAT_UNUSABLE, ChatSupport, DatasetInfo, Event, Failure, InputItem, ModelInfo,
     ModelSource, Stage, VectorInfo,
 };
+use crate::steering::format::{ImportOptions, ModelShape, VectorFormat};
 use crate::steering::prompt_norms;
 use crate::units::BlockIndex;
 
@@ -134,7 +135,21 @@ fn vector(
     emit: Emit<'_>,
 ) -> Result<(), Refusal> {
     let model = running(desk)?;
-    let vector = library.load_vector(asset).map_err(|e| refuse(&e))?;
+    let options = ImportOptions {
+        model: Some(ModelShape {
+            n_blocks: model.n_blocks(),
+            hidden_size: model.hidden_size(),
+        }),
+        ..ImportOptions::default()
+    };
+    let imported = library
+        .import_vector(asset, &options)
+        .map_err(|e| refuse(&e))?;
+    let mut said: Vec<String> = imported.warnings.iter().map(ToString::to_string).collect();
+    if imported.format != VectorFormat::Native {
+        said.insert(0, imported.sentence);
+    }
+    let vector = imported.vector;
     let warnings = vector
         .fit(
             &desk.model_name,
@@ -152,7 +167,10 @@ fn vector(
         rank: vector.rank,
         norms: vector.norms(model.n_blocks()),
         recommended_block: vector.recommended_block(),
-        warnings: warnings.iter().map(ToString::to_string).collect(),
+        warnings: {
+            said.extend(warnings.iter().map(ToString::to_string));
+            said
+        },
     };
     desk.vector = Some(Arc::new(vector));
     emit(Event::VectorLoaded(info));

@@ -8,7 +8,7 @@ use super::job::{Desk, Emit, failure};
 use super::mailbox::Mailbox;
 use crate::engine::{Cancel, Model};
 use crate::measure::receipt::{Check, Probe, ProbePlan, Receipt, Verdict};
-use crate::protocol::{self, Asset, Event, ProbeRequest, ReceiptLine, ReceiptReport, Stage};
+use crate::protocol::{self, Event, ProbeRequest, ReceiptLine, ReceiptReport, Stage};
 use crate::steering::dataset::Part;
 use crate::steering::{PairSet, SteeringVector, meta};
 use crate::units::RunId;
@@ -129,10 +129,7 @@ impl KnownPairs {
         {
             return pairs.clone();
         }
-        let sets = library.datasets().into_iter();
-        let shipped = sets.filter(|entry| matches!(entry.asset, Asset::Bundled(_)));
-        let mut read = shipped.filter_map(|entry| library.load_dataset(&entry.asset).ok());
-        let pairs = read.find(|set| set.id == *hash).and_then(|set| {
+        let pairs = library.dataset_of(vector).and_then(|set| {
             let rows = set.part(Part::Test, 0);
             let max = model.config().max_positions;
             PairSet::of_rows(&set, &rows, model.tokenizer(), max).ok()

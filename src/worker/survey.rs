@@ -4,6 +4,7 @@ use super::catalog::Library;
 use super::job::{Desk, Emit};
 use crate::engine::Model;
 use crate::protocol::{Asset, Event, Survey, VectorFacts};
+use crate::steering::format::{ImportOptions, ModelShape};
 use crate::steering::{Card, SteeringVector, cosine, meta};
 
 /// Reads the vectors and reports them together. Nothing becomes the loaded vector.
@@ -11,7 +12,18 @@ pub(crate) fn perform(assets: &[Asset], library: &Library, desk: &Desk, emit: Em
     let Some(model) = desk.model.as_deref() else {
         return;
     };
-    let read: Vec<_> = assets.iter().map(|a| library.load_vector(a)).collect();
+    // What rows of a matrix are is settled by the model's shape.
+    let options = ImportOptions {
+        model: Some(ModelShape {
+            n_blocks: model.n_blocks(),
+            hidden_size: model.hidden_size(),
+        }),
+        ..ImportOptions::default()
+    };
+    let read: Vec<_> = assets
+        .iter()
+        .map(|a| library.import_vector(a, &options).map(|i| i.vector))
+        .collect();
     let n = model.n_blocks();
     let mut survey = Survey::default();
     for (asset, vector) in assets.iter().zip(&read) {

@@ -4,13 +4,16 @@
 
 use std::collections::BTreeMap;
 
-use half::{bf16, f16};
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::TensorView;
 use safetensors::{SafeTensorError, SafeTensors};
 use serde_json::Value;
 
 use super::super::error::VectorError;
 use super::super::vector::{SteeringVector, bytes_of, check_directions, meta};
+use super::array::Array;
+use super::imported::VectorFormat;
+use super::reading::{Found, Reading};
+use super::{Context, foreign, keys};
 use crate::units::{Edit, HookPoint, Operator};
 
 /// Value of the metadata key `format`.
@@ -29,9 +32,11 @@ fn header_len(bytes: &[u8]) -> Option<u64> {
         .map(|head| u64::from_le_bytes(*head))
 }
 
-/// Reads a file of this format.
-pub(super) fn read(stem: &str, file: &str, bytes: &[u8]) -> Result<SteeringVector, VectorError> {
+/// Reads a safetensors file: ours, or that of another tool.
+pub(super) fn read(bytes: &[u8], context: &Context<'_>) -> Result<Reading, VectorError> {
+    let file = context.file;
     check_length(file, bytes)?;
+    super::super::vector::refuse_position_rows(file, bytes)?;
     let damaged = |e: SafeTensorError| VectorError::Damaged {
         file: file.to_owned(),
         reason: e.to_string(),
@@ -52,16 +57,13 @@ pub(super) fn read(stem: &str, file: &str, bytes: &[u8]) -> Result<SteeringVecto
         }
     }
     if found.is_empty() {
-        let mut names = tensors.names();
-        names.sort_unstable();
-        let found = match names.first() {
-            Some(name) => format!("a safetensors file whose first tensor is '{name}'"),
-            None => "a safetensors file without tensors".to_owned(),
-        };
-        return Err(VectorError::FormatUnknown {
-            file: file.to_owned(),
-            found,
-        });
+        check_others(&tensors, context)?;
+        let mut others = Vec::new();
+        for (key, view) in tensors.tensors() {
+            others.push((key.clone(), array(file, &key, &view)?));
+        }
+        others.sort_by(|a, b| a.0.cmp(&b.0));
+        return foreign::read(others, &metadata, context);
     }
     let operator = match metadata.get(meta::OPERATOR) {
         None => Operator::Add,
@@ -73,12 +75,8 @@ pub(super) fn read(stem: &str, file: &str, bytes: &[u8]) -> Result<SteeringVecto
     let (point, rank, directions) = gather(file, found)?;
     let edit = Edit { operator, point };
     check_directions(file, edit, rank, &directions)?;
-    let name = metadata
-        .get(meta::NAME)
-        .cloned()
-        .unwrap_or_else(|| stem.to_owned());
     let vector = SteeringVector {
-        name,
+        name: String::new(),
         edit,
         rank,
         directions,
@@ -94,7 +92,67 @@ pub(super) fn read(stem: &str, file: &str, bytes: &[u8]) -> Result<SteeringVecto
             key: meta::SHA256.to_owned(),
         });
     }
-    Ok(vector)
+    let producer = match vector.metadata.get("format").map(String::as_str) {
+        Some(FORMAT) => "steerscope",
+        _ => "names of TransformerLens",
+    };
+    let key = format!("blocks.b.hook_{point}");
+    let mut reading = Reading::new(VectorFormat::Native, producer, &key);
+    reading.edit = edit;
+    reading.rank = rank;
+    reading.name = vector.metadata.get(meta::NAME).cloned();
+    reading.recommended = vector.recommended_block().map(|b| b.0 as i64);
+    reading.n_blocks = (vector.metadata.get(meta::N_LAYERS)).and_then(|n| n.trim().parse().ok());
+    reading.metadata = vector.metadata;
+    reading.found = vector
+        .directions
+        .into_iter()
+        .map(|(b, values)| Found::at(b.to_string(), b as i64, values))
+        .collect();
+    Ok(reading)
+}
+
+/// Whether tensors of other names can be directions at all, before any is decoded: some name a layer,
+/// there is only one, or all are single rows of one width. The weights of a model are neither.
+fn check_others(tensors: &SafeTensors<'_>, context: &Context<'_>) -> Result<(), VectorError> {
+    let mut names = tensors.names();
+    names.sort_unstable();
+    let Some(first) = names.first() else {
+        return Err(context.unknown("a safetensors file without tensors"));
+    };
+    let mut widths = Vec::new();
+    let mut bytes = 0u64;
+    for (_, view) in tensors.tensors() {
+        let long: Vec<usize> = view.shape().iter().copied().filter(|n| *n != 1).collect();
+        widths.push(match long.as_slice() {
+            [width] => Some(*width),
+            _ => None,
+        });
+        bytes = bytes.saturating_add(view.data().len() as u64);
+    }
+    widths.dedup();
+    let placed = names.iter().any(|name| keys::place(name).is_some());
+    if !placed && names.len() > 1 && !matches!(widths.as_slice(), [Some(_)]) {
+        return Err(context.unknown(&format!(
+            "a safetensors file of {} tensors whose first is '{first}'; weights of a model?",
+            names.len()
+        )));
+    }
+    super::array::within(context.file, bytes, context.options.max_tensor_bytes)
+}
+
+/// A tensor of another tool, whatever its shape.
+fn array(file: &str, key: &str, view: &TensorView<'_>) -> Result<Array, VectorError> {
+    let number = foreign::number(view.dtype()).ok_or_else(|| VectorError::DType {
+        file: file.to_owned(),
+        key: key.to_owned(),
+        dtype: format!("{:?}", view.dtype()),
+    })?;
+    Ok(Array {
+        shape: view.shape().to_vec(),
+        number,
+        values: number.decode(view.data(), false),
+    })
 }
 
 /// Compares the bytes present with those the header promises, for a message that says so.
@@ -169,28 +227,7 @@ fn values(file: &str, key: &str, view: &TensorView<'_>) -> Result<Vec<f32>, Vect
             shape: view.shape().to_vec(),
         });
     }
-    let data = view.data();
-    Ok(match view.dtype() {
-        Dtype::F32 => chunks(data, f32::from_le_bytes),
-        Dtype::F64 => chunks(data, |b| f64::from_le_bytes(b) as f32),
-        Dtype::F16 => chunks(data, |b| f16::from_le_bytes(b).to_f32()),
-        Dtype::BF16 => chunks(data, |b| bf16::from_le_bytes(b).to_f32()),
-        other => {
-            return Err(VectorError::DType {
-                file,
-                key,
-                dtype: format!("{other:?}"),
-            });
-        }
-    })
-}
-
-fn chunks<const N: usize>(data: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-    data.as_chunks::<N>()
-        .0
-        .iter()
-        .map(|bytes| value(*bytes))
-        .collect()
+    Ok(array(&file, &key, view)?.values)
 }
 
 /// Block, point and index within the basis.
@@ -203,7 +240,7 @@ fn tensor_name((block, point, j): Place) -> String {
     }
 }
 
-/// Site, directions per block, values per block.
+/// Site, directions per block, and their values by block.
 type Gathered = (HookPoint, usize, BTreeMap<usize, Vec<f32>>);
 
 /// One site for the whole file, and as many directions at each of its blocks.

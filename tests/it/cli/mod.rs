@@ -14,6 +14,7 @@ mod runs;
 mod shard;
 mod sweep;
 mod tokens;
+mod vectors;
 
 pub(crate) use crate::reference::shared;
 

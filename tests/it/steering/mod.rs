@@ -14,6 +14,7 @@ mod conversion;
 mod dataset;
 mod extract;
 mod foreign_datasets;
+mod format;
 mod locate;
 mod operator;
 mod operators;

@@ -7,8 +7,6 @@ use proptest::prelude::*;
 use steerscope::steering::{Card, FitWarning, SteeringVector, meta};
 use steerscope::units::BlockIndex;
 
-use crate::measure::support::shared;
-
 fn sample() -> SteeringVector {
     let directions = (0..12)
         .map(|b| (b, vec![b as f32 + 0.5, -1.0, 0.25, 1e-20]))
@@ -188,18 +186,6 @@ fn directions_that_cannot_steer_are_refused() {
     assert_eq!(make(&[(0, vec![1.0, f32::NAN])]), Err("non-finite"));
     assert_eq!(make(&[(0, vec![0.0, -0.0])]), Err("zero-vector"));
     assert!(make(&[(5, vec![0.0, 1e-30])]).is_ok());
-}
-
-#[test]
-fn vectors_of_other_tools_are_named_as_unknown() {
-    for name in ["mood.mean.safetensors", "mood.mean.pt", "mood.mean.gguf"] {
-        let Some(path) = shared(&format!("oracle/stories260K/vectors/{name}")) else {
-            return;
-        };
-        let refused = SteeringVector::load(&path).unwrap_err();
-        assert_eq!(refused.id(), "format-unknown", "{name}");
-        assert!(refused.to_string().contains(name), "{refused}");
-    }
 }
 
 #[test]
