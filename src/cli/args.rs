@@ -234,6 +234,7 @@ impl SamplingArgs {
 
 /// `steerscope measure`
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 pub struct MeasureArgs {
     /// Model.
     #[command(flatten)]
@@ -277,8 +278,11 @@ pub struct MeasureArgs {
     /// Also draw histogram and curve to this .svg or .png file
     #[arg(long, value_name = "FILE")]
     pub plot: Option<PathBuf>,
-    /// Replace an existing figure
-    #[arg(long, requires = "plot")]
+    /// Also write a folder with vector, receipt, data set, figures, texts and the commands that repeat it
+    #[arg(long, value_name = "DIR")]
+    pub bundle: Option<PathBuf>,
+    /// Replace an existing figure or bundle
+    #[arg(long)]
     pub force: bool,
     /// Where results are kept.
     #[command(flatten)]

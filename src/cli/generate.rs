@@ -9,6 +9,7 @@ use super::args::GenerateArgs;
 use super::extract_positions;
 use super::open::{self, Opened, failed, remark};
 use super::output::Ending;
+use super::probe;
 use crate::engine::{Cancel, EngineError};
 use crate::protocol::{ChatFormat, Event, FinishReason, GenerateRequest, Steering, TokenPiece};
 use crate::units::{Lane, RunId};
@@ -83,11 +84,32 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
             let ids: Vec<u32> = t.tokens.iter().map(|p| p.id).collect();
             json!({ "text": t.text(), "ids": ids, "finish": t.finish })
         };
+        // The first tokens of what both lanes were given.
+        let receipt = match (&vector, &steering) {
+            (Some(vector), Some(s)) => {
+                let rendered = chat.as_ref().map(|(_, rendered)| rendered.as_str());
+                let tokenizer = opened.model.tokenizer();
+                let ids = match rendered {
+                    Some(text) => tokenizer.encode_verbatim(text),
+                    None => tokenizer.encode(&prompt),
+                };
+                let ids = ids.map_err(failed)?;
+                probe::receipt(
+                    &opened,
+                    vector,
+                    (s.block, s.edit, s.mask),
+                    s.coefficient,
+                    ids,
+                )
+            }
+            _ => None,
+        };
         let object = json!({
             "schema": 1,
             "model": { "name": opened.name, "hash": opened.model.hash() },
             "vector": vector.as_ref().map(|v| json!({ "name": v.name, "id": v.id() })),
             "steering": steering,
+            "receipt": receipt,
             "sampling": args.sampling.to_sampling(),
             "prompt": prompt,
             "chat": chat.as_ref().map(|(format, rendered)| {

@@ -3,9 +3,11 @@
 use std::io::{self, Write};
 
 use super::args::MeasureArgs;
+use super::bundle::Bundle;
 use super::lab::{self, Keep, Measured, beside_published, number, store_fault};
 use super::open;
 use super::output::Ending;
+use super::probe;
 use super::study::Study;
 use crate::measure::reference::CAVEAT;
 use crate::measure::{Measurement, PreparedSet, VectorIdentity, check_multipliers};
@@ -46,7 +48,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     }
     store_fault(&mut keeping);
 
-    let result = Measurement::new(
+    let mut result = Measurement::new(
         lab::model_identity(&opened),
         VectorIdentity {
             name: vector.name.clone(),
@@ -62,6 +64,33 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
         open::may_write(path, args.force)?;
         plot::write(&figure(&result, &measured), path).map_err(open::failed)?;
         open::remark(&format!("figure written to '{}'", path.display()));
+    }
+    if args.json || args.bundle.is_some() {
+        let edit = result.protocol.edit();
+        let prompt = set.inputs.first().map_or_else(Vec::new, |input| {
+            input
+                .prefix
+                .iter()
+                .copied()
+                .take(input.prompt_len)
+                .collect()
+        });
+        result.receipt =
+            probe::receipt(&opened, &vector, (block, edit, args.site.mask), 1.0, prompt);
+    }
+    if let Some(folder) = &args.bundle {
+        open::may_write(folder, args.force)?;
+        let bundle = Bundle {
+            opened: &opened,
+            vector: &vector,
+            result: &result,
+            set: &set,
+            rows: &dataset.examples,
+            figure: &figure(&result, &measured),
+            model: args.model.model.to_string(),
+        };
+        bundle.write(folder)?;
+        open::remark(&format!("bundle written to '{}'", folder.display()));
     }
     let mut out = io::stdout().lock();
     if args.json {
@@ -93,7 +122,7 @@ fn figure(result: &Measurement, rows: &[Vec<f32>]) -> ResponseFigure {
     }
 }
 
-fn csv(result: &Measurement, out: &mut impl Write) -> Result<(), Ending> {
+pub(super) fn csv(result: &Measurement, out: &mut impl Write) -> Result<(), Ending> {
     let mut writer = csv::Writer::from_writer(out);
     let mut header = vec!["id".to_string(), "steerability".to_string()];
     header.extend(

@@ -12,6 +12,7 @@ mod args_site;
 mod args_sweep;
 mod args_tokens;
 mod args_vectors;
+mod bundle;
 mod calibrate;
 mod controls;
 mod dataset;

@@ -91,7 +91,7 @@ pub(super) fn vector_with(
             n_blocks: model.n_blocks(),
             hidden_size: model.hidden_size(),
         }),
-        ..answers.clone()
+        ..*answers
     };
     let imported = library.import_vector(&asset, &options).map_err(|error| {
         let asked = matches!(&error, LibraryError::Vector(e) if e.asks());

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::args::ProbeArgs;
-use super::open::{self, failed};
+use super::open::{self, Opened, failed};
 use super::output::{Ending, Progress};
 use crate::engine::Cancel;
 use crate::measure::receipt::{Check, Probe, ProbePlan, Receipt, Verdict};
@@ -12,6 +12,7 @@ use crate::measure::text_ids;
 use crate::steering::dataset::Part;
 use crate::steering::{PairSet, SteeringVector, meta, prompt_norms};
 use crate::text::one_line;
+use crate::units::{BlockIndex, Edit, Mask};
 
 /// What is read without `--prompt`.
 const NEUTRAL: &str = "Once upon a time there was";
@@ -132,4 +133,46 @@ fn table(receipt: &Receipt, out: &mut impl Write) -> io::Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// The receipt that goes into a command's JSON: the same checks without pairs. `None` where the probe is
+/// refused, which a remark says.
+pub(super) fn receipt(
+    opened: &Opened,
+    vector: &SteeringVector,
+    site: (BlockIndex, Edit, Mask),
+    coefficient: f32,
+    prompt: Vec<u32>,
+) -> Option<serde_json::Value> {
+    let (block, edit, mask) = site;
+    let plan = ProbePlan {
+        vector: Arc::new(vector.clone()),
+        model_name: opened.name.clone(),
+        block,
+        edit,
+        mask,
+        coefficient,
+        prompt,
+        pairs: None,
+        residual_norm: None,
+        seed: 0,
+    };
+    let made = Probe::new(&opened.model, plan).and_then(|mut probe| {
+        while probe.step(&Cancel::never())?.is_some() {}
+        Ok(probe.receipt())
+    });
+    match made {
+        Ok(receipt) => {
+            if !receipt.holds() {
+                open::remark(
+                    "a check of the receipt failed: 'steerscope vectors probe' shows which",
+                );
+            }
+            Some(receipt.to_json())
+        }
+        Err(error) => {
+            open::remark(&format!("no receipt: {error}"));
+            None
+        }
+    }
 }

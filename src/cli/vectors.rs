@@ -11,7 +11,7 @@ use super::output::Ending;
 use super::{probe, vectors_info};
 use crate::protocol::Asset;
 use crate::steering::format::{
-    ExportOptions, Exported, ImportOptions, Imported, VectorFormat, export, folded, scaled,
+    ExportOptions, Exported, ImportOptions, Imported, VectorFormat, export,
 };
 use crate::text::one_line;
 use crate::worker::LibraryError;
@@ -144,10 +144,10 @@ fn convert(args: &VectorConvertArgs) -> Result<(), Ending> {
         vector = vector.reversed();
     }
     if let Some(factor) = args.scale {
-        vector = scaled(&vector, factor).map_err(failed)?;
+        vector = vector.scaled(factor).map_err(failed)?;
     }
     if let Some(c) = args.fold_multiplier {
-        vector = folded(&vector, c).map_err(failed)?;
+        vector = vector.folded(c).map_err(failed)?;
     }
     if let Some(name) = &args.name {
         vector.name.clone_from(name);

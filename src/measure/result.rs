@@ -73,6 +73,9 @@ pub struct Measurement {
     /// [`Protocol::badge`]: said wherever the figures are shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub badge: Option<String>,
+    /// Proof of how the vector is applied, where one was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<serde_json::Value>,
     /// Inputs in the order of the data set.
     pub inputs: Vec<InputMeasurement>,
     /// Distribution of the slopes.
@@ -112,6 +115,7 @@ impl Measurement {
             summary: Summary::of_slopes(&slopes),
             curve: curve(grid, rows.iter().map(Vec::as_slice)),
             badge: protocol.badge(),
+            receipt: None,
             protocol,
             inputs,
         }

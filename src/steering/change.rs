@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use super::error::VectorError;
 use super::vector::{SteeringVector, meta};
 
+/// Metadata key of the factor that all values were multiplied by.
+const SCALED: &str = "scaled_by";
+
 impl SteeringVector {
     /// All values times `factor`; a projection, which has no length, stays as it is in effect.
     ///
@@ -13,10 +16,25 @@ impl SteeringVector {
     pub fn scaled(&self, factor: f32) -> Result<Self, VectorError> {
         let scale = |v: &Vec<f32>| v.iter().map(|x| x * factor).collect();
         let directions = self.directions.iter().map(|(b, v)| (*b, scale(v)));
-        self.changed(directions.collect(), "source_scale", |old| {
+        self.changed(directions.collect(), SCALED, |old| {
             let before = old.and_then(|o| o.parse::<f32>().ok()).unwrap_or(1.0);
             (before * factor).to_string()
         })
+    }
+
+    /// The multiplier made part of the data, for tools that have none: multiplier 1 is then what `c` was.
+    ///
+    /// # Errors
+    /// As [`scaled`](Self::scaled).
+    pub fn folded(&self, c: f32) -> Result<Self, VectorError> {
+        let mut folded = self.scaled(c)?;
+        folded.metadata.remove(SCALED);
+        let entries = [
+            ("folded_multiplier", c.to_string()),
+            (meta::RECOMMENDED_MULTIPLIER, "1".to_owned()),
+        ];
+        (folded.metadata).extend(entries.map(|(key, value)| (key.to_owned(), value)));
+        Ok(folded)
     }
 
     /// Every direction `by` blocks later (earlier where negative); those beyond block 0 or the model's

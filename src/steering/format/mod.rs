@@ -3,7 +3,6 @@
 
 mod array;
 mod cards;
-mod changes;
 mod error;
 mod export;
 mod folders;
@@ -35,7 +34,6 @@ mod zipped;
 use std::path::Path;
 
 use super::error::VectorError;
-pub use changes::{folded, scaled};
 pub use error::FormatError;
 pub use export::{ExportOptions, Exported, Target, export};
 pub use imported::{ImportWarning, Imported, LayerRead, VectorFormat};

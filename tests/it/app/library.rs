@@ -225,7 +225,7 @@ fn a_new_vector_is_asked_for_in_a_dialog_and_joins_the_library() {
     assert_eq!((study.limit, study.name.as_str()), (Some(12), "calm one"));
     assert_eq!(
         study.dataset,
-        bundled("mood"),
+        bundled("she_he"),
         "the loaded one is offered first"
     );
     world.study_in_part(1);

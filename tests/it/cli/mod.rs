@@ -7,6 +7,7 @@ mod dataset;
 mod extract;
 mod families;
 mod lab;
+mod probe;
 mod prompts;
 mod published;
 mod refusals;
