@@ -12,6 +12,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
+use steerscope::app::screen::Screen;
 use steerscope::app::{App, Effect, Msg, Settings};
 use steerscope::protocol::{Asset, Event};
 use steerscope::ui::{self, Depth, Glyphs, Look};
@@ -52,7 +53,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     app.update(Msg::Resize(columns, rows));
     let (mut lanes, mut measured) = (0, false);
     loop {
-        if lanes == 2 && measured && app.lab().running().is_none() {
+        // The library is read when its screen is opened.
+        let listing = app.screen() == Screen::Vectors && app.library().is_reading();
+        let idle = app.lab().running().is_none() && !app.proof().is_running();
+        if lanes == 2 && measured && idle && !listing {
             let Some(key) = keys.next() else { break };
             let key = key.parse().map_err(|e| format!("'{key}': {e:?}"))?;
             let effects = app.update(Msg::Key(key));

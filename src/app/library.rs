@@ -60,6 +60,11 @@ impl VectorLibrary {
         self.held.get(row).is_some_and(|h| !h.undo.is_empty())
     }
 
+    /// Whether some vectors are still to be reported.
+    pub fn is_reading(&self) -> bool {
+        self.held.iter().any(|h| self.facts(&h.asset).is_none())
+    }
+
     /// What is known of a vector, or why its file is refused.
     pub fn facts(&self, asset: &Asset) -> Option<&Result<VectorFacts, String>> {
         let known = self.survey.entries.iter().find(|(a, _)| a == asset);

@@ -12,7 +12,7 @@ use crate::ui::canvas::Canvas;
 
 /// Columns of a fact's name, and of a check's name and outcome.
 const NAME: u16 = 13;
-const OUTCOME: u16 = 20;
+const OUTCOME: u16 = 21;
 
 /// A line of the overlay.
 struct Line {
@@ -94,7 +94,12 @@ fn lines(c: &Canvas<'_>, report: &ReceiptReport, width: usize) -> Vec<Line> {
     push(String::new(), muted, " ", NAME);
     for (i, line) in report.lines.iter().enumerate() {
         let (role, glyph) = outcome(c, line.verdict);
-        let left = format!("{} {glyph} {:<9}{}", i + 1, line.check, line.verdict.word());
+        let left = format!(
+            "{} {glyph} {:<9}{:<7}",
+            i + 1,
+            line.check,
+            line.verdict.word()
+        );
         push(left, c.style(role), &line.words, OUTCOME);
     }
     if !report.is_complete() {

@@ -166,7 +166,7 @@ pub(crate) fn report(receipt: &Receipt) -> ReceiptReport {
     ];
     let said = |key: &str| vector.metadata.get(key).cloned();
     if let Some(source) = said("source_sentence") {
-        facts.push(("file says", source));
+        facts.push(("source", source));
     }
     if let Some(method) = said(meta::METHOD) {
         facts.push(("method", method));

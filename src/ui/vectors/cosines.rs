@@ -25,6 +25,10 @@ pub(super) fn between_vectors(c: &mut Canvas<'_>, area: Rect) {
     };
     let vectors: Vec<&Asset> = library.rows().filter(fits).collect();
     let muted = c.style(Role::Muted);
+    if library.is_reading() {
+        c.message(area, "reading", muted);
+        return;
+    }
     if vectors.is_empty() {
         c.message(area, "no vector has a direction at this block", muted);
         return;
