@@ -13,7 +13,7 @@ pub use super::args_extract::ExtractArgs;
 pub use super::args_keep::{MemoryArgs, StoreArgs};
 pub use super::args_lab::{ControlsArgs, FactorsArgs, PredictArgs, ShiftArgs};
 pub use super::args_rows::{AskArgs, SplitChoice, TemplateChoice};
-pub use super::args_site::{EditArgs, SiteArgs};
+pub use super::args_site::{ConditionArgs, EditArgs, SiteArgs};
 pub use super::args_sweep::{Blocks, Shard, SweepArgs, UnitChoice};
 pub use super::args_tokens::TokensArgs;
 pub use super::args_vectors::{
@@ -191,6 +191,9 @@ pub struct GenerateArgs {
     /// Raw coefficient multiplying the vector
     #[arg(long, value_name = "C", default_value_t = 1.0, allow_negative_numbers = true, value_parser = parse_finite)]
     pub coefficient: f32,
+    /// Condition.
+    #[command(flatten)]
+    pub condition: ConditionArgs,
     /// Sampling.
     #[command(flatten)]
     pub sampling: SamplingArgs,
@@ -248,6 +251,9 @@ pub struct MeasureArgs {
     /// Site.
     #[command(flatten)]
     pub site: SiteArgs,
+    /// Condition.
+    #[command(flatten)]
+    pub condition: ConditionArgs,
     /// Multiplier grid of the slope, at least three values
     #[arg(long, value_name = "LIST", value_delimiter = ',', allow_hyphen_values = true, value_parser = parse_finite, conflicts_with = "coefficient")]
     pub multipliers: Option<Vec<f32>>,

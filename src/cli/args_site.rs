@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::args::parse_block;
+use super::args::{parse_block, parse_finite};
 use super::open::failed;
 use super::output::Ending;
 use crate::steering::SteeringVector;
@@ -32,6 +32,23 @@ impl SiteArgs {
     pub(super) fn edit(&self, vector: &SteeringVector) -> Result<Edit, Ending> {
         self.edit.of(vector)
     }
+}
+
+/// A condition on the prompt (CAST, Lee et al. 2409.05907).
+#[derive(Debug, Clone, Args)]
+pub struct ConditionArgs {
+    /// Condition vector: only prompts like it are steered
+    #[arg(long, value_name = "FILE|NAME", requires = "condition_threshold")]
+    pub condition: Option<String>,
+    /// Block of the condition, 0-based [default: the file's recommendation, else 0.42 of the depth]
+    #[arg(long, value_name = "B", value_parser = parse_block, requires = "condition")]
+    pub condition_layer: Option<BlockIndex>,
+    /// Similarity, -1 to 1, above which a prompt is steered
+    #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = parse_finite, requires = "condition")]
+    pub condition_threshold: Option<f32>,
+    /// Steer prompts below the threshold instead
+    #[arg(long, requires = "condition")]
+    pub condition_below: bool,
 }
 
 /// What is done with a vector, where it is not what its file says.

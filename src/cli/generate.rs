@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Read, Write};
 use serde_json::json;
 
 use super::args::GenerateArgs;
+use super::condition;
 use super::extract_positions;
 use super::open::{self, Opened, failed, remark};
 use super::output::Ending;
@@ -39,7 +40,7 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
         .as_deref()
         .map(|v| open::vector(v, &opened))
         .transpose()?;
-    let steering = match &vector {
+    let mut steering = match &vector {
         None => None,
         Some(v) => Some(Steering {
             vector: v.id(),
@@ -51,6 +52,12 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
     };
     let system = args.system.clone();
     let (prompt, chat) = asked(args.chat, system, &opened, prompt)?;
+    if let Some((gate, _)) = condition::gate(&args.condition, &opened)? {
+        let read = ids(&opened, &prompt, chat.as_ref().map(|c| c.1.as_str()))?;
+        if !condition::opens(&gate, &opened, &read)? {
+            steering = None;
+        }
+    }
     let request = GenerateRequest {
         run: RunId(1),
         prompt: prompt.clone(),
@@ -87,13 +94,7 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
         // The first tokens of what both lanes were given.
         let receipt = match (&vector, &steering) {
             (Some(vector), Some(s)) => {
-                let rendered = chat.as_ref().map(|(_, rendered)| rendered.as_str());
-                let tokenizer = opened.model.tokenizer();
-                let ids = match rendered {
-                    Some(text) => tokenizer.encode_verbatim(text),
-                    None => tokenizer.encode(&prompt),
-                };
-                let ids = ids.map_err(failed)?;
+                let ids = ids(&opened, &prompt, chat.as_ref().map(|c| c.1.as_str()))?;
                 probe::receipt(
                     &opened,
                     vector,
@@ -142,6 +143,16 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
         None => writeln!(out, "Both texts are the same.")?,
     }
     Ok(())
+}
+
+/// Token ids of what the model reads: the rendered conversation, or the prompt as plain text.
+fn ids(opened: &Opened, prompt: &str, rendered: Option<&str>) -> Result<Vec<u32>, Ending> {
+    let tokenizer = opened.model.tokenizer();
+    let ids = match rendered {
+        Some(text) => tokenizer.encode_verbatim(text),
+        None => tokenizer.encode(prompt),
+    };
+    ids.map_err(failed)
 }
 
 /// The prompt as it is given, and with `--chat` its format and the rendered text. A model without a

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::args::MeasureArgs;
 use super::bundle::Bundle;
+use super::condition;
 use super::lab::{self, Keep, Measured, beside_published, number, store_fault};
 use super::open;
 use super::output::Ending;
@@ -40,13 +41,19 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     };
     let Measured {
         set,
-        rows: measured,
+        rows: mut measured,
         found,
     } = lab::measured(&study, &opened, &vector, &protocol, &rows, &mut keep)?;
     if found {
         open::remark("from the store; --no-store measures anew");
     }
     store_fault(&mut keeping);
+
+    let edit = protocol.edit();
+    let gate = condition::gate(&args.condition, &opened)?;
+    let gate = gate
+        .map(|gate| condition::close(&gate, &opened, &set, (&grid, edit), &mut measured))
+        .transpose()?;
 
     let mut result = Measurement::new(
         lab::model_identity(&opened),
@@ -60,13 +67,13 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
         &set,
         &measured,
     );
+    result.condition = gate;
     if let Some(path) = &args.plot {
         open::may_write(path, args.force)?;
         plot::write(&figure(&result, &measured), path).map_err(open::failed)?;
         open::remark(&format!("figure written to '{}'", path.display()));
     }
     if args.json || args.bundle.is_some() {
-        let edit = result.protocol.edit();
         let prompt = set.inputs.first().map_or_else(Vec::new, |input| {
             input
                 .prefix

@@ -14,6 +14,7 @@ mod args_tokens;
 mod args_vectors;
 mod bundle;
 mod calibrate;
+mod condition;
 mod controls;
 mod dataset;
 mod extract;

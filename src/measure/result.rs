@@ -76,6 +76,9 @@ pub struct Measurement {
     /// Proof of how the vector is applied, where one was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<serde_json::Value>,
+    /// Condition under which prompts were steered; inputs whose prompts were not have slope 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<serde_json::Value>,
     /// Inputs in the order of the data set.
     pub inputs: Vec<InputMeasurement>,
     /// Distribution of the slopes.
@@ -116,6 +119,7 @@ impl Measurement {
             curve: curve(grid, rows.iter().map(Vec::as_slice)),
             badge: protocol.badge(),
             receipt: None,
+            condition: None,
             protocol,
             inputs,
         }

@@ -8,6 +8,7 @@ mod error;
 mod extract;
 mod fan;
 pub mod format;
+mod gate;
 mod hook;
 mod locate;
 mod norms;
@@ -26,6 +27,7 @@ pub use extract::{
     extract_mean, extract_positions, pair_activations, pair_direction,
 };
 pub use fan::{Fan, FanLane, FanPiece, FanPlan, FanText};
+pub use gate::Gate;
 pub use hook::{LaneSteering, SteerHook};
 pub use locate::{Located, Rejection, Rejections, locate};
 pub use norms::{NORM_PROMPTS, prompt_norms, residual_norms, wording_norms};

@@ -164,3 +164,100 @@ fn a_bundle_repeats_its_measurement_byte_for_byte() {
     ]);
     assert!(status == 1 && err.contains("--force"), "{err}");
 }
+
+#[test]
+fn a_condition_steers_some_prompts_and_leaves_the_others() {
+    let base = [
+        "measure",
+        "--vector",
+        "kindness",
+        "--dataset",
+        "kindness",
+        "--layer",
+        "2",
+        "--limit",
+        "16",
+        "--no-store",
+        "--json",
+    ];
+    let run = |more: &[&str]| {
+        let (status, out, err) = steerscope(&[&base[..], more].concat());
+        assert_eq!(status, 0, "{err}");
+        serde_json::from_str::<serde_json::Value>(&out).unwrap()
+    };
+    let free = run(&[]);
+    let open = run(&["--condition", "mood", "--condition-threshold=-1"]);
+    assert_eq!(
+        open["inputs"], free["inputs"],
+        "below every similarity all are steered"
+    );
+    let shut = run(&["--condition", "mood", "--condition-threshold", "1"]);
+    assert_eq!(shut["condition"]["steered"], 0);
+    let slopes = |json: &serde_json::Value| -> Vec<f64> {
+        let inputs = json["inputs"].as_array().unwrap();
+        inputs
+            .iter()
+            .map(|i| i["steerability"].as_f64().unwrap())
+            .collect()
+    };
+    assert!(slopes(&shut).iter().all(|s| *s == 0.0));
+    // A threshold between the similarities steers exactly those above it.
+    let all: Vec<f64> = open["condition"]["similarities"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s.as_f64().unwrap())
+        .collect();
+    let mut sorted = all.clone();
+    sorted.sort_by(f64::total_cmp);
+    let middle = format!(
+        "--condition-threshold={}",
+        f64::midpoint(sorted[7], sorted[8])
+    );
+    let some = run(&["--condition", "mood", &middle]);
+    assert_eq!(some["condition"]["steered"], 8);
+    for ((free, some), similarity) in slopes(&free).iter().zip(slopes(&some)).zip(&all) {
+        let want = if *similarity > f64::midpoint(sorted[7], sorted[8]) {
+            *free
+        } else {
+            0.0
+        };
+        assert!((some - want).abs() < 1e-12);
+    }
+    let (status, _, err) = steerscope(
+        &[
+            &base[..],
+            &[
+                "--condition",
+                "mood",
+                "--condition-threshold",
+                "0",
+                "--multipliers=-1,0.5,1",
+            ],
+        ]
+        .concat(),
+    );
+    assert!(
+        status == 2 && err.contains("put 0 into the multipliers"),
+        "{err}"
+    );
+    let generate = |threshold: &str| {
+        let (status, out, err) = steerscope(&[
+            "generate",
+            "--prompt",
+            "Tom was",
+            "--vector",
+            "she_he",
+            "--max-tokens",
+            "4",
+            "--condition",
+            "mood",
+            "--condition-threshold",
+            threshold,
+        ]);
+        assert_eq!(status, 0, "{err}");
+        (out, err)
+    };
+    assert!(generate("1").1.contains("not steered") && !generate("1").0.contains("── steered"));
+    assert!(generate("-1").0.contains("── steered"));
+}

@@ -15,6 +15,7 @@ mod dataset;
 mod extract;
 mod foreign_datasets;
 mod format;
+mod gate;
 mod locate;
 mod operator;
 mod operators;
