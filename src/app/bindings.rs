@@ -33,17 +33,6 @@ const LAB: &[Pane] = &[
     Pane::Tokens,
     Pane::Fan,
 ];
-const FIGURES: &[Pane] = &[
-    Pane::Map,
-    Pane::Factors,
-    Pane::Shift,
-    Pane::Predictors,
-    Pane::Datasets,
-    Pane::Controls,
-    Pane::Tokens,
-    Pane::Fan,
-    Pane::Vectors,
-];
 const VECTORS: &[Pane] = &[Pane::Vectors];
 const STRIP: &[Pane] = &[Pane::Tokens];
 const MAP: &[Pane] = &[Pane::Map];
@@ -91,12 +80,14 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::GridUp, When::In(CURVE), &["l", "right"], "next higher multiplier of the grid", Some(("multiplier", 0))),
     // Laboratory.
     row(Action::SuggestedBlock, When::In(MAP), &["b"], "to the block that the sweep suggests", Some(("suggested", 3))),
-    row(Action::NextFigure, When::In(FIGURES), &["s"], "show the next figure", Some(("figure", 3))),
-    row(Action::OtherComparison, When::In(FIGURES), &["e"], "the other comparison: raw or equal kappa, one or all", Some(("compare", 3))),
+    row(Action::NextFigure, When::In(LAB), &["s"], "show the next figure", Some(("figure", 3))),
+    row(Action::OtherComparison, When::In(LAB), &["e"], "the other comparison: raw or equal kappa, one or all", Some(("compare", 3))),
     row(Action::RunStudy, When::In(LAB), &["w"], "run the study of this screen", Some(("run", 2))),
     row(Action::PreviousBar, When::In(STRIP), &["h", "left"], "token to the left", Some(("token", 0))),
     row(Action::NextBar, When::In(STRIP), &["l", "right"], "token to the right", Some(("token", 0))),
     // Vectors.
+    row(Action::NextFigure, When::In(VECTORS), &["s"], "card, cosines between vectors, between blocks, the new vector", Some(("figure", 3))),
+    row(Action::OtherComparison, When::In(VECTORS), &["e"], "cosines with and without the two largest coordinates", Some(("compare", 3))),
     row(Action::LoadSelected, When::In(VECTORS), &["enter"], "load the selected vector", Some(("load", 0))),
     row(Action::PickVector, When::In(VECTORS), &["/"], "find a vector, or open a file", Some(("find", 3))),
     row(Action::ShiftEarlier, When::In(VECTORS), &["["], "all directions one block earlier", Some(("shift", 2))),

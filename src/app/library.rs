@@ -98,11 +98,11 @@ impl VectorLibrary {
     }
 
     /// Takes in what the catalog holds; what was opened or made here stays.
-    fn adopt(&mut self, catalog: impl Iterator<Item = Asset>) {
+    fn adopt<'a>(&mut self, catalog: impl Iterator<Item = &'a Asset>) {
         for asset in catalog {
-            if self.held.iter().all(|h| h.asset.unchanged() != &asset) {
+            if self.held.iter().all(|h| h.asset.unchanged() != asset) {
                 self.held.push(Held {
-                    asset,
+                    asset: asset.clone(),
                     undo: Vec::new(),
                     redo: Vec::new(),
                 });
@@ -124,12 +124,12 @@ impl App {
     /// Keeps the library in step with the catalog and asks for what is not known of it. Nothing is
     /// read before the screen is opened.
     pub(super) fn request_survey(&mut self) {
-        let mut catalog: Vec<Asset> = self.vectors.iter().map(|e| e.asset.clone()).collect();
-        catalog.extend((self.vector.as_ref()).map(|v| v.asset.unchanged().clone()));
-        self.library.adopt(catalog.into_iter());
         if self.screen != Screen::Vectors || self.engine != Engine::Ready {
             return;
         }
+        let loaded = self.vector.as_ref().map(|v| v.asset.unchanged());
+        let catalog = self.vectors.iter().map(|e| &e.asset).chain(loaded);
+        self.library.adopt(catalog);
         let all: Vec<Asset> = self.library.held.iter().map(|h| h.asset.clone()).collect();
         if all != self.library.asked && !all.is_empty() {
             self.library.asked.clone_from(&all);

@@ -78,10 +78,9 @@ impl Proof {
 impl App {
     /// Largest projection on v̂ of the vector's own texts, where a receipt of the present site has it.
     pub(super) fn largest_projection(&self) -> Option<f64> {
-        let now = self.probe_now()?;
         let asked = self.proof.asked.as_ref()?;
         let report = self.proof.report.as_ref()?;
-        report.max_projection.filter(|_| asked.same_site(&now))
+        report.max_projection.filter(|_| self.is_here(asked))
     }
 
     /// The newest receipt.
@@ -91,11 +90,15 @@ impl App {
 
     /// How far the present setting is proved.
     pub fn proved(&self) -> Proved {
-        let Some(now) = self.probe_now() else {
+        if !self.is_applicable() {
             return Proved::Nothing;
-        };
-        let about = self.proof.asked.as_ref();
-        if !about.is_some_and(|asked| asked.same_site(&now)) {
+        }
+        if !self
+            .proof
+            .asked
+            .as_ref()
+            .is_some_and(|asked| self.is_here(asked))
+        {
             return Proved::Pending;
         }
         match &self.proof.report {
@@ -106,6 +109,18 @@ impl App {
             },
             _ => Proved::Pending,
         }
+    }
+
+    /// Whether the loaded vector has a direction at the block.
+    fn is_applicable(&self) -> bool {
+        self.norm_at(self.steering.now().block).is_some()
+    }
+
+    /// Whether a probe is about the loaded vector at the present site.
+    fn is_here(&self, asked: &ProbeRequest) -> bool {
+        let now = self.steering.now();
+        let same = (asked.block.0, asked.edit, asked.mask) == (now.block, now.edit, now.mask);
+        same && self.vector.as_ref().is_some_and(|v| v.id == asked.vector) && self.is_applicable()
     }
 
     fn probe_now(&self) -> Option<ProbeRequest> {
@@ -130,19 +145,17 @@ impl App {
     /// Asks for a receipt where the present one is of another vector or site; where it is being read,
     /// of another coefficient too.
     pub(super) fn request_probe(&mut self) {
-        let Some(now) = self.probe_now() else {
-            return;
-        };
         let open = matches!(self.overlays.last(), Some(Overlay::Receipt(_)));
-        let bits = |r: &ProbeRequest| r.coefficient.to_bits();
-        let known = self
-            .proof
-            .asked
-            .as_ref()
-            .is_some_and(|asked| asked.same_site(&now) && (!open || bits(asked) == bits(&now)));
+        let now = self.steering.now().coefficient.to_bits();
+        let known = self.proof.asked.as_ref().is_some_and(|asked| {
+            self.is_here(asked) && (!open || asked.coefficient.to_bits() == now)
+        });
         if known {
             return;
         }
+        let Some(now) = self.probe_now() else {
+            return;
+        };
         let run = self.next_run();
         let request = ProbeRequest { run, ..now };
         self.proof = Proof {

@@ -285,7 +285,7 @@ pub struct MeasureArgs {
     #[arg(long, value_name = "FILE")]
     pub plot: Option<PathBuf>,
     /// Also write a folder with vector, receipt, data set, figures, texts and the commands that repeat it
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "condition")]
     pub bundle: Option<PathBuf>,
     /// Replace an existing figure or bundle
     #[arg(long)]

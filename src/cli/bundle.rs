@@ -35,6 +35,8 @@ pub(super) struct Bundle<'a> {
     pub(super) figure: &'a ResponseFigure,
     /// How the model was named on the command line.
     pub(super) model: String,
+    /// Flags of the command beyond model, vector, data set, site, grid and part.
+    pub(super) flags: String,
 }
 
 impl Bundle<'_> {
@@ -153,6 +155,7 @@ impl Bundle<'_> {
             let line = json!({
                 "id": input.row,
                 "prompt": input.prompt,
+                "prompt_format": "plain text",
                 "coefficient": 1.0,
                 "seed": sampling.seed,
                 "unsteered": base,
@@ -180,7 +183,7 @@ impl Bundle<'_> {
              a vector of length {norm:.6}.\n\n\
              ## steerscope\n\n```sh\n\
              steerscope measure --model {model} --vector vector.safetensors --dataset dataset.jsonl --layer {b} \
-             --mask {mask} --multipliers={} --split {}\n\
+             --mask {mask} --multipliers={} --split {}{}\n\
              steerscope vectors probe vector.safetensors --model {model} --layer {b}\n\
              steerscope generate --model {model} --vector vector.safetensors --layer {b} --mask {mask} \
              --coefficient 1 --prompt \"…\"\n```\n",
@@ -188,6 +191,7 @@ impl Bundle<'_> {
             protocol.edit(),
             grid.join(","),
             protocol.split.part,
+            self.flags,
             model = self.model,
         );
         if self.edit() != Edit::ADD {

@@ -1,8 +1,9 @@
 //! `steerscope measure`: vector + data set → per-input steerability.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::args::MeasureArgs;
+use super::args::{MeasureArgs, TemplateChoice};
 use super::bundle::Bundle;
 use super::condition;
 use super::lab::{self, Keep, Measured, beside_published, number, store_fault};
@@ -95,6 +96,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
             rows: &dataset.examples,
             figure: &figure(&result, &measured),
             model: args.model.model.to_string(),
+            flags: flags(args),
         };
         bundle.write(folder)?;
         open::remark(&format!("bundle written to '{}'", folder.display()));
@@ -111,6 +113,35 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     Ok(())
 }
 
+/// What else the command was given that changes its figures.
+fn flags(args: &MeasureArgs) -> String {
+    let mut flags = String::new();
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    if let Some(n) = args.limit {
+        let _ = write!(flags, " --limit {n}");
+    }
+    if args.seed != 0 {
+        let _ = write!(flags, " --seed {}", args.seed);
+    }
+    if args.ask.template == TemplateChoice::Chat {
+        flags.push_str(" --template chat");
+    }
+    if let Some(system) = &args.ask.system {
+        let _ = write!(flags, " --system {}", quoted(system));
+    }
+    if args.parity {
+        flags.push_str(" --parity");
+    }
+    let edit = args.site.edit.own();
+    if args.site.edit.operator.is_some() {
+        let _ = write!(flags, " --operator {}", edit.operator);
+    }
+    if args.site.edit.site.is_some() {
+        let _ = write!(flags, " --site {}", edit.point);
+    }
+    flags
+}
+
 /// Title and protocol of the figure, the same figures as in the table.
 fn figure(result: &Measurement, rows: &[Vec<f32>]) -> ResponseFigure {
     ResponseFigure {
@@ -119,8 +150,19 @@ fn figure(result: &Measurement, rows: &[Vec<f32>]) -> ResponseFigure {
             result.vector.name, result.dataset.name, result.protocol.block, result.model.name
         ),
         protocol: format!(
-            "{}, ‖v‖ {:.3}, steerscope {}",
+            "{}{}, ‖v‖ {:.3}, steerscope {}",
             result.protocol.words(),
+            result
+                .condition
+                .as_ref()
+                .map_or_else(String::new, |c| format!(
+                    ", only prompts {} {} in similarity to {} ({} of {})",
+                    if c["above"] == true { "above" } else { "below" },
+                    c["threshold"],
+                    c["vector"],
+                    c["steered"],
+                    rows.len()
+                )),
             result.vector.norm,
             env!("CARGO_PKG_VERSION")
         ),

@@ -23,23 +23,13 @@ pub(super) fn run(args: &VectorInfoArgs) -> Result<(), Ending> {
     Ok(())
 }
 
-/// Share of a direction's energy Σv² that its two largest coordinates hold. Massive activations show
-/// here: a share near 1 is a direction along one or two outlier coordinates.
-fn top_two(direction: &[f32]) -> f64 {
-    let mut squares: Vec<f64> = direction.iter().map(|x| f64::from(*x).powi(2)).collect();
-    squares.sort_by(|a, b| b.total_cmp(a));
-    let total: f64 = squares.iter().sum();
-    squares.iter().take(2).sum::<f64>() / total
-}
-
 /// Block, norm and energy share of every direction; the layer that the file calls it.
 fn rows(found: &Imported) -> Vec<(&LayerRead, usize, f32, f64)> {
     let vector = &found.vector;
     let row = |layer: &'_ LayerRead| {
         let block = layer.placed?;
-        let values = vector.directions.get(&block)?;
-        let first = values.get(..vector.width())?;
-        Some((block, vector.norm(BlockIndex(block))?, top_two(first)))
+        let share = vector.top_two_share(block)?;
+        Some((block, vector.norm(BlockIndex(block))?, f64::from(share)))
     };
     let mut rows: Vec<_> = found
         .layers

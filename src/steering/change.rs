@@ -118,11 +118,7 @@ pub fn cosine(a: &[f32], b: &[f32], without_top_two: bool) -> Option<f32> {
     }
     let mut out: Vec<usize> = Vec::new();
     if without_top_two {
-        for v in [a, b] {
-            let mut order: Vec<usize> = (0..v.len()).collect();
-            order.sort_by(|i, j| v[*j].abs().total_cmp(&v[*i].abs()));
-            out.extend(order.into_iter().take(2));
-        }
+        out.extend([a, b].into_iter().flat_map(two_largest));
     }
     let (mut ab, mut aa, mut bb) = (0.0_f64, 0.0_f64, 0.0_f64);
     for (i, (x, y)) in a.iter().zip(b).enumerate() {
@@ -133,4 +129,19 @@ pub fn cosine(a: &[f32], b: &[f32], without_top_two: bool) -> Option<f32> {
         (ab, aa, bb) = (ab + x * y, aa + x * x, bb + y * y);
     }
     (aa > 0.0 && bb > 0.0).then(|| (ab / (aa.sqrt() * bb.sqrt())) as f32)
+}
+
+/// Indices of the two values that are largest in size.
+fn two_largest(v: &[f32]) -> impl Iterator<Item = usize> {
+    let mut best: [Option<(usize, f32)>; 2] = [None, None];
+    for (i, x) in v.iter().enumerate() {
+        let here = Some((i, x.abs()));
+        let beats = |other: Option<(usize, f32)>| other.is_none_or(|(_, y)| x.abs() > y);
+        if beats(best[0]) {
+            best = [here, best[0]];
+        } else if beats(best[1]) {
+            best[1] = here;
+        }
+    }
+    best.into_iter().flatten().map(|(i, _)| i)
 }

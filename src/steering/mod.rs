@@ -7,6 +7,7 @@ pub mod dataset;
 mod error;
 mod extract;
 mod fan;
+mod fit;
 pub mod format;
 mod gate;
 mod hook;
@@ -27,12 +28,13 @@ pub use extract::{
     extract_mean, extract_positions, pair_activations, pair_direction,
 };
 pub use fan::{Fan, FanLane, FanPiece, FanPlan, FanText};
+pub use fit::FitWarning;
 pub use gate::Gate;
 pub use hook::{LaneSteering, SteerHook};
 pub use locate::{Located, Rejection, Rejections, locate};
 pub use norms::{NORM_PROMPTS, prompt_norms, residual_norms, wording_norms};
 pub use pair::{ContrastivePair, PairRows, PairSet, ReadText};
-pub use vector::{FitWarning, SteeringVector, meta};
+pub use vector::{SteeringVector, meta};
 pub(crate) use wording::LocatedTexts;
 pub use wording::Wording;
 

@@ -38,10 +38,16 @@ pub(crate) fn perform(assets: &[Asset], library: &Library, desk: &Desk, emit: Em
         vector.directions.get(&block)?.get(..vector.width())
     };
     let table = |block: usize, without_top: bool| -> Vec<Option<f32>> {
-        let pairs = (0..read.len()).flat_map(|i| (0..read.len()).map(move |j| (i, j)));
-        pairs
-            .map(|(i, j)| cosine(direction(i, block)?, direction(j, block)?, without_top))
-            .collect()
+        let size = read.len();
+        let mut table = vec![None; size * size];
+        for i in 0..size {
+            for j in i..size {
+                let pair = direction(i, block).zip(direction(j, block));
+                let value = pair.and_then(|(a, b)| cosine(a, b, without_top));
+                (table[i * size + j], table[j * size + i]) = (value, value);
+            }
+        }
+        table
     };
     survey.cosines = (0..n).map(|block| table(block, false)).collect();
     survey.cosines_without_top = (0..n).map(|block| table(block, true)).collect();

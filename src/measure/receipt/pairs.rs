@@ -7,6 +7,7 @@ use super::probe::{ProbePlan, Text};
 use super::{Check, Item, PROBE_PAIRS, Verdict};
 use crate::engine::{Cancel, Model};
 use crate::measure::MeasureError;
+use crate::measure::controls::length;
 use crate::stats::median;
 use crate::steering::{LaneSteering, PairActivations, PairSet, pair_activations};
 use crate::units::BlockIndex;
@@ -63,7 +64,8 @@ impl About<'_> {
         };
         let (positive, negative) = (mean(&read.positive), mean(&read.negative));
         let most = read.positive.chunks_exact(read.width);
-        let most = most.map(|row| dot(row, self.v()) / length(self.v()));
+        let norm = length(self.v());
+        let most = most.map(|row| dot(row, self.v()) / norm);
         let most = most.fold(f64::NEG_INFINITY, f64::max);
         let found = format!(
             "mean projection of {n} positive texts {positive:.3}, of the negative ones {negative:.3}"
@@ -166,8 +168,4 @@ impl About<'_> {
 fn dot(a: &[f32], b: &[f32]) -> f64 {
     let product = |(a, b): (&f32, &f32)| f64::from(*a) * f64::from(*b);
     a.iter().zip(b).map(product).sum()
-}
-
-fn length(v: &[f32]) -> f64 {
-    dot(v, v).sqrt()
 }

@@ -56,6 +56,10 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
     } else {
         figure
     };
+    // A tiny terminal has room for the list alone.
+    if figure.height < 2 {
+        return;
+    }
     match c.app.library().figure {
         LibraryFigure::Card => card::draw(c, figure),
         LibraryFigure::Cosines => cosines::between_vectors(c, figure),
