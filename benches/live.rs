@@ -196,6 +196,7 @@ impl Session {
                 coefficient: 0.5,
                 mask: Mask::FromLastPrompt,
             }),
+            reference: steerscope::protocol::Reference::Unsteered,
             sampling: Sampling {
                 max_tokens: 400,
                 ..Sampling::default()

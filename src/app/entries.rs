@@ -259,10 +259,7 @@ impl App {
         match choice {
             Choice::Run(action) => self.perform(action),
             Choice::Vector(asset) => self.choose_vector(asset),
-            Choice::Dataset(asset) => {
-                self.dataset_chosen = true;
-                self.load_dataset(asset);
-            }
+            Choice::Dataset(asset) => self.choose_dataset(asset),
             Choice::Unit(unit) => self.set_unit(unit),
             Choice::Rename(name) => self.rename_vector(name),
             Choice::Factor(factor) => self.scale_vector(factor),
@@ -293,6 +290,11 @@ impl App {
         if let Some(dataset) = companion.filter(|d| Some(d) != self.wanted_dataset.as_ref()) {
             self.load_dataset(dataset);
         }
+    }
+
+    pub(super) fn choose_dataset(&mut self, asset: Asset) {
+        self.dataset_chosen = true;
+        self.load_dataset(asset);
     }
 
     fn load_dataset(&mut self, asset: Asset) {

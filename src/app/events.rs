@@ -2,6 +2,7 @@
 
 use crate::app::messages::Level;
 use crate::app::overlay::Overlay;
+use crate::app::screen::Screen;
 use crate::app::{App, Engine};
 use crate::protocol::{
     Asset, CHAT_UNUSABLE, CatalogEntry, Command, DatasetInfo, Event, Failure, ModelInfo,
@@ -36,13 +37,21 @@ impl App {
             }
             Event::Idle(stage) => self.ended(stage),
             Event::GenerationStarted { .. } => false,
+            Event::Reference { run, words } => self.compare.reference(run, words),
+            Event::PairsRead => {
+                self.pairs_read();
+                false
+            }
             Event::Tokens { run, lane, tokens } => self.compare.tokens(run, lane, tokens, self.now),
             Event::LaneFinished {
                 run,
                 lane,
                 reason,
                 tokens_per_second,
-            } => self.compare.finished(run, lane, reason, tokens_per_second),
+            } => {
+                self.lab.wanted |= self.screen == Screen::Explore;
+                (self.compare).finished(run, lane, reason, tokens_per_second)
+            }
             Event::Measured { run, results } => self.experiment.measured(run, results),
             Event::MeasureFinished {
                 run,
@@ -53,6 +62,7 @@ impl App {
                 if ours {
                     self.ended(Stage::Prefill);
                     self.ended(Stage::Measure);
+                    self.lab.wanted |= self.screen == Screen::Explore;
                 }
                 ours
             }
@@ -73,6 +83,7 @@ impl App {
                 let ours = self.lab.news(run, news);
                 if self.lab.running().is_none() {
                     self.ended(Stage::Study);
+                    self.lab.wanted |= ours && self.screen == Screen::Explore;
                 }
                 if ours && swept {
                     self.adopt_sweep();

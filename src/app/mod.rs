@@ -29,6 +29,7 @@ pub mod pins;
 pub mod progress;
 pub mod prompts;
 pub mod receipt;
+mod reference;
 pub mod screen;
 pub mod slider;
 pub mod steering;
@@ -67,7 +68,8 @@ use slider::Scale;
 use steering::{Setting, Steering};
 
 use crate::protocol::{
-    Asset, CatalogEntry, Command, DatasetInfo, ModelInfo, ModelSource, Sampling, VectorInfo,
+    Asset, CatalogEntry, Command, DatasetInfo, ModelInfo, ModelSource, Reference, Sampling,
+    VectorInfo,
 };
 use crate::units::CoefficientUnit;
 
@@ -124,6 +126,8 @@ pub struct App {
     sampling: Sampling,
     /// The user wants own prompts in the chat format, where the model has one.
     chat: bool,
+    /// What the left text is to be, for what was loaded when it was chosen.
+    reference: Reference,
     compare: Compare,
     experiment: Experiment,
     prompts: Prompts,
@@ -201,6 +205,7 @@ impl App {
             scale,
             sampling: settings.sampling.clone(),
             chat: false,
+            reference: Reference::default(),
             compare: Compare::default(),
             experiment: Experiment::default(),
             prompts: Prompts::new(settings.history.clone()),

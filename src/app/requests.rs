@@ -44,6 +44,7 @@ impl App {
             prompt: self.prompts.active_text().to_owned(),
             chat: self.chat_format(),
             steering: self.steering_now(),
+            reference: self.reference(),
             sampling: self.sampling.clone(),
         };
         let same = self.compare.wanted().is_some_and(|old| {

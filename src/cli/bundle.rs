@@ -139,6 +139,7 @@ impl Bundle<'_> {
                     mask: protocol.mask,
                     edit: self.edit(),
                 }),
+                reference: crate::protocol::Reference::Unsteered,
                 sampling: sampling.clone(),
             };
             let texts = RefCell::new([String::new(), String::new()]);

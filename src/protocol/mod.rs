@@ -7,6 +7,7 @@ mod event;
 mod figure;
 mod prompt;
 mod receipt;
+mod reference;
 mod report;
 mod source;
 mod study;
@@ -21,15 +22,16 @@ pub use event::{Event, Failure, FinishReason, Stage, TokenPiece};
 pub use figure::ResponseFigure;
 pub use prompt::{PromptPart, PromptToken, covers};
 pub use receipt::{ProbeRequest, ReceiptLine, ReceiptReport, Verdict};
+pub use reference::Reference;
 pub use report::{
     Apart, Calibration, ControlGroup, ControlReport, ControlsTable, DatasetResponse, ExtractBlock,
     ExtractReport, FanPart, Lens, Likely, Prediction, Published, ShiftTable, SweepPart, SweepUnit,
-    Tax, TokenRow, TokenStrip,
+    Tax, TaxLine, TokenRow, TokenStrip, VectorResponse, VectorsTable,
 };
 pub use source::ModelSource;
 pub use study::{
     CalibrateStudy, ControlsStudy, DatasetsStudy, ExtractStudy, FanStudy, PredictStudy, ShiftStudy,
-    Study, StudyKind, StudyNews, StudyRequest, SweepStudy, TokensStudy,
+    Study, StudyKind, StudyNews, StudyRequest, SweepStudy, TaxStudy, TokensStudy, VectorsStudy,
 };
 
 pub use vectors::{Factor, Survey, VectorChange, VectorFacts};
@@ -193,6 +195,8 @@ pub struct GenerateRequest {
     pub chat: Option<ChatFormat>,
     /// `None`: no vector is loaded, both lanes are unsteered.
     pub steering: Option<Steering>,
+    /// What the lane beside the steered one is.
+    pub reference: Reference,
     /// Sampling settings, shared by both lanes.
     pub sampling: Sampling,
 }

@@ -31,6 +31,7 @@ mod prompts;
 mod receipt;
 mod slider;
 mod statusbar;
+mod tax;
 mod textpane;
 pub mod theme;
 mod tokens;

@@ -207,6 +207,8 @@ fn work(c: &Canvas<'_>) -> Option<(Stage, &'static str, usize, usize)> {
             Some(StudyKind::Tokens) => "reading the text",
             Some(StudyKind::Fan) => "decoding the fan",
             Some(StudyKind::Calibrate) => "calibrating",
+            Some(StudyKind::Tax) => "reading the neutral text",
+            Some(StudyKind::Vectors) => "comparing vectors",
             Some(StudyKind::Datasets) | None => "measuring data sets",
         },
     };

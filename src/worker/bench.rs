@@ -48,6 +48,11 @@ impl Bench {
         self.cache.set()
     }
 
+    /// The same to be kept, and which rows they are.
+    pub(crate) fn inputs(&self) -> (Arc<PreparedSet>, Split) {
+        (Arc::clone(self.cache.set()), self.split.clone())
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.cache.len()
     }

@@ -7,11 +7,13 @@ use super::archive::Archive;
 use super::bench::Bench;
 use super::catalog::Library;
 use super::fetch::{Fetch, News};
-use super::generate::{self, Baselines};
+use super::generate;
+use super::lanes::Baselines;
 use super::mailbox::{Load, Mail, Mailbox};
 use super::measure;
 use super::memory::Memory;
 use super::probe::{self, KnownPairs};
+use super::reference;
 use super::source::{LocalModel, Whereabouts};
 use super::study::{LastText, Shelf};
 use super::studying::Studying;
@@ -46,6 +48,8 @@ pub(crate) struct Desk {
     pub(crate) shelf: Shelf,
     /// Pairs of the loaded vector.
     pub(crate) pairs: KnownPairs,
+    /// Pairs behind shuffled labels are being read for a text.
+    pub(crate) reading: bool,
     /// The text that was read last token by token.
     pub(crate) text: LastText,
 }
@@ -65,6 +69,7 @@ impl Desk {
             archive,
             shelf: Shelf::default(),
             pairs: KnownPairs::default(),
+            reading: false,
             text: LastText::default(),
         }
     }
@@ -115,6 +120,7 @@ pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
             words,
             model: wanted,
             news,
+            pairs_read,
             shutdown,
         } = mail;
         if shutdown {
@@ -164,18 +170,22 @@ pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
             measuring = None;
             measure::idle(emit);
         }
+        if pairs_read {
+            desk.reading = false;
+            emit(Event::PairsRead);
+        }
         if let Some(request) = generate {
             generations += 1;
             assert!(
                 !(options.crash && generations == 2),
                 "asked to panic on the second generation"
             );
-            generating = start_generation(request, &mut desk, mailbox, emit);
+            generating = start_generation(request, &mut desk, &library, mailbox, emit);
         }
         if let Some((request, arrived)) = measure {
             measuring = measure::Job::start(request, arrived, &mut desk, mailbox, emit);
         }
-        studying.hear(words, &desk, &library, mailbox, emit);
+        studying.hear(words, &mut desk, &library, mailbox, emit);
         if let Some((request, arrived)) = study {
             studying.start(request, arrived, &mut desk, &library, mailbox, emit);
         }
@@ -278,10 +288,12 @@ fn hear(news: News, fetching: &mut Option<Fetch>, emit: Emit<'_>) -> Option<(Hub
 fn start_generation(
     request: GenerateRequest,
     desk: &mut Desk,
-    mailbox: &Mailbox,
+    library: &Library,
+    mailbox: &Arc<Mailbox>,
     emit: Emit<'_>,
 ) -> Option<generate::Job> {
-    let model = desk.model.as_ref()?;
+    let model = &desk.model.clone()?;
+    let left = reference::resolve(&request, library, desk, mailbox);
     let run = request.run;
     let cancel = mailbox.generate_cancel(run);
     let vector = desk.vector.as_deref();
@@ -290,6 +302,7 @@ fn start_generation(
         model,
         request,
         vector,
+        left,
         before,
         &desk.baselines,
         cancel,

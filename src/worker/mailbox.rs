@@ -53,6 +53,8 @@ pub(crate) struct Mail {
     pub(crate) model: Option<ModelSource>,
     /// Newest word of the running fetch.
     pub(crate) news: Option<News>,
+    /// The pairs behind shuffled labels were read.
+    pub(crate) pairs_read: bool,
     pub(crate) shutdown: bool,
 }
 
@@ -66,6 +68,7 @@ impl Mail {
             && self.words.is_empty()
             && self.model.is_none()
             && self.news.is_none()
+            && !self.pairs_read
             && !self.shutdown
     }
 }
@@ -190,6 +193,12 @@ impl Mailbox {
         self.arrived.notify_one();
     }
 
+    /// Leaves word that the pairs of a text's control were read, or could not be.
+    pub(crate) fn pairs_read(&self) {
+        self.lock().pairs_read = true;
+        self.arrived.notify_one();
+    }
+
     /// Leaves word of the running study.
     pub(crate) fn word(&self, run: RunId, word: Word) {
         self.lock().words.push((run, word));
@@ -264,6 +273,7 @@ mod tests {
             prompt: String::new(),
             chat: None,
             steering: None,
+            reference: crate::protocol::Reference::default(),
             sampling: Sampling::default(),
         })
     }

@@ -7,6 +7,7 @@ mod fan;
 mod map;
 mod plots;
 mod predictors;
+mod several;
 mod shift;
 mod tokens;
 
@@ -66,6 +67,7 @@ pub(super) fn pane(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
         Pane::Controls => controls::draw(c, area),
         Pane::Tokens => tokens::draw(c, area),
         Pane::Fan => fan::draw(c, area),
+        Pane::Datasets if c.app.lab().across_vectors => several::draw(c, area),
         _ => datasets::draw(c, area),
     }
 }

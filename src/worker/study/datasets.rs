@@ -59,6 +59,7 @@ pub(super) fn run(room: &Room<'_>, study: &DatasetsStudy) -> Result<usize, Troub
             .collect();
         room.news(StudyNews::Dataset(Box::new(DatasetResponse {
             dataset: dataset.name.clone(),
+            asset: asset.clone(),
             vector: how,
             norm: vector.norm(study.block).unwrap_or(f32::NAN),
             inputs,

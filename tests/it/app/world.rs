@@ -199,7 +199,12 @@ impl World {
     /// The first `n` tokens of both lanes.
     pub fn stream(&mut self, request: &GenerateRequest, n: usize) {
         let c = request.steering.as_ref().map_or(0.0, |s| s.coefficient);
-        for (lane, c) in [(Lane::Baseline, 0.0), (Lane::Steered, c)] {
+        let left = if request.reference.is_steered() {
+            -c
+        } else {
+            0.0
+        };
+        for (lane, c) in [(Lane::Baseline, left), (Lane::Steered, c)] {
             let tokens = story(&request.prompt, c).into_iter().take(n).collect();
             self.send(Msg::Worker(Event::Tokens {
                 run: request.run,

@@ -175,6 +175,7 @@ fn engine_thread_answers_the_screen_on_every_family() {
                 coefficient: 1.5,
                 mask: Mask::default(),
             }),
+            reference: steerscope::protocol::Reference::Unsteered,
             sampling: Sampling {
                 max_tokens: 6,
                 ..Sampling::default()

@@ -9,7 +9,10 @@
     reason = "a failed unwrap is a failed test, and exact figures are meant exactly"
 )]
 
+mod kept;
+mod several;
 mod studies;
+mod texts;
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
