@@ -71,6 +71,8 @@ actions! {
     Zoom = "zoom",
     /// Chat format of own prompts on or off.
     ToggleChat = "toggle-chat",
+    /// How rows are asked and read.
+    Asking = "protocol",
     /// Screen of texts, sliders, histogram.
     ShowExplore = "explore",
     /// Screen of all blocks.

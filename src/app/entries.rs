@@ -295,9 +295,9 @@ impl App {
         }
     }
 
-    fn load_dataset(&mut self, asset: Asset) {
+    pub(super) fn load_dataset(&mut self, asset: Asset) {
         self.wanted_dataset = Some(asset.clone());
-        self.send(Command::LoadDataset(asset));
+        self.send_dataset(asset);
     }
 
     /// The selected theme is tried on while the picker is open.

@@ -169,7 +169,7 @@ impl App {
             .clone()
             .filter(|_| self.dataset.is_none())
         {
-            self.send(Command::LoadDataset(asset));
+            self.send_dataset(asset);
         }
     }
 
@@ -229,6 +229,7 @@ impl App {
             .wanted_dataset
             .as_ref()
             .is_some_and(|w| *w != info.asset)
+            || info.asking != self.asking
         {
             return false;
         }
@@ -312,6 +313,7 @@ impl App {
             }
             Stage::LoadDataset => {
                 self.wanted_dataset = self.dataset.as_ref().map(|d| d.asset.clone());
+                self.asking_refused();
             }
             // The hub could not be asked, or the chat template is damaged: it is loaded all the same.
             Stage::Fetch | Stage::LoadModel

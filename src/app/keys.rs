@@ -47,7 +47,7 @@ impl App {
     fn key_in_overlay(&mut self, key: Key) {
         let when = match self.overlays.last() {
             Some(Overlay::Help(_) | Overlay::Palette(_) | Overlay::Picker(..)) => When::List,
-            Some(Overlay::Sampling(_) | Overlay::Extract(_)) => When::Form,
+            Some(Overlay::Sampling(_) | Overlay::Extract(_) | Overlay::Asking(_)) => When::Form,
             Some(Overlay::Log(_) | Overlay::Receipt(_)) => When::Reader,
             Some(Overlay::Tokens(_)) => When::PromptTokens,
             Some(Overlay::Died(_)) => When::Died,
@@ -73,6 +73,10 @@ impl App {
                 _ => key.typed().into_iter().for_each(|c| form.type_char(c)),
             },
             Some(Overlay::Extract(form)) => match key.code {
+                KeyCode::Backspace => form.backspace(),
+                _ => key.typed().into_iter().for_each(|c| form.type_char(c)),
+            },
+            Some(Overlay::Asking(form)) => match key.code {
                 KeyCode::Backspace => form.backspace(),
                 _ => key.typed().into_iter().for_each(|c| form.type_char(c)),
             },
@@ -153,6 +157,7 @@ impl App {
                 self.select_first_entry();
             }
             Some(Overlay::Sampling(form)) => text.chars().take(20).for_each(|c| form.type_char(c)),
+            Some(Overlay::Asking(form)) => text.chars().for_each(|c| form.type_char(c)),
             Some(_) => {}
             None => {
                 if let Some(editor) = &mut self.editor {

@@ -6,6 +6,7 @@
 //! [`Msg::Tick`].
 
 pub mod action;
+pub mod asking;
 pub mod available;
 pub mod bindings;
 pub mod compare;
@@ -67,7 +68,7 @@ use slider::Scale;
 use steering::{Setting, Steering};
 
 use crate::protocol::{
-    Asset, CatalogEntry, Command, DatasetInfo, ModelInfo, ModelSource, Sampling, VectorInfo,
+    Asking, Asset, CatalogEntry, Command, DatasetInfo, ModelInfo, ModelSource, Sampling, VectorInfo,
 };
 use crate::units::CoefficientUnit;
 
@@ -124,6 +125,8 @@ pub struct App {
     sampling: Sampling,
     /// The user wants own prompts in the chat format, where the model has one.
     chat: bool,
+    /// How rows are asked; that of the loaded data set, or of the one under way.
+    asking: Asking,
     compare: Compare,
     experiment: Experiment,
     prompts: Prompts,
@@ -201,6 +204,7 @@ impl App {
             scale,
             sampling: settings.sampling.clone(),
             chat: false,
+            asking: settings.asking.clone(),
             compare: Compare::default(),
             experiment: Experiment::default(),
             prompts: Prompts::new(settings.history.clone()),

@@ -1,6 +1,7 @@
 //! What can lie over the main screen, as a stack: pickers, palette, help, dialog, log, panel.
 
 use crate::app::action::Action;
+use crate::app::asking::AskingForm;
 use crate::app::extraction::ExtractForm;
 use crate::app::tokens::TokenCursor;
 use crate::protocol::{Asset, ModelSource, Sampling};
@@ -94,6 +95,8 @@ pub enum Overlay {
     Receipt(usize),
     /// A new vector.
     Extract(ExtractForm),
+    /// How rows are asked.
+    Asking(AskingForm),
     /// The prompt token by token.
     Tokens(TokenCursor),
     /// The engine died, for this reason.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::app::action::Action;
+use crate::app::asking::AskingForm;
 use crate::app::extraction::ExtractForm;
 use crate::app::focus::Pane;
 use crate::app::messages::Level;
@@ -73,6 +74,7 @@ impl App {
             Action::SuggestedBlock => self.go_to_suggested(),
             Action::ToggleSteering => self.change(|s| s.enabled = !s.enabled),
             Action::ToggleChat => self.toggle_chat(),
+            Action::Asking => self.open_asking(),
             Action::Stop => self.stop(),
             Action::RerunNewSeed => {
                 self.sampling.seed = self.sampling.seed.wrapping_add(1);
@@ -197,6 +199,12 @@ impl App {
             Action::ListPageUp => self.list_step(-(self.hits.overlay_height.max(2) as isize - 1)),
             Action::ListPageDown => self.list_step(self.hits.overlay_height.max(2) as isize - 1),
             Action::ListAccept => self.list_accept(),
+            Action::FieldUp if self.in_asking(|f| f.step(-1)) => {}
+            Action::FieldDown if self.in_asking(|f| f.step(1)) => {}
+            Action::FieldLess | Action::FieldMore if self.in_asking(AskingForm::nudge) => {}
+            Action::Apply if matches!(self.overlays.last(), Some(Overlay::Asking(_))) => {
+                self.take_asking();
+            }
             Action::FieldUp if self.in_extraction(|f| f.step(-1)) => {}
             Action::FieldDown if self.in_extraction(|f| f.step(1)) => {}
             Action::FieldLess if self.in_extraction(|f| f.nudge(-1)) => {}
@@ -328,6 +336,16 @@ impl App {
     fn in_extraction(&mut self, edit: impl FnOnce(&mut ExtractForm)) -> bool {
         match self.overlays.last_mut() {
             Some(Overlay::Extract(form)) => {
+                edit(form);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn in_asking(&mut self, edit: impl FnOnce(&mut AskingForm)) -> bool {
+        match self.overlays.last_mut() {
+            Some(Overlay::Asking(form)) => {
                 edit(form);
                 true
             }

@@ -102,6 +102,12 @@ pub struct ScreenArgs {
     /// Inputs of a data set to measure live, at most
     #[arg(long, value_name = "N", default_value_t = LIVE_INPUTS, value_parser = parse_positive)]
     pub inputs: usize,
+    /// Template of the prompts that are measured.
+    #[command(flatten)]
+    pub ask: AskArgs,
+    /// Measure as the released code of Tan et al. does it: overlapping split, repeated prompts kept, summed logits
+    #[arg(long)]
+    pub parity: bool,
     /// Colour theme: one of the shipped
     #[arg(long, value_name = "NAME")]
     pub theme: Option<String>,

@@ -4,6 +4,7 @@
 //! everything before its first masked position and everything up to block b untouched, so that
 //! only the blocks above the site run again, for the masked positions, all multipliers in one batch.
 
+mod asked;
 mod cache;
 pub mod calibrate;
 pub mod controls;
@@ -28,6 +29,7 @@ mod sweep;
 mod tax;
 pub mod tokens;
 
+pub use asked::Asked;
 pub use cache::{CacheFacts, CacheOptions, PromptCache, Site, SweepCell};
 pub use divergence::kl;
 pub use error::MeasureError;

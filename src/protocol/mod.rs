@@ -3,6 +3,7 @@
 //! `app` produces [`Command`]s and consumes [`Event`]s; `worker` does the opposite. Neither sees
 //! the other's types, so either side can be replaced (the tests run the app on a scripted worker).
 
+mod asking;
 mod event;
 mod figure;
 mod prompt;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use asking::{AskedWords, Asking};
 pub use event::{Event, Failure, FinishReason, Stage, TokenPiece};
 pub use figure::ResponseFigure;
 pub use prompt::{PromptPart, PromptToken, covers};
@@ -160,7 +162,7 @@ pub struct Steering {
 }
 
 /// A prompt as the user's turn of a conversation.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ChatFormat {
     /// System text before it.
     pub system: Option<String>,
@@ -225,8 +227,8 @@ pub enum Command {
     LoadModel(ModelSource),
     /// Load a vector.
     LoadVector(Asset),
-    /// Load a data set.
-    LoadDataset(Asset),
+    /// Load a data set, its rows asked in this way.
+    LoadDataset(Asset, Asking),
     /// Newest wins: replaces a running or waiting generation.
     Generate(GenerateRequest),
     /// Newest wins: replaces a running or waiting measurement.
@@ -313,7 +315,7 @@ pub struct VectorInfo {
 pub struct InputItem {
     /// Stable id within its data set (source row number).
     pub id: usize,
-    /// Prompt text as the model sees it.
+    /// Prompt text as the model sees it; in a chat format what the user says.
     pub prompt: String,
     /// Answer that shows the behaviour.
     pub positive: String,
@@ -328,12 +330,16 @@ pub struct InputItem {
 /// Facts about a loaded data set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DatasetInfo {
-    /// SHA-256 over the canonical rows, hex.
+    /// [`Asking::identify`] of the SHA-256 over the canonical rows, hex.
     pub id: String,
     /// Display name.
     pub name: String,
     /// Where it came from.
     pub asset: Asset,
+    /// How its rows are asked.
+    pub asking: Asking,
+    /// The same in words.
+    pub words: Arc<AskedWords>,
     /// How the file was read, e.g. `MWE persona, converted`.
     pub format: String,
     /// Inputs that can be measured, in measuring order.

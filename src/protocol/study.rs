@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Asset, Calibration, ChatFormat, ControlsTable, DatasetResponse, ExtractReport, FanPart,
+    Asking, Asset, Calibration, ChatFormat, ControlsTable, DatasetResponse, ExtractReport, FanPart,
     Prediction, Sampling, ShiftTable, SweepPart, TokenStrip,
 };
 use crate::units::{BlockIndex, Edit, Mask, RunId};
@@ -73,6 +73,8 @@ pub struct ExtractStudy {
 pub struct PredictStudy {
     /// Pairs.
     pub datasets: Vec<Asset>,
+    /// How their rows are asked.
+    pub asking: Asking,
     /// Site that is read.
     pub block: BlockIndex,
 }
@@ -99,6 +101,8 @@ pub struct ShiftStudy {
 pub struct DatasetsStudy {
     /// Data sets.
     pub datasets: Vec<Asset>,
+    /// How their rows are asked.
+    pub asking: Asking,
     /// [`super::VectorInfo::id`] of the loaded vector for all of them; `None`: each its own, the mean
     /// difference over its training part.
     pub vector: Option<String>,
@@ -121,6 +125,8 @@ pub struct ControlsStudy {
     pub dataset: String,
     /// Where the data set came from: its training pairs make the shuffled-label vectors.
     pub pairs: Asset,
+    /// How its rows are asked.
+    pub asking: Asking,
     /// Vectors of other behaviours.
     pub others: Vec<Asset>,
     /// Site.

@@ -6,15 +6,33 @@ use std::sync::Arc;
 use super::archive::Archive;
 use crate::engine::Model;
 use crate::measure::{
-    CacheOptions, KeptResults, PreparedSet, PromptCache, Protocol, SiteKey, Split, store_cell,
-    store_key,
+    Asked, CacheOptions, KeptResults, PreparedSet, PromptCache, Protocol, SiteKey, Split,
+    store_cell, store_key,
 };
 use crate::steering::SteeringVector;
 use crate::steering::dataset::Example;
 use crate::store::{Key, Names};
 
+/// A data set's inputs and what they were made of.
+pub(crate) struct Rows {
+    /// [`crate::protocol::DatasetInfo::id`].
+    pub(crate) id: String,
+    /// How its rows were asked.
+    pub(crate) asked: Asked,
+    /// Inputs.
+    pub(crate) set: PreparedSet,
+    /// The rows that the inputs were made of.
+    pub(crate) examples: Vec<Example>,
+    /// Which rows they are.
+    pub(crate) split: Split,
+    /// `H_b` per block over their prompts.
+    pub(crate) norms: Vec<f32>,
+}
+
 /// Prompts and results of one data set.
 pub(crate) struct Bench {
+    id: String,
+    asked: Asked,
     model: Arc<Model>,
     cache: PromptCache,
     kept: KeptResults,
@@ -24,16 +42,19 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// `norms` holds `H_b` per block, `examples` the rows that the inputs were made of.
-    pub(crate) fn new(
-        model: &Arc<Model>,
-        set: PreparedSet,
-        examples: Vec<Example>,
-        split: Split,
-        norms: Vec<f32>,
-        options: CacheOptions,
-    ) -> Self {
+    /// Nothing computed yet.
+    pub(crate) fn new(model: &Arc<Model>, rows: Rows, options: CacheOptions) -> Self {
+        let Rows {
+            id,
+            asked,
+            set,
+            examples,
+            split,
+            norms,
+        } = rows;
         Self {
+            id,
+            asked,
             cache: PromptCache::new(Arc::clone(model), Arc::new(set), options),
             model: Arc::clone(model),
             kept: KeptResults::default(),
@@ -41,6 +62,11 @@ impl Bench {
             split,
             norms,
         }
+    }
+
+    /// The data set, asked in this way ([`crate::protocol::DatasetInfo::id`]).
+    pub(crate) fn id(&self) -> &str {
+        &self.id
     }
 
     /// Its inputs.
@@ -147,6 +173,7 @@ impl Bench {
         let protocol = Protocol::new(site.block, site.mask, grid, self.split.clone())
             .with_edit(site.edit)
             .on(&self.model);
+        let protocol = self.asked.stamp(protocol);
         let key = store_key(&self.model, vector, self.set(), &protocol);
         (key, protocol)
     }

@@ -14,7 +14,7 @@ use super::source::LocalModel;
 use super::study::Word;
 use crate::engine::Cancel;
 use crate::protocol::{
-    Asset, ChatFormat, Command, GenerateRequest, MeasureRequest, ModelSource, ProbeRequest,
+    Asking, Asset, ChatFormat, Command, GenerateRequest, MeasureRequest, ModelSource, ProbeRequest,
     StudyRequest,
 };
 use crate::units::RunId;
@@ -28,7 +28,7 @@ pub(crate) enum Load {
     /// What was asked for, and where it is.
     Model(ModelSource, LocalModel),
     Vector(Asset),
-    Dataset(Asset),
+    Dataset(Asset, Asking),
     /// Report a prompt token by token.
     Prompt(RunId, String, Option<ChatFormat>),
     /// Report these side by side.
@@ -136,9 +136,9 @@ impl Mailbox {
                 mail.loads.push_back(Load::Survey(assets));
             }
             Command::SaveVector(asset, name) => mail.loads.push_back(Load::Save(asset, name)),
-            Command::LoadDataset(asset) => {
-                mail.loads.retain(|l| !matches!(l, Load::Dataset(_)));
-                mail.loads.push_back(Load::Dataset(asset));
+            Command::LoadDataset(asset, asking) => {
+                mail.loads.retain(|l| !matches!(l, Load::Dataset(..)));
+                mail.loads.push_back(Load::Dataset(asset, asking));
             }
             Command::Generate(request) => {
                 self.newest_generate.store(request.run.0, Ordering::Release);
@@ -302,13 +302,16 @@ mod tests {
         for name in ["a", "b", "c"] {
             mailbox.put(Command::LoadVector(Asset::Bundled(name.into())));
         }
-        mailbox.put(Command::LoadDataset(Asset::Bundled("d".into())));
+        mailbox.put(Command::LoadDataset(
+            Asset::Bundled("d".into()),
+            Asking::default(),
+        ));
         let loads: Vec<Load> = mailbox.take(true).loads.into();
         assert_eq!(
             loads,
             [
                 Load::Vector(Asset::Bundled("c".into())),
-                Load::Dataset(Asset::Bundled("d".into()))
+                Load::Dataset(Asset::Bundled("d".into()), Asking::default())
             ]
         );
     }

@@ -6,6 +6,7 @@
 //! needs a lock on the model. It must not know how anything is drawn.
 
 mod archive;
+mod asked;
 mod bench;
 mod catalog;
 mod fetch;

@@ -10,10 +10,10 @@ use crate::measure::controls::{
     self, Control, ControlDirection, Controls, RANDOM, drawn, other, shuffled,
 };
 use crate::measure::shift::{SentenceFile, Sentences};
-use crate::measure::system_text_changes;
+use crate::measure::{Asked, system_text_changes};
 use crate::protocol::{ControlGroup, ControlReport, ControlsStudy, ControlsTable, StudyNews};
-use crate::steering::dataset::{Dataset, Part};
-use crate::steering::{PairSet, pair_activations};
+use crate::steering::dataset::Dataset;
+use crate::steering::pair_activations;
 use crate::units::RunId;
 use crate::worker::job::Desk;
 use crate::worker::mailbox::Mailbox;
@@ -45,12 +45,13 @@ pub(super) fn prepare(room: &Room<'_>, study: &ControlsStudy) -> Result<Prepared
         direction: direction.to_vec(),
     }];
     directions.extend(drawn(direction, RANDOM, SEED));
-    let dataset = datasets::load(room, &study.pairs)?;
-    let key = (dataset.id.clone(), study.block.0);
+    let asked = room.asked(&study.asking)?;
+    let dataset = datasets::load(room, &study.pairs, &asked)?;
+    let key = (study.dataset.clone(), study.block.0);
     let pairs = room
         .shelf
         .differences
-        .get(key, || differences(room, study, &dataset));
+        .get(key, || differences(room, study, &dataset, &asked));
     match pairs {
         Ok(pairs) => directions.extend(shuffled(&pairs, length, SHUFFLED, SEED)),
         Err(None) => return Err(None),
@@ -67,8 +68,8 @@ pub(super) fn prepare(room: &Room<'_>, study: &ControlsStudy) -> Result<Prepared
             Err(error) => room.remark(format!("'{}' left out: {error}", asset.label())),
         }
     }
-    let key = dataset.id.clone();
-    let prompt = match room.shelf.prompted.get(key, || prompted(room, &dataset)) {
+    let key = study.dataset.clone();
+    let prompt = match (room.shelf.prompted).get(key, || prompted(room, &dataset, &asked)) {
         Ok(changes) => changes.to_vec(),
         Err(None) => return Err(None),
         Err(Some((_, words))) => {
@@ -88,11 +89,10 @@ fn differences(
     room: &Room<'_>,
     study: &ControlsStudy,
     dataset: &Dataset,
+    asked: &Asked,
 ) -> Result<Vec<Vec<f32>>, Trouble> {
-    let (model, rows) = (room.model, dataset.part(Part::Train, SEED));
-    let most = model.config().max_positions;
-    let pairs = PairSet::of_rows(dataset, &rows, model.tokenizer(), most)
-        .map_err(|e| room.trouble(e.id(), &e))?;
+    let model = room.model;
+    let pairs = rows::training(room, dataset, asked)?;
     let mut told = |i: usize, n: usize| room.progress(60 * i / n.max(1), 100);
     let read = pair_activations(model, &pairs, study.block, &mut told, room.cancel)
         .map_err(|e| room.trouble(e.id(), &e))?;
@@ -100,19 +100,20 @@ fn differences(
 }
 
 /// Change of the unsteered propensity when the positive sentence is the system text.
-fn prompted(room: &Room<'_>, dataset: &Dataset) -> Result<Vec<f32>, Trouble> {
+fn prompted(room: &Room<'_>, dataset: &Dataset, asked: &Asked) -> Result<Vec<f32>, Trouble> {
     let bundled = SentenceFile::bundled().map_err(|e| room.trouble(e.id(), &e))?;
     let sentences = match bundled.get(&dataset.name) {
         Some(known) => known.clone(),
         None => Sentences::from_name(&dataset.name),
     };
-    let (examples, _) = rows::live(dataset, room.inputs);
+    // The settings of the baseline word the rows themselves.
+    let part = rows::part(asked, dataset, room.inputs).map_err(|e| room.trouble(e.id(), &e))?;
     let mut told = |i: usize, n: usize| room.progress(60 + 40 * i / n.max(1), 100);
     let options = room.memory.study(room.model);
     system_text_changes(
         room.model,
         dataset,
-        &examples,
+        &part.0,
         &sentences,
         options,
         &mut told,
@@ -143,7 +144,7 @@ impl Job {
         mailbox: &Mailbox,
     ) -> Option<Self> {
         let bench = desk.bench.as_ref()?;
-        (bench.set().dataset_id == prepared.study.dataset).then(|| Self {
+        (bench.id() == prepared.study.dataset).then(|| Self {
             run,
             arrived,
             cancel: mailbox.study_cancel(run),
@@ -230,7 +231,7 @@ impl Slices for Job {
     ) -> Result<bool, Trouble> {
         // Rows of another data set must not get under this one's name.
         let dataset = &self.prepared.study.dataset;
-        let Some(bench) = (desk.bench.as_mut()).filter(|b| b.set().dataset_id == *dataset) else {
+        let Some(bench) = (desk.bench.as_mut()).filter(|b| b.id() == dataset) else {
             return Ok(false);
         };
         let (from, total) = (self.done(), bench.len());

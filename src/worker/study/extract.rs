@@ -3,7 +3,7 @@
 
 use super::datasets::load;
 use super::{Room, Trouble, Word};
-use crate::measure::{Cloud, Predictors};
+use crate::measure::{Asked, Cloud, Predictors};
 use crate::protocol::{ExtractBlock, ExtractReport, ExtractStudy, StudyNews};
 use crate::steering::dataset::Part;
 use crate::steering::{
@@ -20,7 +20,7 @@ pub(super) fn run(room: &Room<'_>, study: &ExtractStudy) -> Result<usize, Troubl
     let method: Method = study.method.parse().map_err(wrong)?;
     let read = study.read.as_deref().map(str::parse::<PositionRead>);
     let read = read.transpose().map_err(wrong)?;
-    let dataset = load(room, &study.dataset)?;
+    let dataset = load(room, &study.dataset, &Asked::default())?;
     let mut rows = dataset.part(Part::Train, SEED);
     rows.truncate(study.limit.unwrap_or(usize::MAX));
     let (model, most) = (room.model, room.model.config().max_positions);

@@ -23,11 +23,12 @@ use std::time::Instant;
 
 pub(crate) use gate::Gate;
 pub(crate) use kept::Shelf;
-pub(super) use rows::live;
+pub(super) use rows::part;
 pub(crate) use slices::Slices;
 pub(crate) use tokens::LastText;
 
 use super::archive::Archive;
+use super::asked::asked;
 use super::bench::Bench;
 use super::catalog::Library;
 use super::generate::prompt_ids;
@@ -35,7 +36,8 @@ use super::job::Desk;
 use super::mailbox::Mailbox;
 use super::memory::Memory;
 use crate::engine::{Cancel, Model};
-use crate::protocol::{Asset, ChatFormat, Study, StudyNews, StudyRequest};
+use crate::measure::Asked;
+use crate::protocol::{Asking, Asset, ChatFormat, Study, StudyNews, StudyRequest};
 use crate::steering::SteeringVector;
 
 /// Name of the thread; its panics are reported like the engine's.
@@ -102,6 +104,11 @@ impl Room<'_> {
         } else {
             Ok(())
         }
+    }
+
+    /// How rows are asked of the running model.
+    pub(super) fn asked(&self, asking: &Asking) -> Result<Asked, Trouble> {
+        asked(self.model, asking).map_err(|e| self.trouble(e.id(), &e))
     }
 
     /// The loaded vector, unless it is another one by now; the app asks again then.

@@ -11,6 +11,7 @@
 )]
 
 mod actions;
+mod asking;
 mod bindings;
 mod chat;
 mod editing;

@@ -9,6 +9,7 @@
     reason = "a failed unwrap is a failed test, and exact figures are meant exactly"
 )]
 
+mod asked;
 mod studies;
 
 use std::path::Path;
@@ -16,7 +17,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use steerscope::protocol::{
-    Asset, Command, DatasetInfo, Event, ExtractStudy, Factor, MeasureRequest, ModelSource,
+    Asking, Asset, Command, DatasetInfo, Event, ExtractStudy, Factor, MeasureRequest, ModelSource,
     ProbeRequest, PromptPart, Stage, Study, StudyNews, StudyRequest, VectorChange, VectorInfo,
     Verdict,
 };
@@ -52,7 +53,10 @@ impl Bench {
         .unwrap();
         worker.send(Command::LoadModel(ModelSource::Bundled));
         worker.send(Command::LoadVector(Asset::Bundled("kindness".into())));
-        worker.send(Command::LoadDataset(Asset::Bundled("kindness".into())));
+        worker.send(Command::LoadDataset(
+            Asset::Bundled("kindness".into()),
+            Asking::default(),
+        ));
         let (mut vector, mut dataset) = (None, None);
         while vector.is_none() || dataset.is_none() {
             match events.recv_timeout(LIMIT).expect("loads end") {
