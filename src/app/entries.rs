@@ -47,7 +47,13 @@ impl App {
             ("lists and dialogs".to_owned(), &|w| {
                 matches!(
                     w,
-                    When::List | When::Form | When::Reader | When::PromptTokens | When::Died
+                    When::List
+                        | When::Form
+                        | When::Making
+                        | When::Reader
+                        | When::PromptTokens
+                        | When::SourceTokens
+                        | When::Died
                 )
             }),
         ];

@@ -312,6 +312,7 @@ impl App {
             }
             Stage::LoadDataset => {
                 self.wanted_dataset = self.dataset.as_ref().map(|d| d.asset.clone());
+                self.source_refused();
             }
             // The hub could not be asked, or the chat template is damaged: it is loaded all the same.
             Stage::Fetch | Stage::LoadModel

@@ -28,8 +28,8 @@ pub use report::{
 };
 pub use source::ModelSource;
 pub use study::{
-    CalibrateStudy, ControlsStudy, DatasetsStudy, ExtractStudy, FanStudy, PredictStudy, ShiftStudy,
-    Study, StudyKind, StudyNews, StudyRequest, SweepStudy, TokensStudy,
+    CalibrateStudy, ControlsStudy, DatasetsStudy, ExtractSource, ExtractStudy, FanStudy,
+    PredictStudy, ShiftStudy, Study, StudyKind, StudyNews, StudyRequest, SweepStudy, TokensStudy,
 };
 
 pub use vectors::{Factor, Survey, VectorChange, VectorFacts};
@@ -239,6 +239,13 @@ pub enum Command {
         prompt: String,
         /// Its chat format, if any.
         chat: Option<ChatFormat>,
+    },
+    /// Report the first text of a source of vectors token by token, as extraction reads it.
+    ReadSource {
+        /// The answer carries it.
+        run: RunId,
+        /// Source.
+        source: ExtractSource,
     },
     /// Report these vectors side by side; nothing is loaded.
     Survey(Vec<Asset>),

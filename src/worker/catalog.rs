@@ -244,6 +244,16 @@ impl Library {
         vector: &SteeringVector,
         name: &str,
     ) -> Result<PathBuf, LibraryError> {
+        let path = self.new_vector_file(name)?;
+        vector.write(&path)?;
+        Ok(path)
+    }
+
+    /// Where a new vector of that name is to be written, its folder made.
+    ///
+    /// # Errors
+    /// No data folder, a name that is none of a file, a file of that name.
+    pub(crate) fn new_vector_file(&self, name: &str) -> Result<PathBuf, LibraryError> {
         let refused = |reason: &str| VectorError::Unreadable {
             file: format!("{name}.safetensors"),
             reason: reason.to_owned(),
@@ -263,7 +273,6 @@ impl Library {
             );
         }
         fs::create_dir_all(&folder).map_err(|e| refused(&e.to_string()))?;
-        vector.write(&path)?;
         Ok(path)
     }
 

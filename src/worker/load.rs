@@ -6,6 +6,7 @@ use super::bench::Bench;
 use super::catalog::{Library, LibraryError};
 use super::job::{Desk, Emit, failure};
 use super::mailbox::{Load, Mailbox};
+use super::making;
 use super::prompt;
 use super::source::{LocalModel, model_name, open_model};
 use super::study::live;
@@ -13,12 +14,12 @@ use super::survey;
 use crate::engine::{Cancel, EngineError, Model};
 use crate::measure::PreparedSet;
 use crate::protocol::{
-    Asset, CHAT_UNUSABLE, ChatSupport, DatasetInfo, Event, Failure, InputItem, ModelInfo,
-    ModelSource, Stage, VectorInfo,
+    Asset, CHAT_UNUSABLE, ChatSupport, DatasetInfo, Event, ExtractSource, Failure, InputItem,
+    ModelInfo, ModelSource, Stage, VectorInfo,
 };
 use crate::steering::format::{ImportOptions, ModelShape, VectorFormat};
 use crate::steering::prompt_norms;
-use crate::units::BlockIndex;
+use crate::units::{BlockIndex, RunId};
 
 /// Where to begin when a vector recommends nothing: 0.42 of the depth (Tan et al. steer Llama-2's
 /// block 13 of 32).
@@ -47,6 +48,10 @@ pub(super) fn perform(
             Stage::Generate,
             prompt::read(*run, prompt, chat.as_ref(), desk, emit)
                 .map_err(|e| (e.id(), e.to_string())),
+        ),
+        Load::Source(run, source) => (
+            Stage::LoadDataset,
+            source_text(*run, source, library, desk, emit),
         ),
         Load::Save(asset, name) => (Stage::LoadVector, save(asset, name, library, emit)),
         Load::Vector(asset) => (Stage::LoadVector, vector(asset, library, desk, emit)),
@@ -174,6 +179,21 @@ fn vector(
     };
     desk.vector = Some(Arc::new(vector));
     emit(Event::VectorLoaded(info));
+    Ok(())
+}
+
+/// The first text of a source of vectors, token by token.
+fn source_text(
+    run: RunId,
+    source: &ExtractSource,
+    library: &Library,
+    desk: &Desk,
+    emit: Emit<'_>,
+) -> Result<(), Refusal> {
+    let model = running(desk)?;
+    let (ids, layout) = making::first_text(source, library, &model)?;
+    let tokens = prompt::of_layout(&model, &ids, &layout).map_err(|e| (e.id(), e.to_string()))?;
+    emit(Event::PromptRead { run, tokens });
     Ok(())
 }
 

@@ -14,6 +14,7 @@ mod actions;
 mod bindings;
 mod chat;
 mod editing;
+mod extraction;
 mod lab;
 mod library;
 mod loads;

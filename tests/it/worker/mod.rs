@@ -9,6 +9,7 @@
     reason = "a failed unwrap is a failed test, and exact figures are meant exactly"
 )]
 
+mod extraction;
 mod studies;
 
 use std::path::Path;
@@ -16,9 +17,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use steerscope::protocol::{
-    Asset, Command, DatasetInfo, Event, ExtractStudy, Factor, MeasureRequest, ModelSource,
-    ProbeRequest, PromptPart, Stage, Study, StudyNews, StudyRequest, VectorChange, VectorInfo,
-    Verdict,
+    Asset, Command, DatasetInfo, Event, Factor, MeasureRequest, ModelSource, ProbeRequest,
+    PromptPart, Stage, Study, StudyNews, StudyRequest, VectorChange, VectorInfo, Verdict,
 };
 use steerscope::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask, RunId};
 use steerscope::worker::{Options, Worker};
@@ -289,7 +289,7 @@ fn a_prompt_is_reported_token_by_token() {
 }
 
 /// A worker with a data folder of its own, and what it says.
-fn with_folder(folder: &Path) -> (Worker, Receiver<Event>) {
+pub fn with_folder(folder: &Path) -> (Worker, Receiver<Event>) {
     let (sender, events) = channel();
     let options = Options {
         data: Some(folder.to_owned()),
@@ -302,115 +302,4 @@ fn with_folder(folder: &Path) -> (Worker, Receiver<Event>) {
     .unwrap();
     worker.send(Command::LoadModel(ModelSource::Bundled));
     (worker, events)
-}
-
-#[test]
-fn a_vector_is_extracted_with_its_predictors_and_written() {
-    let folder = tempfile::tempdir().unwrap();
-    let (worker, events) = with_folder(folder.path());
-    let study = |run: u64, method: &str, name: &str| {
-        Command::Study(StudyRequest {
-            run: RunId(run),
-            study: Study::Extract(ExtractStudy {
-                dataset: Asset::Bundled("kindness_texts".into()),
-                method: method.to_owned(),
-                read: None,
-                limit: Some(24),
-                name: name.to_owned(),
-                block: BlockIndex(2),
-            }),
-        })
-    };
-    let run = |command: Command| {
-        worker.send(command);
-        let (mut reports, mut saved) = (Vec::new(), None);
-        loop {
-            match events.recv_timeout(LIMIT).expect("it ends") {
-                Event::Study {
-                    news: StudyNews::Extracted(report),
-                    ..
-                } => reports.push(*report),
-                Event::Saved(path) => saved = Some(path),
-                Event::Study {
-                    news: StudyNews::Finished { .. },
-                    ..
-                } => {
-                    return Ok((reports, saved));
-                }
-                Event::Failed(failure) => return Err(failure),
-                _ => {}
-            }
-        }
-    };
-    for (i, method) in ["mean", "pca", "logistic", "repeng_diff"]
-        .into_iter()
-        .enumerate()
-    {
-        let (reports, saved) = run(study(i as u64 + 1, method, method)).unwrap();
-        let last = reports.last().unwrap();
-        assert!(last.complete && last.done == last.total, "{last:?}");
-        assert_eq!(last.blocks.len(), 7);
-        assert!(last.directional.is_some() && last.d_prime.is_some());
-        let path = saved.unwrap();
-        assert_eq!(
-            path,
-            folder.path().join(format!("vectors/{method}.safetensors"))
-        );
-        let vector = steerscope::steering::SteeringVector::load(&path).unwrap();
-        assert_eq!(vector.method(), Some(method));
-        let norm = f64::from(vector.norm(BlockIndex(2)).unwrap());
-        assert!((norm / last.blocks[2].norm - 1.0).abs() < 1e-4);
-        if method != "mean" {
-            assert!((norm - 1.0).abs() < 1e-4, "{method}");
-        }
-    }
-    // A file of that name is never replaced, an unknown method never guessed.
-    assert_eq!(
-        run(study(8, "mean", "mean")).unwrap_err().stage,
-        Stage::Study
-    );
-    assert_eq!(
-        run(study(9, "median", "other")).unwrap_err().id,
-        "extract-request"
-    );
-}
-
-#[test]
-fn an_extraction_that_is_stopped_keeps_what_it_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let (worker, events) = with_folder(folder.path());
-    worker.send(Command::Study(StudyRequest {
-        run: RunId(1),
-        study: Study::Extract(ExtractStudy {
-            dataset: Asset::Bundled("kindness_texts".into()),
-            method: "mean".to_owned(),
-            read: Some("all".to_owned()),
-            limit: None,
-            name: "part".to_owned(),
-            block: BlockIndex(2),
-        }),
-    }));
-    let mut stopped = false;
-    let path = loop {
-        match events.recv_timeout(LIMIT).expect("it ends") {
-            Event::Progress {
-                stage: Stage::Study,
-                done,
-                ..
-            } if done > 0 && !stopped => {
-                stopped = true;
-                worker.send(Command::StopStudy);
-            }
-            Event::Saved(path) => break path,
-            Event::Failed(failure) => panic!("{failure:?}"),
-            _ => {}
-        }
-    };
-    let vector = steerscope::steering::SteeringVector::load(&path).unwrap();
-    // A fast machine may have been through before the stop came.
-    if let Some(words) = vector.metadata.get("stopped_after") {
-        let (done, total) = words.split_once(" of ").unwrap();
-        assert!(done.parse::<usize>().unwrap() < total.parse::<usize>().unwrap());
-    }
-    assert!(vector.norm(BlockIndex(2)).unwrap() > 0.0);
 }
