@@ -109,6 +109,8 @@ actions! {
     ShiftEarlier = "shift-earlier",
     /// The selected vector one block later.
     ShiftLater = "shift-later",
+    /// The selected vector where it was measured, or where its own tool applies it.
+    AsMeasured = "as-measured",
     /// Another name for the selected vector.
     RenameVector = "rename-vector",
     /// Write the selected vector to the user's folder.

@@ -92,6 +92,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::PickVector, When::In(VECTORS), &["/"], "find a vector, or open a file", Some(("find", 3))),
     row(Action::ShiftEarlier, When::In(VECTORS), &["["], "all directions one block earlier", Some(("shift", 2))),
     row(Action::ShiftLater, When::In(VECTORS), &["]"], "all directions one block later", Some(("shift", 2))),
+    row(Action::AsMeasured, When::In(VECTORS), &["m"], "where it was measured, or where its own tool applies it", Some(("measured/applied", 5))),
     row(Action::FlipVector, When::In(VECTORS), &["-"], "turn the sign", Some(("flip", 2))),
     row(Action::ScaleVector, When::In(VECTORS), &["*"], "multiply by a factor", Some(("scale", 2))),
     row(Action::Duplicate, When::In(VECTORS), &["D"], "a copy to change by itself", Some(("duplicate", 4))),

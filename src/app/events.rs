@@ -87,6 +87,10 @@ impl App {
                 self.surveyed(*survey);
                 true
             }
+            Event::Asked(question) => {
+                self.ended(Stage::LoadVector);
+                self.asked(*question)
+            }
             Event::Saved(path) => {
                 self.say(Level::Info, format!("written: {}", path.display()));
                 true

@@ -32,7 +32,7 @@ pub use study::{
     PredictStudy, ShiftStudy, Study, StudyKind, StudyNews, StudyRequest, SweepStudy, TokensStudy,
 };
 
-pub use vectors::{Factor, Survey, VectorChange, VectorFacts};
+pub use vectors::{Factor, ImportQuestion, Survey, VectorChange, VectorFacts};
 
 use crate::units::{BlockIndex, Edit, Mask, RunId};
 

@@ -10,6 +10,7 @@ use crate::steering::format::{
     ImportOptions, Imported, VectorFormat, import, import_bytes, is_vector_folder,
 };
 use crate::steering::{Card, SteeringVector, VectorError, meta};
+use crate::units::OpenQuestion;
 
 /// Endings of vector files; what such a file holds is recognised by content when it is loaded.
 const VECTOR_ENDINGS: [&str; 8] = [
@@ -51,6 +52,14 @@ impl LibraryError {
             Self::Unknown { .. } => "asset-unknown",
             Self::Vector(error) => error.id(),
             Self::Dataset(error) => error.id(),
+        }
+    }
+
+    /// What a sound vector file leaves open, if it is that.
+    pub fn question(&self) -> Option<OpenQuestion> {
+        match self {
+            Self::Vector(error) => error.question(),
+            _ => None,
         }
     }
 }
@@ -171,6 +180,13 @@ impl Library {
         asset: &Asset,
         options: &ImportOptions,
     ) -> Result<Imported, LibraryError> {
+        let mut told = *options;
+        for change in asset.changes() {
+            if let VectorChange::Told(fact) = change {
+                told = told.told(*fact);
+            }
+        }
+        let options = &told;
         let (mut imported, card) = match asset.unchanged() {
             Asset::Changed(..) => {
                 return Err(LibraryError::Unknown {
@@ -211,6 +227,7 @@ impl Library {
                 VectorChange::Scale(Factor(factor)) => vector.scaled(*factor)?,
                 VectorChange::Shift(by) => vector.shifted(*by)?,
                 VectorChange::Rename(name) => vector.clone().renamed(name),
+                VectorChange::Told(_) => continue,
             };
         }
         Ok(imported)

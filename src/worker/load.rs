@@ -14,8 +14,8 @@ use super::survey;
 use crate::engine::{Cancel, EngineError, Model};
 use crate::measure::PreparedSet;
 use crate::protocol::{
-    Asset, CHAT_UNUSABLE, ChatSupport, DatasetInfo, Event, ExtractSource, Failure, InputItem,
-    ModelInfo, ModelSource, Stage, VectorInfo,
+    Asset, CHAT_UNUSABLE, ChatSupport, DatasetInfo, Event, ExtractSource, Failure, ImportQuestion,
+    InputItem, ModelInfo, ModelSource, Stage, VectorInfo,
 };
 use crate::steering::format::{ImportOptions, ModelShape, VectorFormat};
 use crate::steering::prompt_norms;
@@ -147,9 +147,28 @@ fn vector(
         }),
         ..ImportOptions::default()
     };
-    let imported = library
-        .import_vector(asset, &options)
-        .map_err(|e| refuse(&e))?;
+    let imported = match library.import_vector(asset, &options) {
+        Ok(imported) => imported,
+        Err(error) => match error.question() {
+            Some(open) => {
+                // What flags answer on the command line is answered in a list here.
+                let words = error.to_string();
+                let words = words
+                    .split("; give --")
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned();
+                let asset = asset.clone();
+                emit(Event::Asked(Box::new(ImportQuestion {
+                    asset,
+                    open,
+                    words,
+                })));
+                return Ok(());
+            }
+            None => return Err(refuse(&error)),
+        },
+    };
     let mut said: Vec<String> = imported.warnings.iter().map(ToString::to_string).collect();
     if imported.format != VectorFormat::Native {
         said.insert(0, imported.sentence);
