@@ -34,7 +34,7 @@ pub use study::{
 
 pub use vectors::{Factor, ImportQuestion, Survey, VectorChange, VectorFacts};
 
-use crate::units::{BlockIndex, Edit, Mask, RunId};
+use crate::units::{BlockIndex, Edit, FileFact, Mask, RunId};
 
 /// Where a steering vector or a data set comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -88,11 +88,12 @@ impl Asset {
                     _ => None,
                 });
                 let mut label = renamed.unwrap_or_else(|| from.label());
-                for mark in changes
-                    .iter()
-                    .map(VectorChange::mark)
-                    .filter(|m| !m.is_empty())
-                {
+                let placed =
+                    |c: &&VectorChange| matches!(c, VectorChange::Told(FileFact::AsMeasured(_)));
+                // Only the last word about the place holds.
+                let marks = changes.iter().filter(|c| !placed(c));
+                let marks = marks.chain(changes.iter().rev().find(placed));
+                for mark in marks.map(VectorChange::mark).filter(|m| !m.is_empty()) {
                     label.push(' ');
                     label.push_str(&mark);
                 }

@@ -15,6 +15,7 @@ mod bindings;
 mod chat;
 mod editing;
 mod extraction;
+mod importing;
 mod lab;
 mod library;
 mod loads;

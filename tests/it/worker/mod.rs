@@ -303,3 +303,69 @@ pub fn with_folder(folder: &Path) -> (Worker, Receiver<Event>) {
     worker.send(Command::LoadModel(ModelSource::Bundled));
     (worker, events)
 }
+
+#[test]
+fn a_file_that_does_not_say_enough_is_asked_about_and_then_loaded() {
+    use steerscope::units::{FileFact, OpenQuestion, RowsAre};
+    let folder = tempfile::tempdir().unwrap();
+    let (worker, events) = with_folder(folder.path());
+    let Event::ModelLoaded { info, .. } = (loop {
+        let event = events.recv_timeout(LIMIT).expect("a model");
+        if matches!(event, Event::ModelLoaded { .. }) {
+            break event;
+        }
+    }) else {
+        panic!("a model");
+    };
+    // Three rows are neither all blocks nor all hidden states.
+    let mut header = format!(
+        "{{'descr': '<f4', 'fortran_order': False, 'shape': (3, {}), }}",
+        info.hidden_size
+    );
+    header.push_str(&" ".repeat((64 - (10 + header.len() + 1) % 64) % 64));
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend(u16::try_from(header.len()).unwrap().to_le_bytes());
+    bytes.extend(header.as_bytes());
+    for i in 0..3 * info.hidden_size {
+        bytes.extend((i as f32).sin().to_le_bytes());
+    }
+    let path = folder.path().join("axes.npy");
+    std::fs::write(&path, bytes).unwrap();
+    let mut asset = Asset::File(path);
+    let mut asked = Vec::new();
+    for fact in [
+        Some(FileFact::Rows(RowsAre::Concepts)),
+        Some(FileFact::Row(1)),
+        Some(FileFact::Layer(2)),
+        None,
+    ] {
+        worker.send(Command::LoadVector(asset.clone()));
+        let event = loop {
+            match events.recv_timeout(LIMIT).expect("an answer") {
+                event @ (Event::Asked(_) | Event::VectorLoaded(_) | Event::Failed(_)) => {
+                    break event;
+                }
+                _ => {}
+            }
+        };
+        match (event, fact) {
+            (Event::Asked(question), Some(fact)) => {
+                assert!(!question.words.contains("--"), "{}", question.words);
+                asked.push(question.open);
+                asset = asset.with(VectorChange::Told(fact));
+            }
+            (Event::VectorLoaded(info), None) => {
+                assert!(info.norms[2].is_some() && info.norms[1].is_none());
+                assert!(!info.warnings.is_empty(), "where it stands is said");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let expected = [
+        OpenQuestion::Rows(3),
+        OpenQuestion::Row(3),
+        OpenQuestion::Layer(None),
+    ];
+    assert_eq!(asked, expected);
+}
