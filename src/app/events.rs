@@ -87,6 +87,10 @@ impl App {
                 self.surveyed(*survey);
                 true
             }
+            Event::Asked(question) => {
+                self.ended(Stage::LoadVector);
+                self.asked(*question)
+            }
             Event::Saved(path) => {
                 self.say(Level::Info, format!("written: {}", path.display()));
                 true
@@ -314,6 +318,7 @@ impl App {
             Stage::LoadDataset => {
                 self.wanted_dataset = self.dataset.as_ref().map(|d| d.asset.clone());
                 self.asking_refused();
+                self.source_refused();
             }
             // The hub could not be asked, or the chat template is damaged: it is loaded all the same.
             Stage::Fetch | Stage::LoadModel

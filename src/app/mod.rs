@@ -18,6 +18,7 @@ mod export;
 pub mod extraction;
 pub mod focus;
 pub mod hits;
+mod importing;
 pub mod input;
 pub mod keymap;
 pub mod lab;
@@ -68,7 +69,8 @@ use slider::Scale;
 use steering::{Setting, Steering};
 
 use crate::protocol::{
-    Asking, Asset, CatalogEntry, Command, DatasetInfo, ModelInfo, ModelSource, Sampling, VectorInfo,
+    Asking, Asset, CatalogEntry, Command, DatasetInfo, ImportQuestion, ModelInfo, ModelSource,
+    Sampling, VectorInfo,
 };
 use crate::units::CoefficientUnit;
 
@@ -138,6 +140,8 @@ pub struct App {
     library: library::VectorLibrary,
     unit: CoefficientUnit,
     prompt_tokens: tokens::PromptTokens,
+    /// What the wanted vector's file leaves open.
+    import: Option<ImportQuestion>,
     /// Tokens that extraction reads, chosen on the prompt.
     read_choice: Option<String>,
     focus: Pane,
@@ -215,6 +219,7 @@ impl App {
             library: library::VectorLibrary::default(),
             unit: CoefficientUnit::default(),
             prompt_tokens: tokens::PromptTokens::default(),
+            import: None,
             read_choice: None,
             focus: Pane::Coefficient,
             explore_focus: Pane::Coefficient,

@@ -5,7 +5,7 @@ use crate::app::asking::AskingForm;
 use crate::app::extraction::ExtractForm;
 use crate::app::tokens::TokenCursor;
 use crate::protocol::{Asset, ModelSource, Sampling};
-use crate::units::{CoefficientUnit, HookPoint, Mask, Operator};
+use crate::units::{CoefficientUnit, FileFact, HookPoint, Mask, Operator};
 
 /// What a picker chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum PickerKind {
     Factor,
     /// Name of a file.
     Save,
+    /// What a vector's file does not say.
+    Import,
     /// Theme.
     Theme,
     /// Model.
@@ -47,6 +49,7 @@ impl PickerKind {
             Self::Rename => "rename the vector",
             Self::Factor => "scale the vector",
             Self::Save => "save the vector",
+            Self::Import => "about this file",
             Self::Theme => "theme",
             Self::Model => "model",
         }
@@ -57,6 +60,7 @@ impl PickerKind {
         match self {
             Self::Rename | Self::Save => " type a name",
             Self::Factor => " type a number",
+            Self::Import => " type a number, or choose",
             Self::Mask => " type to filter, or a range such as 3..7",
             _ if self.takes_path() => " type to filter, or a path",
             _ => " type to filter",
@@ -122,6 +126,8 @@ pub enum Choice {
     Factor(f32),
     /// Saves the selected vector.
     Save(String),
+    /// Answers what a vector's file does not say.
+    Told(FileFact),
     /// Sets the operator.
     Operator(Operator),
     /// Sets the point of the block.

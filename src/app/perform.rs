@@ -55,6 +55,7 @@ impl App {
             Action::ScaleVector => self.ask_about_vector(PickerKind::Factor),
             Action::ShiftEarlier => self.change_vector(VectorChange::Shift(-1)),
             Action::ShiftLater => self.change_vector(VectorChange::Shift(1)),
+            Action::AsMeasured => self.toggle_as_measured(),
             Action::RenameVector => self.ask_about_vector(PickerKind::Rename),
             Action::SaveVector => self.ask_about_vector(PickerKind::Save),
             Action::UndoVector => self.undo_vector(false),
@@ -104,6 +105,9 @@ impl App {
             Action::PickMask => self.pick(PickerKind::Mask),
             Action::ExtractVector => self.open_extraction(),
             Action::ReadTokens => self.read_selection(),
+            Action::ChooseRead => self.choose_read(),
+            Action::TakeRead => self.take_read(),
+            Action::NextReading => self.next_reading(),
             Action::OpenTokens => self.open_tokens(),
             Action::SelectTokens => self.anchor_token(),
             Action::SelectPart => self.select_part(),
@@ -238,6 +242,9 @@ impl App {
         if let Some(overlay) = self.overlays.pop() {
             if matches!(overlay, Overlay::Picker(PickerKind::Theme, _)) {
                 self.restore_theme();
+            }
+            if matches!(overlay, Overlay::Picker(PickerKind::Import, _)) {
+                self.leave_question();
             }
         } else if self.editor.take().is_some() || !std::mem::take(&mut self.typed).is_empty() {
         } else if self.filtering || !self.prompts.filter.is_empty() {

@@ -39,6 +39,7 @@ mod sweep;
 mod sweep_cells;
 mod tokens;
 mod tokens_table;
+mod units;
 mod vectors;
 mod vectors_info;
 

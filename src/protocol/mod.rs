@@ -30,13 +30,13 @@ pub use report::{
 };
 pub use source::ModelSource;
 pub use study::{
-    CalibrateStudy, ControlsStudy, DatasetsStudy, ExtractStudy, FanStudy, PredictStudy, ShiftStudy,
-    Study, StudyKind, StudyNews, StudyRequest, SweepStudy, TokensStudy,
+    CalibrateStudy, ControlsStudy, DatasetsStudy, ExtractSource, ExtractStudy, FanStudy,
+    PredictStudy, ShiftStudy, Study, StudyKind, StudyNews, StudyRequest, SweepStudy, TokensStudy,
 };
 
-pub use vectors::{Factor, Survey, VectorChange, VectorFacts};
+pub use vectors::{Factor, ImportQuestion, Survey, VectorChange, VectorFacts};
 
-use crate::units::{BlockIndex, Edit, Mask, RunId};
+use crate::units::{BlockIndex, Edit, FileFact, Mask, RunId};
 
 /// Where a steering vector or a data set comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -90,11 +90,12 @@ impl Asset {
                     _ => None,
                 });
                 let mut label = renamed.unwrap_or_else(|| from.label());
-                for mark in changes
-                    .iter()
-                    .map(VectorChange::mark)
-                    .filter(|m| !m.is_empty())
-                {
+                let placed =
+                    |c: &&VectorChange| matches!(c, VectorChange::Told(FileFact::AsMeasured(_)));
+                // Only the last word about the place holds.
+                let marks = changes.iter().filter(|c| !placed(c));
+                let marks = marks.chain(changes.iter().rev().find(placed));
+                for mark in marks.map(VectorChange::mark).filter(|m| !m.is_empty()) {
                     label.push(' ');
                     label.push_str(&mark);
                 }
@@ -241,6 +242,13 @@ pub enum Command {
         prompt: String,
         /// Its chat format, if any.
         chat: Option<ChatFormat>,
+    },
+    /// Report the first text of a source of vectors token by token, as extraction reads it.
+    ReadSource {
+        /// The answer carries it.
+        run: RunId,
+        /// Source.
+        source: ExtractSource,
     },
     /// Report these vectors side by side; nothing is loaded.
     Survey(Vec<Asset>),

@@ -1,5 +1,6 @@
 //! Studies: questions about a vector that take longer than a moved slider, asked one at a time.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,7 @@ pub enum StudyKind {
     Fan,
     /// The coefficient that has a given effect.
     Calibrate,
-    /// A vector made of pairs.
+    /// A vector made of texts.
     Extract,
 }
 
@@ -51,16 +52,37 @@ pub struct SweepStudy {
     pub reference: BlockIndex,
 }
 
-/// A vector made of the training part of a data set's pairs.
+/// What a vector is made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExtractSource {
+    /// The training part of a data set.
+    Dataset(Asset),
+    /// Two files of texts, positive and negative.
+    Files([PathBuf; 2]),
+    /// Two texts, positive and negative.
+    Pair([String; 2]),
+    /// Responses to prompts under two system texts.
+    Systems {
+        /// System text that asks for the trait, and the one that asks for its opposite.
+        texts: [String; 2],
+        /// File of prompts.
+        prompts: PathBuf,
+        /// Most tokens of a response.
+        max_tokens: usize,
+    },
+}
+
+/// A vector made of texts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExtractStudy {
-    /// Pairs.
-    pub dataset: Asset,
+    /// Texts.
+    pub source: ExtractSource,
     /// Stable name of the method.
     pub method: String,
     /// Tokens read; `None`: the method's own.
     pub read: Option<String>,
-    /// So many pairs at most.
+    /// So many pairs, texts of each side or prompts at most.
     pub limit: Option<usize>,
     /// Name of the vector and of its file in the user's folder.
     pub name: String,

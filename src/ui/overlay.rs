@@ -24,7 +24,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, screen: Rect) -> Option<Rect> {
         Some(Overlay::Picker(kind, list)) => entries(c, screen, kind.title(), list),
         Some(Overlay::Sampling(form)) => sampling(c, screen, form),
         Some(Overlay::Log(back)) => log(c, screen, *back),
-        Some(Overlay::Extract(form)) => vectors::extraction::form(c, screen, form),
+        Some(Overlay::Extract(form)) => vectors::making::form(c, screen, form),
         Some(Overlay::Asking(form)) => asking::draw(c, screen, form),
         Some(Overlay::Tokens(cursor)) => tokens::draw(c, screen, *cursor),
         Some(Overlay::Receipt(scroll)) => receipt::draw(c, screen, *scroll),
@@ -161,7 +161,7 @@ fn draw_entry(c: &mut Canvas<'_>, row: Rect, entry: &Entry, label_width: u16, se
 }
 
 /// The end of a line that is longer than its room.
-fn tail(line: &str, columns: usize) -> &str {
+pub(super) fn tail(line: &str, columns: usize) -> &str {
     let mut start = 0;
     while text::width(line.get(start..).unwrap_or_default()) > columns {
         start = text::next_boundary(line, start);

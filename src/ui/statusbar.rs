@@ -9,6 +9,7 @@ use crate::app::hits::Target;
 use crate::app::keymap::holds_in;
 use crate::app::overlay::Overlay;
 use crate::app::progress::short;
+use crate::app::tokens::Purpose;
 use crate::app::{Engine, signed};
 use crate::protocol::{ChatSupport, Stage, StudyKind};
 use crate::text;
@@ -341,11 +342,13 @@ fn hints(c: &Canvas<'_>) -> Vec<(String, &'static str, Action)> {
     let holds = |when: When| -> Option<u8> {
         let inside = match app.overlay() {
             Some(Overlay::Help(_) | Overlay::Palette(_) | Overlay::Picker(..)) => Some(When::List),
-            Some(Overlay::Sampling(_) | Overlay::Extract(_) | Overlay::Asking(_)) => {
-                Some(When::Form)
-            }
+            Some(Overlay::Sampling(_) | Overlay::Asking(_)) => Some(When::Form),
+            Some(Overlay::Extract(_)) => Some(When::Making),
             Some(Overlay::Log(_) | Overlay::Receipt(_)) => Some(When::Reader),
-            Some(Overlay::Tokens(_)) => Some(When::PromptTokens),
+            Some(Overlay::Tokens(cursor)) => match cursor.purpose {
+                Purpose::Steer => Some(When::PromptTokens),
+                Purpose::Read => Some(When::SourceTokens),
+            },
             Some(Overlay::Died(_)) => Some(When::Died),
             None if app.editor().is_some() => Some(When::Editor),
             None if app.is_filtering() => Some(When::Filter),

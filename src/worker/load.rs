@@ -7,6 +7,7 @@ use super::bench::{Bench, Rows};
 use super::catalog::{Library, LibraryError};
 use super::job::{Desk, Emit, failure};
 use super::mailbox::{Load, Mailbox};
+use super::making;
 use super::prompt;
 use super::source::{LocalModel, model_name, open_model};
 use super::study::part;
@@ -14,12 +15,12 @@ use super::survey;
 use crate::engine::{Cancel, EngineError, Model};
 use crate::measure::{MeasureError, Template};
 use crate::protocol::{
-    Asking, Asset, CHAT_UNUSABLE, ChatSupport, DatasetInfo, Event, Failure, InputItem, ModelInfo,
-    ModelSource, Stage, VectorInfo,
+    Asking, Asset, CHAT_UNUSABLE, ChatSupport, DatasetInfo, Event, ExtractSource, Failure,
+    ImportQuestion, InputItem, ModelInfo, ModelSource, Stage, VectorInfo,
 };
 use crate::steering::dataset::Example;
 use crate::steering::format::{ImportOptions, ModelShape, VectorFormat};
-use crate::units::BlockIndex;
+use crate::units::{BlockIndex, RunId};
 
 /// Where to begin when a vector recommends nothing: 0.42 of the depth (Tan et al. steer Llama-2's
 /// block 13 of 32).
@@ -48,6 +49,10 @@ pub(super) fn perform(
             Stage::Generate,
             prompt::read(*run, prompt, chat.as_ref(), desk, emit)
                 .map_err(|e| (e.id(), e.to_string())),
+        ),
+        Load::Source(run, source) => (
+            Stage::LoadDataset,
+            source_text(*run, source, library, desk, emit),
         ),
         Load::Save(asset, name) => (Stage::LoadVector, save(asset, name, library, emit)),
         Load::Vector(asset) => (Stage::LoadVector, vector(asset, library, desk, emit)),
@@ -143,9 +148,28 @@ fn vector(
         }),
         ..ImportOptions::default()
     };
-    let imported = library
-        .import_vector(asset, &options)
-        .map_err(|e| refuse(&e))?;
+    let imported = match library.import_vector(asset, &options) {
+        Ok(imported) => imported,
+        Err(error) => match error.question() {
+            Some(open) => {
+                // What flags answer on the command line is answered in a list here.
+                let words = error.to_string();
+                let words = words
+                    .split("; give --")
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned();
+                let asset = asset.clone();
+                emit(Event::Asked(Box::new(ImportQuestion {
+                    asset,
+                    open,
+                    words,
+                })));
+                return Ok(());
+            }
+            None => return Err(refuse(&error)),
+        },
+    };
     let mut said: Vec<String> = imported.warnings.iter().map(ToString::to_string).collect();
     if imported.format != VectorFormat::Native {
         said.insert(0, imported.sentence);
@@ -175,6 +199,21 @@ fn vector(
     };
     desk.vector = Some(Arc::new(vector));
     emit(Event::VectorLoaded(info));
+    Ok(())
+}
+
+/// The first text of a source of vectors, token by token.
+fn source_text(
+    run: RunId,
+    source: &ExtractSource,
+    library: &Library,
+    desk: &Desk,
+    emit: Emit<'_>,
+) -> Result<(), Refusal> {
+    let model = running(desk)?;
+    let (ids, layout) = making::first_text(source, library, &model)?;
+    let tokens = prompt::of_layout(&model, &ids, &layout).map_err(|e| (e.id(), e.to_string()))?;
+    emit(Event::PromptRead { run, tokens });
     Ok(())
 }
 

@@ -14,8 +14,8 @@ use super::source::LocalModel;
 use super::study::Word;
 use crate::engine::Cancel;
 use crate::protocol::{
-    Asking, Asset, ChatFormat, Command, GenerateRequest, MeasureRequest, ModelSource, ProbeRequest,
-    StudyRequest,
+    Asking, Asset, ChatFormat, Command, ExtractSource, GenerateRequest, MeasureRequest,
+    ModelSource, ProbeRequest, StudyRequest,
 };
 use crate::units::RunId;
 
@@ -31,6 +31,8 @@ pub(crate) enum Load {
     Dataset(Asset, Asking),
     /// Report a prompt token by token.
     Prompt(RunId, String, Option<ChatFormat>),
+    /// Report the first text of a source of vectors.
+    Source(RunId, ExtractSource),
     /// Report these side by side.
     Survey(Vec<Asset>),
     /// Write one under a name.
@@ -130,6 +132,10 @@ impl Mailbox {
             Command::ReadPrompt { run, prompt, chat } => {
                 mail.loads.retain(|l| !matches!(l, Load::Prompt(..)));
                 mail.loads.push_back(Load::Prompt(run, prompt, chat));
+            }
+            Command::ReadSource { run, source } => {
+                mail.loads.retain(|l| !matches!(l, Load::Source(..)));
+                mail.loads.push_back(Load::Source(run, source));
             }
             Command::Survey(assets) => {
                 mail.loads.retain(|l| !matches!(l, Load::Survey(_)));

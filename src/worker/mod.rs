@@ -14,6 +14,7 @@ mod generate;
 mod job;
 mod load;
 mod mailbox;
+mod making;
 mod measure;
 mod memory;
 mod probe;

@@ -15,6 +15,8 @@ mod asking;
 mod bindings;
 mod chat;
 mod editing;
+mod extraction;
+mod importing;
 mod lab;
 mod library;
 mod loads;
