@@ -54,6 +54,7 @@ fn inputs() -> Arc<PreparedSet> {
         inputs: (0..INPUTS).map(input).collect(),
         rejected: steerscope::steering::Rejections::default(),
         texts_only: 0,
+        propensity: steerscope::measure::Propensity::AnswerLogit,
     })
 }
 

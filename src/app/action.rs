@@ -22,8 +22,12 @@ pub enum When {
     Reader,
     /// On the tokens of the prompt.
     PromptTokens,
+    /// On the tokens of a text that a vector is made from.
+    SourceTokens,
     /// In the sampling dialog.
     Form,
+    /// In the dialog of a new vector.
+    Making,
     /// In the panel that reports a dead engine.
     Died,
 }
@@ -71,6 +75,8 @@ actions! {
     Zoom = "zoom",
     /// Chat format of own prompts on or off.
     ToggleChat = "toggle-chat",
+    /// How rows are asked and read.
+    Asking = "protocol",
     /// Screen of texts, sliders, histogram.
     ShowExplore = "explore",
     /// Screen of all blocks.
@@ -111,6 +117,8 @@ actions! {
     ShiftEarlier = "shift-earlier",
     /// The selected vector one block later.
     ShiftLater = "shift-later",
+    /// The selected vector where it was measured, or where its own tool applies it.
+    AsMeasured = "as-measured",
     /// Another name for the selected vector.
     RenameVector = "rename-vector",
     /// Write the selected vector to the user's folder.
@@ -173,6 +181,12 @@ actions! {
     ExtractVector = "extract",
     /// Read the selected tokens in extraction.
     ReadTokens = "read-tokens",
+    /// Choose the tokens that extraction reads on the text itself.
+    ChooseRead = "choose-read",
+    /// Read the tokens chosen there.
+    TakeRead = "take-read",
+    /// Say the chosen tokens in another way.
+    NextReading = "next-reading",
     /// The prompt token by token.
     OpenTokens = "prompt-tokens",
     /// Begin or give up a selection of tokens.

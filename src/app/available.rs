@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::app::action::Action;
 use crate::app::focus::Pane;
+use crate::app::overlay::Overlay;
 use crate::app::prompts::PromptRef;
 use crate::app::{App, Engine};
 use crate::protocol::ChatSupport;
@@ -85,6 +86,14 @@ impl App {
                     "calibration needs a vector and a data set; press v and d",
                 )
             }
+            Action::ChooseRead => need(
+                matches!(self.overlays.last(), Some(Overlay::Extract(_))),
+                "tokens are chosen in the dialog of a new vector; press E",
+            ),
+            Action::TakeRead | Action::NextReading => need(
+                !self.readings().is_empty(),
+                "no text is shown token by token",
+            ),
             Action::Pin => need(self.vector.is_some(), "no vector is loaded; press v"),
             Action::Flip => need(
                 self.pins.are_two(),

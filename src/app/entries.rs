@@ -16,6 +16,9 @@ impl App {
         match self.overlays.last() {
             Some(Overlay::Help(list)) => self.help_entries(&list.filter),
             Some(Overlay::Palette(list)) => filtered(&list.filter, self.palette_entries()),
+            Some(Overlay::Picker(PickerKind::Import, list)) => {
+                self.import_entries(list.filter.trim())
+            }
             Some(Overlay::Picker(kind, list)) => {
                 let mut entries = filtered(&list.filter, self.picker_entries(*kind));
                 let typed = list.filter.trim();
@@ -47,7 +50,13 @@ impl App {
             ("lists and dialogs".to_owned(), &|w| {
                 matches!(
                     w,
-                    When::List | When::Form | When::Reader | When::PromptTokens | When::Died
+                    When::List
+                        | When::Form
+                        | When::Making
+                        | When::Reader
+                        | When::PromptTokens
+                        | When::SourceTokens
+                        | When::Died
                 )
             }),
         ];
@@ -127,7 +136,9 @@ impl App {
                 self.setting_entries(kind)
             }
             // What is typed is the only entry.
-            PickerKind::Rename | PickerKind::Factor | PickerKind::Save => Vec::new(),
+            PickerKind::Rename | PickerKind::Factor | PickerKind::Save | PickerKind::Import => {
+                Vec::new()
+            }
             PickerKind::Theme => self
                 .settings
                 .themes
@@ -264,6 +275,7 @@ impl App {
             Choice::Rename(name) => self.rename_vector(name),
             Choice::Factor(factor) => self.scale_vector(factor),
             Choice::Save(name) => self.save_vector(name),
+            Choice::Told(fact) => self.answer(fact),
             Choice::Mask(mask) => self.change(|s| s.mask = mask),
             Choice::Operator(operator) => self.change(|s| s.edit.operator = operator),
             Choice::Point(point) => self.change(|s| s.edit.point = point),
@@ -297,9 +309,9 @@ impl App {
         self.load_dataset(asset);
     }
 
-    fn load_dataset(&mut self, asset: Asset) {
+    pub(super) fn load_dataset(&mut self, asset: Asset) {
         self.wanted_dataset = Some(asset.clone());
-        self.send(Command::LoadDataset(asset));
+        self.send_dataset(asset);
     }
 
     /// The selected theme is tried on while the picker is open.

@@ -98,6 +98,10 @@ impl App {
                 self.surveyed(*survey);
                 true
             }
+            Event::Asked(question) => {
+                self.ended(Stage::LoadVector);
+                self.asked(*question)
+            }
             Event::Saved(path) => {
                 self.say(Level::Info, format!("written: {}", path.display()));
                 true
@@ -180,7 +184,7 @@ impl App {
             .clone()
             .filter(|_| self.dataset.is_none())
         {
-            self.send(Command::LoadDataset(asset));
+            self.send_dataset(asset);
         }
     }
 
@@ -240,6 +244,7 @@ impl App {
             .wanted_dataset
             .as_ref()
             .is_some_and(|w| *w != info.asset)
+            || info.asking != self.asking
         {
             return false;
         }
@@ -323,6 +328,8 @@ impl App {
             }
             Stage::LoadDataset => {
                 self.wanted_dataset = self.dataset.as_ref().map(|d| d.asset.clone());
+                self.asking_refused();
+                self.source_refused();
             }
             // The hub could not be asked, or the chat template is damaged: it is loaded all the same.
             Stage::Fetch | Stage::LoadModel

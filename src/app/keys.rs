@@ -6,6 +6,7 @@ use crate::app::editor::Editor;
 use crate::app::focus::Pane;
 use crate::app::input::{Key, KeyCode};
 use crate::app::overlay::Overlay;
+use crate::app::tokens::Purpose;
 use crate::text::one_line;
 
 /// Longest filter anyone needs (paths included).
@@ -47,9 +48,13 @@ impl App {
     fn key_in_overlay(&mut self, key: Key) {
         let when = match self.overlays.last() {
             Some(Overlay::Help(_) | Overlay::Palette(_) | Overlay::Picker(..)) => When::List,
-            Some(Overlay::Sampling(_) | Overlay::Extract(_)) => When::Form,
+            Some(Overlay::Sampling(_) | Overlay::Asking(_)) => When::Form,
+            Some(Overlay::Extract(_)) => When::Making,
             Some(Overlay::Log(_) | Overlay::Receipt(_)) => When::Reader,
-            Some(Overlay::Tokens(_)) => When::PromptTokens,
+            Some(Overlay::Tokens(cursor)) => match cursor.purpose {
+                Purpose::Steer => When::PromptTokens,
+                Purpose::Read => When::SourceTokens,
+            },
             Some(Overlay::Died(_)) => When::Died,
             None => return,
         };
@@ -72,7 +77,16 @@ impl App {
                 KeyCode::Backspace => form.backspace(),
                 _ => key.typed().into_iter().for_each(|c| form.type_char(c)),
             },
-            Some(Overlay::Extract(form)) => match key.code {
+            Some(Overlay::Extract(form)) => match (key.code, key.mods.ctrl) {
+                (KeyCode::Backspace, _) => form.backspace(),
+                (KeyCode::Char('u' | 'w'), true) => form.clear(),
+                _ => {
+                    if let Some(c) = key.typed() {
+                        form.type_text(c.encode_utf8(&mut [0; 4]));
+                    }
+                }
+            },
+            Some(Overlay::Asking(form)) => match key.code {
                 KeyCode::Backspace => form.backspace(),
                 _ => key.typed().into_iter().for_each(|c| form.type_char(c)),
             },
@@ -153,6 +167,8 @@ impl App {
                 self.select_first_entry();
             }
             Some(Overlay::Sampling(form)) => text.chars().take(20).for_each(|c| form.type_char(c)),
+            Some(Overlay::Asking(form)) => text.chars().for_each(|c| form.type_char(c)),
+            Some(Overlay::Extract(form)) => form.type_text(text),
             Some(_) => {}
             None => {
                 if let Some(editor) = &mut self.editor {

@@ -145,8 +145,17 @@ impl VectorLibrary {
         self.asked.clear();
     }
 
-    fn asset(&self) -> Option<&Asset> {
+    pub(super) fn asset(&self) -> Option<&Asset> {
         Some(&self.held.get(self.selected()?)?.asset)
+    }
+
+    /// One vector in the place of another, which can be taken back.
+    pub(super) fn replace(&mut self, old: &Asset, new: &Asset) {
+        if let Some(held) = self.held.iter_mut().find(|h| h.asset == *old) {
+            let before = std::mem::replace(&mut held.asset, new.clone());
+            held.undo.push(before);
+            held.redo.clear();
+        }
     }
 
     /// Takes in what the catalog holds; what was opened or made here stays.

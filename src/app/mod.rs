@@ -6,6 +6,7 @@
 //! [`Msg::Tick`].
 
 pub mod action;
+pub mod asking;
 pub mod available;
 pub mod bindings;
 pub mod compare;
@@ -17,6 +18,7 @@ mod export;
 pub mod extraction;
 pub mod focus;
 pub mod hits;
+mod importing;
 pub mod input;
 pub mod keymap;
 pub mod lab;
@@ -68,8 +70,8 @@ use slider::Scale;
 use steering::{Setting, Steering};
 
 use crate::protocol::{
-    Asset, CatalogEntry, Command, DatasetInfo, ModelInfo, ModelSource, Reference, Sampling,
-    VectorInfo,
+    Asking, Asset, CatalogEntry, Command, DatasetInfo, ImportQuestion, ModelInfo, ModelSource,
+    Reference, Sampling, VectorInfo,
 };
 use crate::units::CoefficientUnit;
 
@@ -128,6 +130,8 @@ pub struct App {
     chat: bool,
     /// What the left text is to be, for what was loaded when it was chosen.
     reference: Reference,
+    /// How rows are asked; that of the loaded data set, or of the one under way.
+    asking: Asking,
     compare: Compare,
     experiment: Experiment,
     prompts: Prompts,
@@ -139,6 +143,8 @@ pub struct App {
     library: library::VectorLibrary,
     unit: CoefficientUnit,
     prompt_tokens: tokens::PromptTokens,
+    /// What the wanted vector's file leaves open.
+    import: Option<ImportQuestion>,
     /// Tokens that extraction reads, chosen on the prompt.
     read_choice: Option<String>,
     focus: Pane,
@@ -206,6 +212,7 @@ impl App {
             sampling: settings.sampling.clone(),
             chat: false,
             reference: Reference::default(),
+            asking: settings.asking.clone(),
             compare: Compare::default(),
             experiment: Experiment::default(),
             prompts: Prompts::new(settings.history.clone()),
@@ -216,6 +223,7 @@ impl App {
             library: library::VectorLibrary::default(),
             unit: CoefficientUnit::default(),
             prompt_tokens: tokens::PromptTokens::default(),
+            import: None,
             read_choice: None,
             focus: Pane::Coefficient,
             explore_focus: Pane::Coefficient,

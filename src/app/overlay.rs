@@ -1,10 +1,11 @@
 //! What can lie over the main screen, as a stack: pickers, palette, help, dialog, log, panel.
 
 use crate::app::action::Action;
+use crate::app::asking::AskingForm;
 use crate::app::extraction::ExtractForm;
 use crate::app::tokens::TokenCursor;
 use crate::protocol::{Asset, ModelSource, Sampling};
-use crate::units::{CoefficientUnit, HookPoint, Mask, Operator};
+use crate::units::{CoefficientUnit, FileFact, HookPoint, Mask, Operator};
 
 /// What a picker chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum PickerKind {
     Factor,
     /// Name of a file.
     Save,
+    /// What a vector's file does not say.
+    Import,
     /// Theme.
     Theme,
     /// Model.
@@ -46,6 +49,7 @@ impl PickerKind {
             Self::Rename => "rename the vector",
             Self::Factor => "scale the vector",
             Self::Save => "save the vector",
+            Self::Import => "about this file",
             Self::Theme => "theme",
             Self::Model => "model",
         }
@@ -56,6 +60,7 @@ impl PickerKind {
         match self {
             Self::Rename | Self::Save => " type a name",
             Self::Factor => " type a number",
+            Self::Import => " type a number, or choose",
             Self::Mask => " type to filter, or a range such as 3..7",
             _ if self.takes_path() => " type to filter, or a path",
             _ => " type to filter",
@@ -94,6 +99,8 @@ pub enum Overlay {
     Receipt(usize),
     /// A new vector.
     Extract(ExtractForm),
+    /// How rows are asked.
+    Asking(AskingForm),
     /// The prompt token by token.
     Tokens(TokenCursor),
     /// The engine died, for this reason.
@@ -119,6 +126,8 @@ pub enum Choice {
     Factor(f32),
     /// Saves the selected vector.
     Save(String),
+    /// Answers what a vector's file does not say.
+    Told(FileFact),
     /// Sets the operator.
     Operator(Operator),
     /// Sets the point of the block.

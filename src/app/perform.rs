@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::app::action::Action;
+use crate::app::asking::AskingForm;
 use crate::app::extraction::ExtractForm;
 use crate::app::focus::Pane;
 use crate::app::messages::Level;
@@ -59,6 +60,7 @@ impl App {
             Action::ScaleVector => self.ask_about_vector(PickerKind::Factor),
             Action::ShiftEarlier => self.change_vector(VectorChange::Shift(-1)),
             Action::ShiftLater => self.change_vector(VectorChange::Shift(1)),
+            Action::AsMeasured => self.toggle_as_measured(),
             Action::RenameVector => self.ask_about_vector(PickerKind::Rename),
             Action::SaveVector => self.ask_about_vector(PickerKind::Save),
             Action::UndoVector => self.undo_vector(false),
@@ -78,6 +80,7 @@ impl App {
             Action::SuggestedBlock => self.go_to_suggested(),
             Action::ToggleSteering => self.change(|s| s.enabled = !s.enabled),
             Action::ToggleChat => self.toggle_chat(),
+            Action::Asking => self.open_asking(),
             Action::Stop => self.stop(),
             Action::RerunNewSeed => {
                 self.sampling.seed = self.sampling.seed.wrapping_add(1);
@@ -107,6 +110,9 @@ impl App {
             Action::PickMask => self.pick(PickerKind::Mask),
             Action::ExtractVector => self.open_extraction(),
             Action::ReadTokens => self.read_selection(),
+            Action::ChooseRead => self.choose_read(),
+            Action::TakeRead => self.take_read(),
+            Action::NextReading => self.next_reading(),
             Action::OpenTokens => self.open_tokens(),
             Action::SelectTokens => self.anchor_token(),
             Action::SelectPart => self.select_part(),
@@ -202,6 +208,12 @@ impl App {
             Action::ListPageUp => self.list_step(-(self.hits.overlay_height.max(2) as isize - 1)),
             Action::ListPageDown => self.list_step(self.hits.overlay_height.max(2) as isize - 1),
             Action::ListAccept => self.list_accept(),
+            Action::FieldUp if self.in_asking(|f| f.step(-1)) => {}
+            Action::FieldDown if self.in_asking(|f| f.step(1)) => {}
+            Action::FieldLess | Action::FieldMore if self.in_asking(AskingForm::nudge) => {}
+            Action::Apply if matches!(self.overlays.last(), Some(Overlay::Asking(_))) => {
+                self.take_asking();
+            }
             Action::FieldUp if self.in_extraction(|f| f.step(-1)) => {}
             Action::FieldDown if self.in_extraction(|f| f.step(1)) => {}
             Action::FieldLess if self.in_extraction(|f| f.nudge(-1)) => {}
@@ -235,6 +247,9 @@ impl App {
         if let Some(overlay) = self.overlays.pop() {
             if matches!(overlay, Overlay::Picker(PickerKind::Theme, _)) {
                 self.restore_theme();
+            }
+            if matches!(overlay, Overlay::Picker(PickerKind::Import, _)) {
+                self.leave_question();
             }
         } else if self.editor.take().is_some() || !std::mem::take(&mut self.typed).is_empty() {
         } else if self.filtering || !self.prompts.filter.is_empty() {
@@ -333,6 +348,16 @@ impl App {
     fn in_extraction(&mut self, edit: impl FnOnce(&mut ExtractForm)) -> bool {
         match self.overlays.last_mut() {
             Some(Overlay::Extract(form)) => {
+                edit(form);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn in_asking(&mut self, edit: impl FnOnce(&mut AskingForm)) -> bool {
+        match self.overlays.last_mut() {
+            Some(Overlay::Asking(form)) => {
                 edit(form);
                 true
             }

@@ -1,14 +1,29 @@
-//! The prompt token by token: which positions are steered, chosen with the cursor.
+//! A text token by token: which positions of the prompt are steered, or which of a source's first text
+//! are read in extraction, chosen with the cursor.
 
 use crate::app::messages::Level;
 use crate::app::overlay::Overlay;
 use crate::app::{App, Engine};
-use crate::protocol::{Command, PromptToken, covers};
+use crate::protocol::{Command, PromptPart, PromptToken, covers};
 use crate::units::{Mask, RunId};
 
-/// Cursor and selection on the tokens of a prompt.
+/// What tokens are chosen for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Purpose {
+    /// To be steered.
+    #[default]
+    Steer,
+    /// To be read in extraction.
+    Read,
+}
+
+/// Cursor and selection on the tokens of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TokenCursor {
+    /// What for.
+    pub purpose: Purpose,
+    /// Which of the ways to say the selected positions is meant.
+    pub wording: usize,
     /// Token under the cursor.
     pub at: usize,
     /// Where the selection began, once it did.
@@ -31,6 +46,12 @@ pub struct PromptTokens {
 }
 
 impl PromptTokens {
+    /// The tokens of another text are asked for.
+    pub(super) fn ask(&mut self, run: RunId) {
+        self.asked = Some(run);
+        self.tokens.clear();
+    }
+
     /// The tokens.
     pub fn tokens(&self) -> &[PromptToken] {
         &self.tokens
@@ -59,10 +80,7 @@ impl App {
             return;
         }
         let run = self.next_run();
-        self.prompt_tokens = PromptTokens {
-            asked: Some(run),
-            tokens: Vec::new(),
-        };
+        self.prompt_tokens.ask(run);
         let prompt = self.prompts.active_text().to_owned();
         let chat = self.chat_format();
         self.send(Command::ReadPrompt { run, prompt, chat });
@@ -77,8 +95,12 @@ impl App {
         // The cursor begins where steering does.
         let n = self.prompt_tokens.tokens.len();
         let first = self.steering.now().mask.first_position(n);
+        let choice = (self.prompt_tokens.tokens.iter()).position(|t| t.part == PromptPart::Choice);
         if let Some(cursor) = self.token_cursor() {
-            cursor.at = first.min(n.saturating_sub(1));
+            cursor.at = match cursor.purpose {
+                Purpose::Steer => first.min(n.saturating_sub(1)),
+                Purpose::Read => choice.unwrap_or(n.saturating_sub(1)),
+            };
         }
         true
     }
@@ -94,6 +116,7 @@ impl App {
         let last = self.prompt_tokens.tokens.len().saturating_sub(1);
         if let Some(cursor) = self.token_cursor() {
             cursor.at = cursor.at.min(last).saturating_add_signed(by).min(last);
+            cursor.wording = 0;
         }
     }
 
@@ -123,6 +146,33 @@ impl App {
         (cursor.anchor, cursor.at) = (Some(first), last);
     }
 
+    /// The ways to say the selected positions, for texts of any length.
+    pub fn readings(&self) -> Vec<String> {
+        match self.overlays.last() {
+            Some(Overlay::Tokens(cursor)) if !self.prompt_tokens.tokens.is_empty() => {
+                let parts: Vec<_> = self.prompt_tokens.tokens.iter().map(|t| t.part).collect();
+                readings(&parts, cursor.selected())
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The one that is meant.
+    pub fn reading(&self) -> Option<String> {
+        let Some(Overlay::Tokens(cursor)) = self.overlays.last() else {
+            return None;
+        };
+        let all = self.readings();
+        all.get(cursor.wording % all.len().max(1)).cloned()
+    }
+
+    /// The next way to say the selected positions.
+    pub(super) fn next_reading(&mut self) {
+        if let Some(cursor) = self.token_cursor() {
+            cursor.wording += 1;
+        }
+    }
+
     /// Steers what is selected and nothing else.
     pub(super) fn steer_selection(&mut self) {
         let n = self.prompt_tokens.tokens.len();
@@ -144,4 +194,42 @@ impl App {
         self.overlays.pop();
         self.change(|s| s.mask = mask);
     }
+}
+
+/// Ways to say tokens `first..=last` of a text, what holds for texts of any length before bare numbers.
+fn readings(parts: &[PromptPart], (first, last): (usize, usize)) -> Vec<String> {
+    let n = parts.len();
+    let answered = |p: &PromptPart| matches!(p, PromptPart::Answer | PromptPart::Choice);
+    let prompt = parts.iter().take_while(|p| !answered(p)).count();
+    // Tokens of the kind, if the selection is all of them and no others.
+    let is_all = |kind: &dyn Fn(&PromptPart) -> bool| {
+        let mut of_kind = (0..n).filter(|i| parts.get(*i).is_some_and(kind));
+        of_kind.next() == Some(first)
+            && (first..=last).all(|i| parts.get(i).is_some_and(kind))
+            && of_kind.next_back().unwrap_or(first) == last
+    };
+    let one = first == last;
+    let mut ways = Vec::new();
+    let mut way = |holds: bool, words: &str| {
+        if holds {
+            ways.push(words.to_owned());
+        }
+    };
+    way(
+        one && parts.get(first) == Some(&PromptPart::Choice),
+        "answer",
+    );
+    way(one && last + 1 == n, "last");
+    way(one && prompt < n && last + 1 == prompt, "prompt_last");
+    way(!one && is_all(&|p| *p == PromptPart::User), "user");
+    way(!one && is_all(&|p| *p == PromptPart::System), "system");
+    way(!one && is_all(&answered), "assistant");
+    way(prompt < n && (first, last + 1) == (0, prompt), "prompt");
+    way(!one && (first, last + 1) == (1, n), "all");
+    way(!one && (first, last + 1) == (0, n), "every");
+    if one && last + 1 < n {
+        ways.push(format!("-{}", n - last));
+    }
+    ways.push(format!("{first}..{}", last + 1));
+    ways
 }

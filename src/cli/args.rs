@@ -13,7 +13,7 @@ pub use super::args_extract::ExtractArgs;
 pub use super::args_keep::{MemoryArgs, StoreArgs};
 pub use super::args_lab::{CompareArgs, ControlsArgs, FactorsArgs, PredictArgs, ShiftArgs};
 pub use super::args_rows::{AskArgs, SplitChoice, TemplateChoice};
-pub use super::args_site::{ConditionArgs, EditArgs, SiteArgs};
+pub use super::args_site::{ConditionArgs, EditArgs, SiteArgs, UnitArgs};
 pub use super::args_sweep::{Blocks, Shard, SweepArgs, UnitChoice};
 pub use super::args_tokens::TokensArgs;
 pub use super::args_vectors::{
@@ -104,6 +104,12 @@ pub struct ScreenArgs {
     /// Inputs of a data set to measure live, at most
     #[arg(long, value_name = "N", default_value_t = LIVE_INPUTS, value_parser = parse_positive)]
     pub inputs: usize,
+    /// Template of the prompts that are measured.
+    #[command(flatten)]
+    pub ask: AskArgs,
+    /// Measure as the released code of Tan et al. does it: overlapping split, repeated prompts kept, summed logits
+    #[arg(long)]
+    pub parity: bool,
     /// Colour theme: one of the shipped
     #[arg(long, value_name = "NAME")]
     pub theme: Option<String>,
@@ -193,6 +199,9 @@ pub struct GenerateArgs {
     /// Raw coefficient multiplying the vector
     #[arg(long, value_name = "C", default_value_t = 1.0, allow_negative_numbers = true, value_parser = parse_finite)]
     pub coefficient: f32,
+    /// Unit.
+    #[command(flatten)]
+    pub unit: UnitArgs,
     /// Condition.
     #[command(flatten)]
     pub condition: ConditionArgs,
@@ -262,6 +271,9 @@ pub struct MeasureArgs {
     /// Shorthand for the grid -C, 0, C
     #[arg(long, value_name = "C", allow_negative_numbers = true, value_parser = parse_finite)]
     pub coefficient: Option<f32>,
+    /// Unit.
+    #[command(flatten)]
+    pub unit: UnitArgs,
     /// Part of the data set to measure after the seeded shuffle
     #[arg(long, value_enum, default_value_t = SplitChoice::Test)]
     pub split: SplitChoice,

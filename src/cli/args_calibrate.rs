@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::args::{AskArgs, ModelArgs, SamplingArgs, SiteArgs, StoreArgs, parse_finite};
+use super::args::{AskArgs, ModelArgs, SamplingArgs, SiteArgs, StoreArgs, UnitArgs, parse_finite};
 
 /// `--sign`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -88,6 +88,9 @@ pub struct FanArgs {
     /// Raw coefficients, two to nine; the unsteered text is added where 0 is not among them
     #[arg(long, value_name = "LIST", value_delimiter = ',', allow_hyphen_values = true, default_value = "-2,-1,0,1,2", value_parser = parse_finite)]
     pub coefficients: Vec<f32>,
+    /// Unit.
+    #[command(flatten)]
+    pub unit: UnitArgs,
     /// Also the reversed, a random and the permuted vector, at the coefficient furthest from 0
     #[arg(long)]
     pub controls: bool,

@@ -6,12 +6,14 @@ use super::args::{parse_block, parse_finite};
 use super::open::failed;
 use super::output::Ending;
 use crate::steering::SteeringVector;
-use crate::units::{BlockIndex, Edit, HookPoint, Mask, Operator};
+use crate::units::{BlockIndex, CoefficientUnit, Edit, HookPoint, Mask, Operator};
 
 /// Help of `--mask`.
 pub(super) const MASKS: &str = "Steered positions: from_last_prompt, from_answer, all, all_but_first, prefill_only, or a range such as 3..7";
 const OPERATORS: &str = "Operator: add, norm_preserving_add, project, ablate_then_add, clamp, angular, spherical, piecewise [default: the file's, normally add]";
 const POINTS: &str = "Point of the block: resid_pre, attn_out, resid_mid, mlp_out, resid_post [default: the file's, normally resid_post]";
+
+const UNITS: &str = "Unit of the coefficients: raw, unit (length), kappa, behaviour-normalised, activation-range, angle (degrees), iso-kl; the output states both";
 
 /// Where and how a vector is applied.
 #[derive(Debug, Clone, Args)]
@@ -32,6 +34,14 @@ impl SiteArgs {
     pub(super) fn edit(&self, vector: &SteeringVector) -> Result<Edit, Ending> {
         self.edit.of(vector)
     }
+}
+
+/// What coefficients are counted in.
+#[derive(Debug, Clone, Args)]
+pub struct UnitArgs {
+    /// Unit of the coefficients given.
+    #[arg(long, value_name = "UNIT", help = UNITS, default_value_t)]
+    pub unit: CoefficientUnit,
 }
 
 /// A condition on the prompt (CAST, Lee et al. 2409.05907).

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::args::{ModelArgs, SiteArgs, parse_finite, parse_positive};
+use super::args::{ModelArgs, SiteArgs, UnitArgs, parse_finite, parse_positive};
 
 /// `steerscope tokens`
 #[derive(Debug, Args)]
@@ -35,6 +35,9 @@ pub struct TokensArgs {
     /// Raw coefficient multiplying the vector
     #[arg(long, value_name = "C", default_value_t = 1.0, allow_negative_numbers = true, value_parser = parse_finite)]
     pub coefficient: f32,
+    /// Unit.
+    #[command(flatten)]
+    pub unit: UnitArgs,
     /// Let steered positions attend to the unsteered run's keys and values, at every block and position
     #[arg(long)]
     pub frozen: bool,

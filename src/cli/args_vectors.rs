@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::args::{ModelArgs, SiteArgs, parse_finite, parse_positive};
+use super::args::{ModelArgs, SiteArgs, UnitArgs, parse_finite, parse_positive};
 use crate::steering::format::{
     ImportOptions, Location, MAX_TENSOR_BYTES, ModelShape, RowsAre, Target,
 };
@@ -110,6 +110,9 @@ pub struct ProbeArgs {
     /// Raw coefficient multiplying the vector
     #[arg(long, value_name = "C", default_value_t = 1.0, allow_negative_numbers = true, value_parser = parse_finite)]
     pub coefficient: f32,
+    /// Unit.
+    #[command(flatten)]
+    pub unit: UnitArgs,
     /// Prompt that is read; its first 32 tokens are used
     #[arg(long, short, value_name = "TEXT")]
     pub prompt: Option<String>,

@@ -210,7 +210,7 @@ fn read(args: &CalibrateArgs, opened: &Opened) -> Result<Read, Ending> {
             .find(|part| !study.dataset.part(*part, 0).is_empty())
             .unwrap_or(Part::All);
         let rows = study.rows(part, None)?;
-        let wordings = (study.prompting.wordings(model, &rows.examples)).map_err(failed)?;
+        let wordings = (study.asked.prompting.wordings(model, &rows.examples)).map_err(failed)?;
         let tokens = (wordings.iter()).map(|w| w.encode(model.tokenizer(), &w.prompt));
         let prompts = tokens.collect::<Result<Vec<_>, _>>().map_err(failed)?;
         let words = format!("'{}' ({})", study.dataset.name, part.name());

@@ -25,10 +25,7 @@ pub(super) fn run(args: &ExtractArgs, opened: &Opened) -> Result<(), Ending> {
     let (model, never) = (&opened.model, Cancel::never());
     let rows = extract_positions(model, &name, &opened.name, [positive, negative], &never)
         .map_err(failed)?;
-    let partial = args.out.with_extension("partial");
-    std::fs::write(&partial, rows.to_bytes())
-        .and_then(|()| std::fs::rename(&partial, &args.out))
-        .map_err(|e| failed(format!("'{}' cannot be written: {e}", args.out.display())))?;
+    rows.write(&args.out).map_err(failed)?;
     let blocks: Vec<(usize, Vec<f64>)> = (rows.rows.keys())
         .map(|b| (*b, rows.norms(BlockIndex(*b))))
         .collect();

@@ -9,7 +9,7 @@ use super::open::{self, Opened, failed, remark};
 use super::output::Ending;
 use super::study;
 use crate::measure::{Prompting, Template};
-use crate::steering::dataset::{Dataset, Example, Part, load_texts};
+use crate::steering::dataset::{Dataset, Example, Part};
 use crate::steering::{Method, PairRows, PairSet, Persona, Source, Texts};
 
 /// What is read, and how it is called in the result.
@@ -28,7 +28,7 @@ pub(super) fn given(args: &ExtractArgs, opened: &Opened) -> Result<Given, Ending
         let persona = Persona {
             positive: positive.clone(),
             negative: negative.clone(),
-            prompts: texts(prompts, args.limit)?,
+            prompts: Texts::load(prompts, args.limit).map_err(failed)?,
         };
         let about = json!({ "trait": positive, "anti": negative, "prompts": persona.prompts.name });
         return Ok(Given {
@@ -38,7 +38,8 @@ pub(super) fn given(args: &ExtractArgs, opened: &Opened) -> Result<Given, Ending
         });
     }
     if let (Some(positive), Some(negative)) = (&args.positive, &args.negative) {
-        let (positive, negative) = (texts(positive, args.limit)?, texts(negative, args.limit)?);
+        let load = |path: &Path| Texts::load(path, args.limit).map_err(failed);
+        let (positive, negative) = (load(positive)?, load(negative)?);
         let about = json!({ "positive": positive.name, "negative": negative.name });
         let name = format!("{} - {}", positive.name, negative.name);
         if !args.method.takes_pairs() {
@@ -50,24 +51,14 @@ pub(super) fn given(args: &ExtractArgs, opened: &Opened) -> Result<Given, Ending
                 about,
             });
         }
-        if positive.texts.len() != negative.texts.len() {
-            return Err(Ending::Failed(format!(
-                "{} pairs texts line by line, and '{}' has {} of them, '{}' {}; give as many, or the method corpus_mean",
-                args.method,
-                positive.name,
-                positive.texts.len(),
-                negative.name,
-                negative.texts.len()
-            )));
-        }
-        let dataset = paired(&name, &positive.texts, &negative.texts)?;
+        let dataset = paired(args, &name, [&positive, &negative])?;
         return from_dataset(args, opened, &dataset, Part::All, about);
     }
     if let Some([positive, negative]) = args.pair.as_deref() {
         let name = format!("{positive} - {negative}");
         let about = json!({ "pair": [positive, negative] });
-        let (positive, negative) = (vec![positive.clone()], vec![negative.clone()]);
-        let dataset = paired(&name, &positive, &negative)?;
+        let sides = [positive, negative].map(|text| Texts::one(&name, text));
+        let dataset = paired(args, &name, [&sides[0], &sides[1]])?;
         return from_dataset(args, opened, &dataset, Part::All, about);
     }
     if args.method == Method::PersonaMean {
@@ -90,17 +81,10 @@ fn from_dataset(
 ) -> Result<Given, Ending> {
     let mut rows = dataset.part(part, args.seed);
     rows.truncate(args.limit.unwrap_or(usize::MAX));
-    let unpaired = matches!(args.method, Method::CorpusMean | Method::RefusalMean);
-    let source = if unpaired {
+    let source = if args.method.takes_sides() {
         as_written(args)?;
-        let side = |side: usize| Texts {
-            name: dataset.name.clone(),
-            texts: rows
-                .iter()
-                .map(|row| row.full_texts()[side].clone())
-                .collect(),
-        };
-        Source::Corpora(side(0), side(1))
+        let [positive, negative] = Texts::sides(&dataset.name, &rows);
+        Source::Corpora(positive, negative)
     } else {
         let set = pairs(args, opened, dataset, &rows)?;
         for message in set.rejected.messages() {
@@ -168,24 +152,9 @@ fn pairs(
     set.map_err(failed)
 }
 
-fn texts(path: &Path, limit: Option<usize>) -> Result<Texts, Ending> {
-    let mut texts = load_texts(path).map_err(failed)?;
-    texts.truncate(limit.unwrap_or(usize::MAX));
-    let name = path.file_stem().unwrap_or(path.as_os_str());
-    Ok(Texts {
-        name: name.to_string_lossy().into_owned(),
-        texts,
-    })
-}
-
 /// Pairs of whole texts.
-fn paired(name: &str, positive: &[String], negative: &[String]) -> Result<Dataset, Ending> {
-    let rows = positive.iter().zip(negative);
-    let rows: Vec<String> = rows
-        .map(|(p, n)| json!({ "positive": p, "negative": n }).to_string())
-        .collect();
-    let rows = rows.join("\n");
-    let dataset = Dataset::from_bytes(name, rows.as_bytes()).map_err(failed)?;
+fn paired(args: &ExtractArgs, name: &str, sides: [&Texts; 2]) -> Result<Dataset, Ending> {
+    let dataset = Texts::paired(args.method, name, sides).map_err(failed)?;
     for warning in &dataset.warnings {
         remark(&warning.to_string());
     }

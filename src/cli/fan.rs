@@ -10,7 +10,9 @@ use super::args::FanArgs;
 use super::generate::prompt;
 use super::open::{self, Opened, failed, remark};
 use super::output::{Ending, Progress};
+use super::units;
 use crate::engine::{Cancel, EngineError, Finish, SamplerSettings};
+use crate::measure::Site;
 use crate::measure::controls::{Control, drawn};
 use crate::steering::{Fan, FanLane, FanPlan};
 
@@ -38,6 +40,20 @@ pub(super) fn run(args: &FanArgs) -> Result<(), Ending> {
     let vector = open::vector(&args.vector, &opened)?;
     let block = open::block(args.site.layer, &vector, &opened)?;
     let direction = vector.direction(block).map_err(failed)?;
+    let site = Site {
+        direction,
+        block,
+        mask: args.site.mask,
+        edit: args.site.edit(&vector)?,
+    };
+    let (coefficients, stated) = units::raw(
+        args.unit.unit,
+        &args.coefficients,
+        &opened,
+        &vector,
+        &site,
+        None,
+    )?;
     let Asked {
         ids,
         stop_ids,
@@ -54,15 +70,15 @@ pub(super) fn run(args: &FanArgs) -> Result<(), Ending> {
         let direction = name.to_owned();
         named.push(Named { lane, direction });
     };
-    if !args.coefficients.contains(&0.0) {
+    if !coefficients.contains(&0.0) {
         add(0, 0.0, "vector");
     }
-    for &coefficient in &args.coefficients {
+    for &coefficient in &coefficients {
         add(0, coefficient, "vector");
     }
     if args.controls {
         let furthest = |a: &f32, b: &f32| a.abs().total_cmp(&b.abs());
-        let coefficient = args.coefficients.iter().copied().max_by(furthest);
+        let coefficient = coefficients.iter().copied().max_by(furthest);
         for control in drawn(direction, 1, args.sampling.seed) {
             if matches!(control.control, Control::Orthogonal(_)) {
                 continue;
@@ -74,8 +90,8 @@ pub(super) fn run(args: &FanArgs) -> Result<(), Ending> {
     }
     let plan = FanPlan {
         block,
-        mask: args.site.mask,
-        edit: args.site.edit(&vector)?,
+        mask: site.mask,
+        edit: site.edit,
         directions,
         lanes: named.iter().map(|n| n.lane).collect(),
     };
@@ -122,6 +138,7 @@ pub(super) fn run(args: &FanArgs) -> Result<(), Ending> {
             "sampling": args.sampling.to_sampling(),
             "prompt": text,
             "chat": chat,
+            "unit": stated,
             "lanes": lanes,
             "tokens_per_second": rate,
         });

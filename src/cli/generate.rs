@@ -11,7 +11,9 @@ use super::extract_positions;
 use super::open::{self, Opened, failed, remark};
 use super::output::Ending;
 use super::probe;
+use super::units;
 use crate::engine::{Cancel, EngineError};
+use crate::measure::Site;
 use crate::protocol::{ChatFormat, Event, FinishReason, GenerateRequest, Steering, TokenPiece};
 use crate::units::{Lane, RunId};
 use crate::worker::generate_to_end;
@@ -40,15 +42,28 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
         .as_deref()
         .map(|v| open::vector(v, &opened))
         .transpose()?;
+    let mut stated = None;
     let mut steering = match &vector {
         None => None,
-        Some(v) => Some(Steering {
-            vector: v.id(),
-            block: open::block(args.site.layer, v, &opened)?,
-            coefficient: args.coefficient,
-            mask: args.site.mask,
-            edit: args.site.edit(v)?,
-        }),
+        Some(v) => {
+            let block = open::block(args.site.layer, v, &opened)?;
+            let site = Site {
+                direction: v.direction(block).map_err(failed)?,
+                block,
+                mask: args.site.mask,
+                edit: args.site.edit(v)?,
+            };
+            let given = [args.coefficient];
+            let (raw, said) = units::raw(args.unit.unit, &given, &opened, v, &site, None)?;
+            stated = said;
+            Some(Steering {
+                vector: v.id(),
+                block,
+                coefficient: raw.first().copied().unwrap_or(args.coefficient),
+                mask: site.mask,
+                edit: site.edit,
+            })
+        }
     };
     let system = args.system.clone();
     let (prompt, chat) = asked(args.chat, system, &opened, prompt)?;
@@ -111,6 +126,7 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
             "model": { "name": opened.name, "hash": opened.model.hash() },
             "vector": vector.as_ref().map(|v| json!({ "name": v.name, "id": v.id() })),
             "steering": steering,
+            "unit": stated,
             "receipt": receipt,
             "sampling": args.sampling.to_sampling(),
             "prompt": prompt,

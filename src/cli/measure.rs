@@ -7,12 +7,13 @@ use super::args::{MeasureArgs, TemplateChoice};
 use super::bundle::Bundle;
 use super::condition;
 use super::lab::{self, Keep, Measured, beside_published, number, store_fault};
-use super::open;
+use super::open::{self, failed};
 use super::output::Ending;
 use super::probe;
 use super::study::Study;
+use super::units;
 use crate::measure::reference::CAVEAT;
-use crate::measure::{Measurement, PreparedSet, VectorIdentity, check_multipliers};
+use crate::measure::{Measurement, PreparedSet, Site, VectorIdentity, check_multipliers};
 use crate::plot;
 use crate::protocol::ResponseFigure;
 use crate::stats::Interval;
@@ -30,6 +31,15 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     };
     let block = open::block(args.site.layer, &vector, &opened)?;
 
+    let site = Site {
+        direction: vector.direction(block).map_err(failed)?,
+        block,
+        mask: args.site.mask,
+        edit: args.site.edit(&vector)?,
+    };
+    let data = Some(dataset);
+    let (grid, stated) = units::raw(args.unit.unit, &grid, &opened, &vector, &site, data)?;
+    check_multipliers(&grid).map_err(failed)?;
     let rows = study.rows(args.split.into(), args.limit)?;
     let protocol = study
         .protocol(block, args.site.mask, &grid, &rows)
@@ -69,6 +79,11 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
         &measured,
     );
     result.condition = gate;
+    result.unit = stated
+        .as_ref()
+        .map(serde_json::to_value)
+        .transpose()
+        .map_err(failed)?;
     if let Some(path) = &args.plot {
         open::may_write(path, args.force)?;
         plot::write(&figure(&result, &measured), path).map_err(open::failed)?;

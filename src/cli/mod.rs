@@ -40,6 +40,7 @@ mod sweep;
 mod sweep_cells;
 mod tokens;
 mod tokens_table;
+mod units;
 mod vectors;
 mod vectors_info;
 

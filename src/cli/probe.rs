@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::args::ProbeArgs;
 use super::open::{self, Opened, failed};
 use super::output::{Ending, Progress};
+use super::units;
 use crate::engine::Cancel;
 use crate::measure::receipt::{Check, Probe, ProbePlan, Receipt, Verdict};
-use crate::measure::text_ids;
+use crate::measure::{Site, text_ids};
 use crate::steering::dataset::Part;
 use crate::steering::{PairSet, SteeringVector, meta, prompt_norms};
 use crate::text::one_line;
@@ -55,13 +56,29 @@ pub(super) fn run(args: &ProbeArgs) -> Result<(), Ending> {
         let norms = prompt_norms(model, dataset, &never).map_err(failed)?;
         residual_norm = norms.get(block.0).copied().filter(|h| *h > 0.0);
     }
+    let given = [args.coefficient];
+    let site = Site {
+        direction: vector.direction(block).map_err(failed)?,
+        block,
+        mask: args.site.mask,
+        edit,
+    };
+    let (raw, _) = units::raw(
+        args.unit.unit,
+        &given,
+        &opened,
+        &vector,
+        &site,
+        dataset.as_ref(),
+    )?;
+    let coefficient = raw.first().copied().unwrap_or(args.coefficient);
     let plan = ProbePlan {
         vector: Arc::new(vector),
         model_name: opened.name.clone(),
         block,
         edit,
         mask: args.site.mask,
-        coefficient: args.coefficient,
+        coefficient,
         prompt,
         pairs,
         residual_norm,

@@ -10,6 +10,7 @@ use super::generate::{asked, prompt};
 use super::open::{self, Opened, failed, remark};
 use super::output::Ending;
 use super::tokens_table::{lens_table, strip_table};
+use super::units;
 use crate::engine::{Cancel, Generation, SamplerSettings};
 use crate::measure::Site;
 use crate::measure::tokens::{Passage, StripOptions, UnsteeredRun};
@@ -31,13 +32,15 @@ pub(super) fn run(args: &TokensArgs) -> Result<(), Ending> {
     };
     let (words, chat) = asked(args.chat, args.system.clone(), &opened, words)?;
     let rendered = chat.as_ref().map(|(_, rendered)| rendered.as_str());
-    let passage = passage(args, &opened, &site, &words, rendered)?;
-
     let never = Cancel::never();
+    let given = [args.coefficient];
+    let (raw, stated) = units::raw(args.unit.unit, &given, &opened, &vector, &site, None)?;
+    let coefficient = raw.first().copied().unwrap_or(args.coefficient);
+    let passage = passage(args, coefficient, &opened, &site, &words, rendered)?;
     let unsteered = UnsteeredRun::new(Arc::clone(&opened.model), passage, site.block, &never)
         .map_err(failed)?;
     let steered = unsteered
-        .steer(&site, args.coefficient, args.frozen, &never)
+        .steer(&site, coefficient, args.frozen, &never)
         .map_err(failed)?;
     let options = StripOptions {
         top: args.top,
@@ -57,6 +60,7 @@ pub(super) fn run(args: &TokensArgs) -> Result<(), Ending> {
         let text = tokenizer.decode(&passage.ids()[passage.prompt_len()..]);
         let object = json!({
             "schema_version": 1,
+            "unit": stated,
             "model": { "name": opened.name, "hash": opened.model.hash() },
             "vector": { "name": vector.name, "id": vector.id(), "norm": vector.norm(site.block) },
             "prompt": words,
@@ -82,6 +86,7 @@ pub(super) fn run(args: &TokensArgs) -> Result<(), Ending> {
 /// The prompt with the text that was given, else with what the steered model makes of it.
 fn passage(
     args: &TokensArgs,
+    coefficient: f32,
     opened: &Opened,
     site: &Site<'_>,
     words: &str,
@@ -101,7 +106,7 @@ fn passage(
         None => (tokenizer.encode(words), model.stop_ids().to_vec()),
     };
     let ids = ids.map_err(failed)?;
-    let lane = LaneSteering::new(site.mask, ids.len(), args.coefficient);
+    let lane = LaneSteering::new(site.mask, ids.len(), coefficient);
     let hook = Box::new(SteerHook::new(
         site.block,
         site.edit,

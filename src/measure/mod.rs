@@ -5,6 +5,7 @@
 //! only the blocks above the site run again, for the masked positions, all multipliers in one batch.
 
 mod answers;
+mod asked;
 mod cache;
 pub mod calibrate;
 pub mod controls;
@@ -31,6 +32,7 @@ mod tax;
 pub mod tokens;
 
 pub use answers::{Applied, CalibrationAsked, ControlsAsked, controls_question};
+pub use asked::Asked;
 pub use cache::{CacheFacts, CacheOptions, PromptCache, Site, SweepCell};
 pub use divergence::kl;
 pub use error::MeasureError;

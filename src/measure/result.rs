@@ -79,6 +79,9 @@ pub struct Measurement {
     /// Condition under which prompts were steered; inputs whose prompts were not have slope 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<serde_json::Value>,
+    /// Multipliers in the unit they were given in, where that is not the stored vector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<serde_json::Value>,
     /// Inputs in the order of the data set.
     pub inputs: Vec<InputMeasurement>,
     /// Distribution of the slopes.
@@ -120,6 +123,7 @@ impl Measurement {
             badge: protocol.badge(),
             receipt: None,
             condition: None,
+            unit: None,
             protocol,
             inputs,
         }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CatalogEntry, DatasetInfo, InputResult, ModelInfo, ModelSource, PromptToken, ReceiptReport,
-    StudyNews, Survey, VectorInfo,
+    CatalogEntry, DatasetInfo, ImportQuestion, InputResult, ModelInfo, ModelSource, PromptToken,
+    ReceiptReport, StudyNews, Survey, VectorInfo,
 };
 use crate::units::{Lane, RunId};
 
@@ -192,6 +192,8 @@ pub enum Event {
     },
     /// Vectors side by side.
     Survey(Box<Survey>),
+    /// A vector's file leaves something open: it is loaded once that is answered.
+    Asked(Box<ImportQuestion>),
     /// A vector was written to the user's folder.
     Saved(PathBuf),
     /// Something was refused or failed; the state before it still holds.

@@ -3,6 +3,7 @@
 //! `app` produces [`Command`]s and consumes [`Event`]s; `worker` does the opposite. Neither sees
 //! the other's types, so either side can be replaced (the tests run the app on a scripted worker).
 
+mod asking;
 mod event;
 mod figure;
 mod prompt;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use asking::{AskedWords, Asking};
 pub use event::{Event, Failure, FinishReason, Stage, TokenPiece};
 pub use figure::ResponseFigure;
 pub use prompt::{PromptPart, PromptToken, covers};
@@ -30,13 +32,14 @@ pub use report::{
 };
 pub use source::ModelSource;
 pub use study::{
-    CalibrateStudy, ControlsStudy, DatasetsStudy, ExtractStudy, FanStudy, PredictStudy, ShiftStudy,
-    Study, StudyKind, StudyNews, StudyRequest, SweepStudy, TaxStudy, TokensStudy, VectorsStudy,
+    CalibrateStudy, ControlsStudy, DatasetsStudy, ExtractSource, ExtractStudy, FanStudy,
+    PredictStudy, ShiftStudy, Study, StudyKind, StudyNews, StudyRequest, SweepStudy, TaxStudy,
+    TokensStudy, VectorsStudy,
 };
 
-pub use vectors::{Factor, Survey, VectorChange, VectorFacts};
+pub use vectors::{Factor, ImportQuestion, Survey, VectorChange, VectorFacts};
 
-use crate::units::{BlockIndex, Edit, Mask, RunId};
+use crate::units::{BlockIndex, Edit, FileFact, Mask, RunId};
 
 /// Where a steering vector or a data set comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -90,11 +93,12 @@ impl Asset {
                     _ => None,
                 });
                 let mut label = renamed.unwrap_or_else(|| from.label());
-                for mark in changes
-                    .iter()
-                    .map(VectorChange::mark)
-                    .filter(|m| !m.is_empty())
-                {
+                let placed =
+                    |c: &&VectorChange| matches!(c, VectorChange::Told(FileFact::AsMeasured(_)));
+                // Only the last word about the place holds.
+                let marks = changes.iter().filter(|c| !placed(c));
+                let marks = marks.chain(changes.iter().rev().find(placed));
+                for mark in marks.map(VectorChange::mark).filter(|m| !m.is_empty()) {
                     label.push(' ');
                     label.push_str(&mark);
                 }
@@ -162,7 +166,7 @@ pub struct Steering {
 }
 
 /// A prompt as the user's turn of a conversation.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ChatFormat {
     /// System text before it.
     pub system: Option<String>,
@@ -229,8 +233,8 @@ pub enum Command {
     LoadModel(ModelSource),
     /// Load a vector.
     LoadVector(Asset),
-    /// Load a data set.
-    LoadDataset(Asset),
+    /// Load a data set, its rows asked in this way.
+    LoadDataset(Asset, Asking),
     /// Newest wins: replaces a running or waiting generation.
     Generate(GenerateRequest),
     /// Newest wins: replaces a running or waiting measurement.
@@ -243,6 +247,13 @@ pub enum Command {
         prompt: String,
         /// Its chat format, if any.
         chat: Option<ChatFormat>,
+    },
+    /// Report the first text of a source of vectors token by token, as extraction reads it.
+    ReadSource {
+        /// The answer carries it.
+        run: RunId,
+        /// Source.
+        source: ExtractSource,
     },
     /// Report these vectors side by side; nothing is loaded.
     Survey(Vec<Asset>),
@@ -317,7 +328,7 @@ pub struct VectorInfo {
 pub struct InputItem {
     /// Stable id within its data set (source row number).
     pub id: usize,
-    /// Prompt text as the model sees it.
+    /// Prompt text as the model sees it; in a chat format what the user says.
     pub prompt: String,
     /// Answer that shows the behaviour.
     pub positive: String,
@@ -332,12 +343,16 @@ pub struct InputItem {
 /// Facts about a loaded data set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DatasetInfo {
-    /// SHA-256 over the canonical rows, hex.
+    /// [`Asking::identify`] of the SHA-256 over the canonical rows, hex.
     pub id: String,
     /// Display name.
     pub name: String,
     /// Where it came from.
     pub asset: Asset,
+    /// How its rows are asked.
+    pub asking: Asking,
+    /// The same in words.
+    pub words: Arc<AskedWords>,
     /// How the file was read, e.g. `MWE persona, converted`.
     pub format: String,
     /// Inputs that can be measured, in measuring order.

@@ -14,6 +14,12 @@ pub enum PromptPart {
     System,
     /// What the user says.
     User,
+    /// What is answered.
+    Answer,
+    /// The first token in which the two answers differ.
+    Choice,
+    /// A whole text that is no conversation.
+    Text,
 }
 
 impl PromptPart {
@@ -23,6 +29,9 @@ impl PromptPart {
             Self::Template => "template",
             Self::System => "system",
             Self::User => "user",
+            Self::Answer => "answer",
+            Self::Choice => "answer",
+            Self::Text => "whole",
         }
     }
 }

@@ -79,12 +79,18 @@ pub struct ExtractReport {
     pub read: String,
     /// Block of the predictors.
     pub block: usize,
-    /// Pairs read, every pass over them counted.
+    /// What is counted: pairs, texts, prompts, positions.
+    pub counted: String,
+    /// Of these read, every pass over them counted.
     pub done: usize,
-    /// Pairs to read.
+    /// To be read.
     pub total: usize,
-    /// Pairs that it is made of.
+    /// Pairs, or texts of the smaller side, that it is made of.
     pub pairs: usize,
+    /// What the model said last under both system texts, where responses are read.
+    pub said: Option<[String; 2]>,
+    /// Remark on what the result is, where it is no ordinary vector.
+    pub about: Option<String>,
     /// Block by block.
     pub blocks: Vec<ExtractBlock>,
     /// Mean cosine of the differences with their mean.

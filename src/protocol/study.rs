@@ -1,11 +1,12 @@
 //! Studies: questions about a vector that take longer than a moved slider, asked one at a time.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Asset, Calibration, ChatFormat, ControlsTable, DatasetResponse, ExtractReport, FanPart,
+    Asking, Asset, Calibration, ChatFormat, ControlsTable, DatasetResponse, ExtractReport, FanPart,
     Prediction, Sampling, ShiftTable, SweepPart, TaxLine, TokenStrip, VectorsTable,
 };
 use crate::units::{BlockIndex, Edit, Mask, RunId};
@@ -34,7 +35,7 @@ pub enum StudyKind {
     Calibrate,
     /// What steering costs.
     Tax,
-    /// A vector made of pairs.
+    /// A vector made of texts.
     Extract,
 }
 
@@ -55,16 +56,37 @@ pub struct SweepStudy {
     pub reference: BlockIndex,
 }
 
-/// A vector made of the training part of a data set's pairs.
+/// What a vector is made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExtractSource {
+    /// The training part of a data set.
+    Dataset(Asset),
+    /// Two files of texts, positive and negative.
+    Files([PathBuf; 2]),
+    /// Two texts, positive and negative.
+    Pair([String; 2]),
+    /// Responses to prompts under two system texts.
+    Systems {
+        /// System text that asks for the trait, and the one that asks for its opposite.
+        texts: [String; 2],
+        /// File of prompts.
+        prompts: PathBuf,
+        /// Most tokens of a response.
+        max_tokens: usize,
+    },
+}
+
+/// A vector made of texts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExtractStudy {
-    /// Pairs.
-    pub dataset: Asset,
+    /// Texts.
+    pub source: ExtractSource,
     /// Stable name of the method.
     pub method: String,
     /// Tokens read; `None`: the method's own.
     pub read: Option<String>,
-    /// So many pairs at most.
+    /// So many pairs, texts of each side or prompts at most.
     pub limit: Option<usize>,
     /// Name of the vector and of its file in the user's folder.
     pub name: String,
@@ -77,6 +99,8 @@ pub struct ExtractStudy {
 pub struct PredictStudy {
     /// Pairs.
     pub datasets: Vec<Asset>,
+    /// How their rows are asked.
+    pub asking: Asking,
     /// Site that is read.
     pub block: BlockIndex,
 }
@@ -103,6 +127,8 @@ pub struct ShiftStudy {
 pub struct DatasetsStudy {
     /// Data sets.
     pub datasets: Vec<Asset>,
+    /// How their rows are asked.
+    pub asking: Asking,
     /// [`super::VectorInfo::id`] of the loaded vector for all of them; `None`: each its own, the mean
     /// difference over its training part.
     pub vector: Option<String>,
@@ -146,6 +172,8 @@ pub struct ControlsStudy {
     pub dataset: String,
     /// Where the data set came from: its training pairs make the shuffled-label vectors.
     pub pairs: Asset,
+    /// How its rows are asked.
+    pub asking: Asking,
     /// Vectors of other behaviours.
     pub others: Vec<Asset>,
     /// Site.

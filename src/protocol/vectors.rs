@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 
 use super::Asset;
-use crate::units::Edit;
+use crate::units::{Edit, FileFact, OpenQuestion};
 
 /// A finite factor that can be compared and hashed.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -38,6 +38,8 @@ pub enum VectorChange {
     Shift(i64),
     /// Another name.
     Rename(String),
+    /// What its file does not say, or where it is placed.
+    Told(FileFact),
 }
 
 impl VectorChange {
@@ -47,9 +49,22 @@ impl VectorChange {
             Self::Flip => "−".to_owned(),
             Self::Scale(Factor(f)) => format!("×{f}"),
             Self::Shift(by) => format!("{by:+} block{}", if by.abs() == 1 { "" } else { "s" }),
-            Self::Rename(_) => String::new(),
+            Self::Told(FileFact::Row(row)) => format!("row {row}"),
+            Self::Told(FileFact::AsMeasured(true)) => "as measured".to_owned(),
+            Self::Told(_) | Self::Rename(_) => String::new(),
         }
     }
+}
+
+/// A file that is sound but does not say enough to be placed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportQuestion {
+    /// What was to be loaded.
+    pub asset: Asset,
+    /// What it leaves open.
+    pub open: OpenQuestion,
+    /// The same in words.
+    pub words: String,
 }
 
 /// What is known of a vector without making it the loaded one.

@@ -1,7 +1,7 @@
 //! Refusals of vector files.
 
 use super::format::FormatError;
-use crate::units::{BlockIndex, HookPoint, Operator};
+use crate::units::{BlockIndex, HookPoint, OpenQuestion, Operator};
 
 /// Why a steering vector was refused. Every message says what is wrong, where, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -255,6 +255,14 @@ pub enum VectorError {
 }
 
 impl VectorError {
+    /// What a sound file leaves open, if it is that.
+    pub fn question(&self) -> Option<OpenQuestion> {
+        match self {
+            Self::Format(error) => error.question(),
+            _ => None,
+        }
+    }
+
     /// Whether a flag answers it: the file is sound but does not say enough.
     pub fn asks(&self) -> bool {
         matches!(self, Self::Format(error) if error.asks())

@@ -22,10 +22,10 @@ pub use card::Card;
 pub use change::cosine;
 pub use error::VectorError;
 pub use extract::{
-    BlockReport, Degenerate, Direction, ExtractError, Extracted, Extraction, Extractor,
+    BlockReport, Degenerate, Direction, ExtractError, Extracted, Extraction, Extractor, Layout,
     MeanDifference, Method, PER_POSITION, PairActivations, Persona, Phase, PositionHook,
     PositionRead, PositionRows, Positions, Responding, Source, TOP_TWO_WARNING, Texts, extract,
-    extract_mean, extract_positions, pair_activations, pair_direction,
+    extract_mean, extract_positions, pair_activations, pair_direction, rendered,
 };
 pub use fan::{Fan, FanLane, FanPiece, FanPlan, FanText};
 pub use fit::FitWarning;

@@ -252,6 +252,15 @@ fn has_answers(dataset: &Dataset, examples: &[&Example]) -> Result<bool, Extract
     Ok(texts == 0)
 }
 
+/// Tokens and parts of a row's positive text as it is written; `None` for a row that cannot be read.
+pub(super) fn first_text(
+    example: &Example,
+    tokenizer: &TextTokenizer,
+) -> Result<Option<(Vec<u32>, Layout)>, EngineError> {
+    let texts = plain(example, tokenizer, true)?;
+    Ok(texts.ok().and_then(|both| both.into_iter().next()))
+}
+
 /// A row as it is written.
 fn plain(
     example: &Example,

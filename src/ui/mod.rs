@@ -19,6 +19,7 @@
 //! below that one pane with tabs is left. Nothing here changes the state; the rectangles go back
 //! to the app as [`Hits`].
 
+mod asking;
 mod bars;
 mod canvas;
 mod curve;

@@ -10,7 +10,7 @@ use crate::app::overlay::{Choice, Entry, FIELDS, Form, List, Overlay};
 use crate::text;
 use crate::ui::Role;
 use crate::ui::canvas::Canvas;
-use crate::ui::{receipt, tokens, vectors};
+use crate::ui::{asking, receipt, tokens, vectors};
 
 /// Draws the top layer and the toasts; returns where the terminal's cursor belongs, if anywhere.
 pub(super) fn draw(c: &mut Canvas<'_>, screen: Rect) -> Option<Rect> {
@@ -24,7 +24,8 @@ pub(super) fn draw(c: &mut Canvas<'_>, screen: Rect) -> Option<Rect> {
         Some(Overlay::Picker(kind, list)) => entries(c, screen, kind.title(), list),
         Some(Overlay::Sampling(form)) => sampling(c, screen, form),
         Some(Overlay::Log(back)) => log(c, screen, *back),
-        Some(Overlay::Extract(form)) => vectors::extraction::form(c, screen, form),
+        Some(Overlay::Extract(form)) => vectors::making::form(c, screen, form),
+        Some(Overlay::Asking(form)) => asking::draw(c, screen, form),
         Some(Overlay::Tokens(cursor)) => tokens::draw(c, screen, *cursor),
         Some(Overlay::Receipt(scroll)) => receipt::draw(c, screen, *scroll),
         Some(Overlay::Died(reason)) => died(c, screen, reason),
@@ -160,7 +161,7 @@ fn draw_entry(c: &mut Canvas<'_>, row: Rect, entry: &Entry, label_width: u16, se
 }
 
 /// The end of a line that is longer than its room.
-fn tail(line: &str, columns: usize) -> &str {
+pub(super) fn tail(line: &str, columns: usize) -> &str {
     let mut start = 0;
     while text::width(line.get(start..).unwrap_or_default()) > columns {
         start = text::next_boundary(line, start);

@@ -3,7 +3,8 @@
 use ratatui::layout::Rect;
 
 use super::overlay::{centred, open};
-use crate::app::tokens::TokenCursor;
+use crate::app::App;
+use crate::app::tokens::{Purpose, TokenCursor};
 use crate::protocol::PromptPart;
 use crate::text;
 use crate::ui::Role;
@@ -19,15 +20,21 @@ pub(super) fn draw(c: &mut Canvas<'_>, screen: Rect, cursor: TokenCursor) -> Opt
         c.style(Role::Muted),
         c.style(Role::Accent),
     );
-    let count = format!("{} tokens  mask ", tokens.len());
-    let mask = c.app.setting().mask.to_string();
-    let inner = open(
-        c,
-        area,
-        &[("prompt  ", name), (&count, muted), (&mask, accent)],
-    );
+    let what = match cursor.purpose {
+        Purpose::Steer => "mask",
+        Purpose::Read => "read",
+    };
+    let count = format!("{} tokens  {what} ", tokens.len());
+    let read = cursor.purpose == Purpose::Read;
+    let (title, mask) = if read {
+        let words = c.app.reading().unwrap_or_default();
+        ("first text of the source  ", words)
+    } else {
+        ("prompt  ", c.app.setting().mask.to_string())
+    };
+    let inner = open(c, area, &[(title, name), (&count, muted), (&mask, accent)]);
     if tokens.is_empty() {
-        c.message(inner, "reading the prompt", muted);
+        c.message(inner, "reading the text", muted);
         return None;
     }
     let (first, last) = cursor.selected();
@@ -55,7 +62,8 @@ pub(super) fn draw(c: &mut Canvas<'_>, screen: Rect, cursor: TokenCursor) -> Opt
             let role = match token.part {
                 PromptPart::Template => Role::Muted,
                 PromptPart::System => Role::Baseline,
-                PromptPart::User => Role::Text,
+                PromptPart::User | PromptPart::Text => Role::Text,
+                PromptPart::Answer | PromptPart::Choice => Role::Accent,
             };
             let selected = cursor.anchor.is_some() && (first..=last).contains(i);
             let style = if *i == at || selected {
@@ -64,7 +72,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, screen: Rect, cursor: TokenCursor) -> Opt
                 c.style(role)
             };
             c.raw(x, y, &word, style, columns);
-            if c.app.is_steered(*i) {
+            if is_on(c.app, cursor, *i) {
                 let steered = c.style(Role::Steered);
                 for dx in 0..columns {
                     c.cell(x + dx, y + 1, c.glyphs.filled, steered);
@@ -79,7 +87,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, screen: Rect, cursor: TokenCursor) -> Opt
         let what = format!(
             "position {at}, {} text{}",
             token.part.name(),
-            if c.app.is_steered(at) {
+            if !read && c.app.is_steered(at) {
                 ", steered"
             } else {
                 ""
@@ -93,9 +101,36 @@ pub(super) fn draw(c: &mut Canvas<'_>, screen: Rect, cursor: TokenCursor) -> Opt
         let plain = c.style(Role::Text);
         c.pieces(inner.x, y, &[(&what, plain), (&range, accent)], inner.width);
     }
-    let generated = "tokens that are generated stand after these; from_answer steers them alone";
-    c.text(inner.x, y + 1, generated, muted, inner.width);
+    let words = if read {
+        readings(c)
+    } else {
+        "tokens that are generated stand after these; from_answer steers them alone".to_owned()
+    };
+    c.text(inner.x, y + 1, &words, muted, inner.width);
     None
+}
+
+/// Whether a token is marked: steered by the mask, or about to be read.
+fn is_on(app: &App, cursor: TokenCursor, i: usize) -> bool {
+    let (first, last) = cursor.selected();
+    match cursor.purpose {
+        Purpose::Steer => app.is_steered(i),
+        Purpose::Read => (first..=last).contains(&i),
+    }
+}
+
+/// What is read in texts of any length, and what else it could be called.
+fn readings(c: &Canvas<'_>) -> String {
+    let meant = c.app.reading().unwrap_or_default();
+    let others: Vec<String> = (c.app.readings().into_iter())
+        .filter(|words| *words != meant)
+        .collect();
+    let of_each = format!("reads {meant} of every text");
+    if others.is_empty() {
+        of_each
+    } else {
+        format!("{of_each}; tab for {}", others.join(", "))
+    }
 }
 
 /// Special characters made visible.

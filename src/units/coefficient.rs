@@ -1,5 +1,8 @@
 //! Units of the coefficient: other words for the same applied vector.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 /// What the coefficient is counted in. Changing it never changes what is applied.
@@ -74,6 +77,24 @@ impl CoefficientUnit {
             Self::Angle => "degrees that a residual vector at a right angle turns",
             Self::Kl => "1 is the coefficient with a KL of 1 nat (C finds it)",
         }
+    }
+}
+
+impl fmt::Display for CoefficientUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for CoefficientUnit {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        let named = Self::ALL.into_iter().find(|unit| unit.name() == s);
+        named.ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.into_iter().map(Self::name).collect();
+            format!("unknown unit '{s}'; use one of {}", names.join(", "))
+        })
     }
 }
 

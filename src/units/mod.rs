@@ -5,6 +5,7 @@
 mod coefficient;
 mod device;
 mod edit;
+mod import;
 mod mask;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use coefficient::{CoefficientUnit, UnitScale, turned};
 pub use device::DeviceChoice;
 pub use edit::{Edit, HookPoint, Operator};
+pub use import::{FileFact, Location, OpenQuestion, RowsAre};
 pub use mask::Mask;
 
 /// Index `b` of a decoder block, 0-based. The canonical site is the residual stream at the block's

@@ -10,6 +10,7 @@ use crate::steering::format::{
     ImportOptions, Imported, VectorFormat, import, import_bytes, is_vector_folder,
 };
 use crate::steering::{Card, SteeringVector, VectorError, meta};
+use crate::units::OpenQuestion;
 
 /// Endings of vector files; what such a file holds is recognised by content when it is loaded.
 const VECTOR_ENDINGS: [&str; 8] = [
@@ -51,6 +52,14 @@ impl LibraryError {
             Self::Unknown { .. } => "asset-unknown",
             Self::Vector(error) => error.id(),
             Self::Dataset(error) => error.id(),
+        }
+    }
+
+    /// What a sound vector file leaves open, if it is that.
+    pub fn question(&self) -> Option<OpenQuestion> {
+        match self {
+            Self::Vector(error) => error.question(),
+            _ => None,
         }
     }
 }
@@ -171,6 +180,13 @@ impl Library {
         asset: &Asset,
         options: &ImportOptions,
     ) -> Result<Imported, LibraryError> {
+        let mut told = *options;
+        for change in asset.changes() {
+            if let VectorChange::Told(fact) = change {
+                told = told.told(*fact);
+            }
+        }
+        let options = &told;
         let (mut imported, card) = match asset.unchanged() {
             Asset::Changed(..) => {
                 return Err(LibraryError::Unknown {
@@ -211,6 +227,7 @@ impl Library {
                 VectorChange::Scale(Factor(factor)) => vector.scaled(*factor)?,
                 VectorChange::Shift(by) => vector.shifted(*by)?,
                 VectorChange::Rename(name) => vector.clone().renamed(name),
+                VectorChange::Told(_) => continue,
             };
         }
         Ok(imported)
@@ -244,6 +261,16 @@ impl Library {
         vector: &SteeringVector,
         name: &str,
     ) -> Result<PathBuf, LibraryError> {
+        let path = self.new_vector_file(name)?;
+        vector.write(&path)?;
+        Ok(path)
+    }
+
+    /// Where a new vector of that name is to be written, its folder made.
+    ///
+    /// # Errors
+    /// No data folder, a name that is none of a file, a file of that name.
+    pub(crate) fn new_vector_file(&self, name: &str) -> Result<PathBuf, LibraryError> {
         let refused = |reason: &str| VectorError::Unreadable {
             file: format!("{name}.safetensors"),
             reason: reason.to_owned(),
@@ -263,7 +290,6 @@ impl Library {
             );
         }
         fs::create_dir_all(&folder).map_err(|e| refused(&e.to_string()))?;
-        vector.write(&path)?;
         Ok(path)
     }
 

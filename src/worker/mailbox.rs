@@ -14,8 +14,8 @@ use super::source::LocalModel;
 use super::study::Word;
 use crate::engine::Cancel;
 use crate::protocol::{
-    Asset, ChatFormat, Command, GenerateRequest, MeasureRequest, ModelSource, ProbeRequest,
-    StudyRequest,
+    Asking, Asset, ChatFormat, Command, ExtractSource, GenerateRequest, MeasureRequest,
+    ModelSource, ProbeRequest, StudyRequest,
 };
 use crate::units::RunId;
 
@@ -28,9 +28,11 @@ pub(crate) enum Load {
     /// What was asked for, and where it is.
     Model(ModelSource, LocalModel),
     Vector(Asset),
-    Dataset(Asset),
+    Dataset(Asset, Asking),
     /// Report a prompt token by token.
     Prompt(RunId, String, Option<ChatFormat>),
+    /// Report the first text of a source of vectors.
+    Source(RunId, ExtractSource),
     /// Report these side by side.
     Survey(Vec<Asset>),
     /// Write one under a name.
@@ -134,14 +136,18 @@ impl Mailbox {
                 mail.loads.retain(|l| !matches!(l, Load::Prompt(..)));
                 mail.loads.push_back(Load::Prompt(run, prompt, chat));
             }
+            Command::ReadSource { run, source } => {
+                mail.loads.retain(|l| !matches!(l, Load::Source(..)));
+                mail.loads.push_back(Load::Source(run, source));
+            }
             Command::Survey(assets) => {
                 mail.loads.retain(|l| !matches!(l, Load::Survey(_)));
                 mail.loads.push_back(Load::Survey(assets));
             }
             Command::SaveVector(asset, name) => mail.loads.push_back(Load::Save(asset, name)),
-            Command::LoadDataset(asset) => {
-                mail.loads.retain(|l| !matches!(l, Load::Dataset(_)));
-                mail.loads.push_back(Load::Dataset(asset));
+            Command::LoadDataset(asset, asking) => {
+                mail.loads.retain(|l| !matches!(l, Load::Dataset(..)));
+                mail.loads.push_back(Load::Dataset(asset, asking));
             }
             Command::Generate(request) => {
                 self.newest_generate.store(request.run.0, Ordering::Release);
@@ -312,13 +318,16 @@ mod tests {
         for name in ["a", "b", "c"] {
             mailbox.put(Command::LoadVector(Asset::Bundled(name.into())));
         }
-        mailbox.put(Command::LoadDataset(Asset::Bundled("d".into())));
+        mailbox.put(Command::LoadDataset(
+            Asset::Bundled("d".into()),
+            Asking::default(),
+        ));
         let loads: Vec<Load> = mailbox.take(true).loads.into();
         assert_eq!(
             loads,
             [
                 Load::Vector(Asset::Bundled("c".into())),
-                Load::Dataset(Asset::Bundled("d".into()))
+                Load::Dataset(Asset::Bundled("d".into()), Asking::default())
             ]
         );
     }

@@ -6,6 +6,7 @@
 //! needs a lock on the model. It must not know how anything is drawn.
 
 mod archive;
+mod asked;
 mod bench;
 mod catalog;
 mod fetch;
@@ -14,6 +15,7 @@ mod job;
 mod lanes;
 mod load;
 mod mailbox;
+mod making;
 mod measure;
 mod memory;
 mod probe;

@@ -1,8 +1,11 @@
 //! A prompt as the model reads it: its tokens, and which part of a conversation each belongs to.
 
+use std::ops::Range;
+
 use super::job::{Desk, Emit};
 use crate::engine::{EngineError, Model};
 use crate::protocol::{ChatFormat, Event, PromptPart, PromptToken};
+use crate::steering::Layout;
 use crate::units::RunId;
 
 /// Tokenises a prompt as generation does and reports it. Without a model nothing is reported.
@@ -20,16 +23,46 @@ pub(super) fn read(
     Ok(())
 }
 
+/// A text with its parts as extraction sees them.
+pub(super) fn of_layout(
+    model: &Model,
+    ids: &[u32],
+    layout: &Layout,
+) -> Result<Vec<PromptToken>, EngineError> {
+    let inside = |range: &Option<Range<usize>>, i: usize| {
+        range.as_ref().is_some_and(|range| range.contains(&i))
+    };
+    let each = ids.iter().enumerate().map(|(i, id)| {
+        let part = match layout.prompt_len {
+            None => PromptPart::Text,
+            Some(_) if layout.answer == Some(i) => PromptPart::Choice,
+            Some(end) if i >= end => PromptPart::Answer,
+            Some(_) if inside(&layout.user, i) => PromptPart::User,
+            Some(_) if inside(&layout.system, i) => PromptPart::System,
+            Some(_) => PromptPart::Template,
+        };
+        let text = word(model, *id)?;
+        Ok(PromptToken { text, part })
+    });
+    each.collect()
+}
+
+/// A token's text; of a special token its name.
+fn word(model: &Model, id: u32) -> Result<String, EngineError> {
+    let tokenizer = model.tokenizer();
+    match tokenizer.special(id) {
+        Some(name) => Ok(name),
+        None => tokenizer.piece(id),
+    }
+}
+
 fn tokens(
     model: &Model,
     prompt: &str,
     chat: Option<&ChatFormat>,
 ) -> Result<Vec<PromptToken>, EngineError> {
     let tokenizer = model.tokenizer();
-    let word = |id: u32| match tokenizer.special(id) {
-        Some(name) => Ok(name),
-        None => tokenizer.piece(id),
-    };
+    let word = |id: u32| word(model, id);
     let Some(chat) = chat else {
         let ids = tokenizer.encode(prompt)?;
         let own = tokenizer.encode_verbatim(prompt)?.len();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::bench::{Bench, Loaded};
 use super::catalog::Library;
 use super::generate::prompt_ids;
 use super::job::Desk;
@@ -94,9 +95,16 @@ fn direction(
     };
     let found = match control {
         Reference::Shuffled(dataset) => {
-            let key = (dataset.clone(), steering.block.0);
+            let loaded = desk.bench.as_ref().map(Bench::loaded);
+            let loaded = loaded.ok_or("no data set is loaded")?;
+            let key = (loaded.id.clone(), steering.block.0);
             let Some(pairs) = desk.shelf.pairs(&key) else {
-                return Err(read_pairs(key, library, desk, model, mailbox));
+                return Err(read_pairs(
+                    key,
+                    dataset,
+                    loaded,
+                    (library, desk, model, mailbox),
+                ));
             };
             let pairs = pairs.as_ref().as_ref().map_err(Clone::clone)?;
             shuffled(pairs, length(own), 1, SEED).into_iter().next()
@@ -144,33 +152,35 @@ fn load(
     Ok(vector)
 }
 
-/// Starts to read pairs, unless these are being read; returns what to say meanwhile.
+/// Starts to read pairs, unless some are being read; returns what to say meanwhile.
 fn read_pairs(
-    key: (Asset, usize),
-    library: &Library,
-    desk: &mut Desk,
-    model: &Arc<Model>,
-    mailbox: &Arc<Mailbox>,
+    key: (String, usize),
+    dataset: &Asset,
+    loaded: Loaded,
+    (library, desk, model, mailbox): (&Library, &mut Desk, &Arc<Model>, &Arc<Mailbox>),
 ) -> String {
-    let words = format!("reading the pairs of {}", key.0.label());
+    let words = format!("reading the pairs of {}", dataset.label());
     // One data set and block at a time; what is wanted then is asked for again at its end.
     if desk.reading {
         return words;
     }
-    let (library, model) = (library.clone(), Arc::clone(model));
+    let (library, model, dataset) = (library.clone(), Arc::clone(model), dataset.clone());
     let (shelf, mailbox) = (desk.shelf.clone(), Arc::clone(mailbox));
-    let wanted = key;
     let started = std::thread::Builder::new()
         .name(STUDY_THREAD.to_owned())
         .stack_size(16 << 20)
         .spawn(move || {
-            let (asset, block) = (&wanted.0, BlockIndex(wanted.1));
-            let cancel = mailbox.closing_cancel();
-            let dataset = library.load_dataset(asset).map_err(|e| e.to_string());
-            let id = dataset.as_ref().map(|d| d.id.clone()).map_err(Clone::clone);
-            shelf.read_pairs(wanted.clone(), id, || match &dataset {
-                Ok(dataset) => pairs_of(&model, dataset, block, &mut |_, _| {}, &cancel),
-                Err(_) => Err(None),
+            let (block, cancel) = (BlockIndex(key.1), mailbox.closing_cancel());
+            shelf.read_pairs(key, || {
+                let asked = &loaded.asked;
+                let set = library
+                    .load_dataset_with(&dataset, asked.load_options())
+                    .map_err(|e| Some((e.id(), e.to_string())))?;
+                if set.id != loaded.set.dataset_id {
+                    let words = "another data set is loaded by now".to_owned();
+                    return Err(Some(("dataset-replaced", words)));
+                }
+                pairs_of(&model, (&set, asked), block, &mut |_, _| {}, &cancel)
             });
             mailbox.pairs_read();
         });

@@ -74,6 +74,7 @@ impl App {
             StudyKind::Extract => return None,
             StudyKind::Predict => Study::Predict(PredictStudy {
                 datasets: self.studied_datasets()?,
+                asking: self.asking.clone(),
                 block,
             }),
             StudyKind::Shift => Study::Shift(ShiftStudy {
@@ -92,6 +93,7 @@ impl App {
                     vector: vector.id.clone(),
                     dataset: dataset.id.clone(),
                     pairs: dataset.asset.clone(),
+                    asking: dataset.asking.clone(),
                     others: others.filter(|a| *a != vector.asset).collect(),
                     block,
                     mask: setting.mask,
@@ -163,6 +165,7 @@ impl App {
             StudyKind::Vectors => self.vectors_study()?,
             StudyKind::Datasets => Study::Datasets(DatasetsStudy {
                 datasets: self.every_dataset()?,
+                asking: self.asking.clone(),
                 vector: if self.lab.one_vector {
                     Some(self.vector.as_ref()?.id.clone())
                 } else {

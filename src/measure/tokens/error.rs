@@ -2,7 +2,6 @@
 
 use crate::engine::EngineError;
 use crate::measure::MeasureError;
-use crate::units::HookPoint;
 
 /// Refusal or failure of a comparison on one text.
 #[derive(Debug, thiserror::Error)]
@@ -35,11 +34,6 @@ pub enum TokensError {
         /// Block asked for.
         asked: usize,
     },
-    /// A site inside a block.
-    #[error(
-        "the comparison token by token reads block outputs, not {0}; steer at resid_post to see it"
-    )]
-    Point(HookPoint),
     /// A run of another text or site.
     #[error("the steered run belongs to another text or another site; steer again")]
     OtherRun,
@@ -77,7 +71,6 @@ impl TokensError {
             Self::NoText => "text-empty",
             Self::TooLong { .. } => "text-too-long",
             Self::ZeroDirection => "direction-zero",
-            Self::Point(_) => "site-inside-block",
             Self::OtherBlock { .. } | Self::OtherRun => "other-run",
             Self::Position { .. } => "position-range",
             Self::NotFinite { .. } => "not-finite",

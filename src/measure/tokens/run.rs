@@ -7,11 +7,11 @@ use crate::engine::{
     Branch, Cancel, Hook, HookPoint, Keep, KvCache, Model, NoHook, Part, Place, Rows,
 };
 use crate::measure::{MeasureError, Site};
-use crate::steering::{LaneSteering, apply};
+use crate::steering::{LaneSteering, SteerHook, apply};
 use crate::units::{BlockIndex, Mask};
 
 /// One unsteered pass over a text, kept for comparisons at one block: keys and values of all blocks, and the residual
-/// stream before the first block, after the site's and after the last (`3 · n · d` values of 4 bytes).
+/// stream before the first block, before and after the site's and after the last (`4 · n · d` values of 4 bytes).
 #[derive(Debug)]
 pub struct UnsteeredRun {
     pub(super) model: Arc<Model>,
@@ -21,6 +21,8 @@ pub struct UnsteeredRun {
     pub(super) cache: KvCache,
     /// Before the first block, `(n, d)`.
     pub(super) embeddings: Rows,
+    /// Before the site's block, `(n, d)`.
+    entering: Rows,
     /// After the site's block, `(n, d)`.
     pub(super) site: Rows,
     /// After the last block, `(n, d)`.
@@ -47,7 +49,7 @@ pub struct SteeredRun {
 }
 
 impl UnsteeredRun {
-    /// Reads the text once, for a site at the output of `block`.
+    /// Reads the text once, for sites at and in `block`.
     ///
     /// # Errors
     /// A block that is not there; what [`Model::extend`] refuses; cancellation.
@@ -66,6 +68,7 @@ impl UnsteeredRun {
         let mut seen = Ends {
             block,
             embeddings: Vec::new(),
+            entering: Vec::new(),
             site: Vec::new(),
         };
         let part = [Part {
@@ -75,6 +78,7 @@ impl UnsteeredRun {
         let last = model.extend(&mut cache, &part, Keep::All, &mut seen, cancel)?;
         Ok(Self {
             embeddings: Rows::from_vec(seen.embeddings, d)?,
+            entering: Rows::from_vec(seen.entering, d)?,
             site: Rows::from_vec(seen.site, d)?,
             model,
             passage,
@@ -96,19 +100,20 @@ impl UnsteeredRun {
 
     /// Bytes of keys, values and rows.
     pub fn memory_bytes(&self) -> usize {
-        let rows = [&self.embeddings, &self.site, &self.last];
+        let rows = [&self.embeddings, &self.entering, &self.site, &self.last];
         let values: usize = rows.map(|r| r.as_slice().len()).iter().sum();
         self.cache.memory_bytes() + values * size_of::<f32>()
     }
 
-    /// The same text with the site's operator applied at the block's output, at the positions of its mask. With `frozen` every
+    /// The same text with the site's operator applied at its point of the block, at the positions of its mask. With `frozen` every
     /// steered position attends to the unsteered run's keys and values, at all blocks and positions (its own included);
     /// queries, MLP and residual stream are the steered ones.
     ///
-    /// Costs the blocks above the site for the positions from the first steered one on; nothing for a coefficient of 0.
+    /// Costs the blocks above the site, and those of a point inside a block that block too, for the positions from the first
+    /// steered one on; nothing for a coefficient of 0.
     ///
     /// # Errors
-    /// [`TokensError::OtherBlock`], [`TokensError::ZeroDirection`], [`TokensError::NotFinite`], [`TokensError::Point`], a direction of another width, cancellation.
+    /// [`TokensError::OtherBlock`], [`TokensError::ZeroDirection`], [`TokensError::NotFinite`], a direction of another width, cancellation.
     pub fn steer(
         &self,
         site: &Site<'_>,
@@ -122,9 +127,6 @@ impl UnsteeredRun {
                 read: self.block.0,
                 asked: site.block.0,
             });
-        }
-        if !site.edit.point.is_canonical() {
-            return Err(TokensError::Point(site.edit.point));
         }
         if site.direction.iter().all(|v| *v == 0.0) {
             return Err(TokensError::ZeroDirection);
@@ -148,36 +150,56 @@ impl UnsteeredRun {
         if first == n {
             return Ok(run);
         }
-        let mut x = self.site.as_slice()[first * d..].to_vec();
-        for (i, row) in x.chunks_exact_mut(d).enumerate() {
-            if lane.covers(first + i) {
-                apply(site.edit.operator, row, site.direction, coefficient);
+        let steer = SteerHook::new(site.block, site.edit, site.direction, vec![lane]);
+        if site.edit.point.is_canonical() {
+            let mut x = self.site.as_slice()[first * d..].to_vec();
+            for (i, row) in x.chunks_exact_mut(d).enumerate() {
+                if lane.covers(first + i) {
+                    apply(site.edit.operator, row, site.direction, coefficient);
+                }
             }
-            // A norm would make zeros of a row whose square is infinite, and the logits would look like numbers.
-            if !row.iter().map(|h| h * h).sum::<f32>().is_finite() {
-                return Err(TokensError::NotFinite {
-                    position: first + i,
-                    coefficient,
-                });
-            }
+            run.site = Rows::from_vec(x, d)?;
+            run.check_finite()?;
+            let (after, x) = (Some(site.block), run.site.clone());
+            self.upward(&mut run, after, x, &mut NoHook, cancel)?;
+        } else {
+            let after = site.block.0.checked_sub(1).map(BlockIndex);
+            let x = self.entering.as_slice()[first * d..].to_vec();
+            let mut hook = Within {
+                steer,
+                block: site.block,
+                site: Vec::new(),
+            };
+            self.upward(&mut run, after, Rows::from_vec(x, d)?, &mut hook, cancel)?;
+            run.site = Rows::from_vec(hook.site, d)?;
+            run.check_finite()?;
         }
-        run.site = Rows::from_vec(x, d)?;
-        let (after, x) = (Some(site.block), run.site.clone());
+        Ok(run)
+    }
+
+    /// The run's positions through the blocks above `after`.
+    fn upward(
+        &self,
+        run: &mut SteeredRun,
+        after: Option<BlockIndex>,
+        x: Rows,
+        hook: &mut dyn Hook,
+        cancel: &Cancel,
+    ) -> Result<(), TokensError> {
         let tail = [Branch {
             sequence: 0,
-            start: first,
-            len: n - first,
+            start: run.first,
+            len: x.n(),
         }];
-        let model = &self.model;
-        run.last = if frozen {
-            model.reread(&self.cache, after, &tail, x, &mut NoHook, cancel)?
+        run.last = if run.frozen {
+            (self.model).reread(&self.cache, after, &tail, x, hook, cancel)?
         } else {
             let mut cache = self.cache.clone();
-            let rows = model.rewrite(&mut cache, after, &tail, x, &mut NoHook, cancel)?;
+            let rows = (self.model).rewrite(&mut cache, after, &tail, x, hook, cancel)?;
             run.cache = Some(cache);
             rows
         };
-        Ok(run)
+        Ok(())
     }
 
     /// Refuses a run of another text or site.
@@ -206,16 +228,30 @@ impl SteeredRun {
         self.first
     }
 
+    /// Refuses rows after the site's block that are not finite. A norm would make zeros of a row whose square is infinite,
+    /// and the logits would look like numbers.
+    fn check_finite(&self) -> Result<(), TokensError> {
+        let finite = |row: &[f32]| row.iter().map(|h| h * h).sum::<f32>().is_finite();
+        match (0..self.site.n()).find(|i| !self.site.row(*i).is_some_and(finite)) {
+            Some(i) => Err(TokensError::NotFinite {
+                position: self.first + i,
+                coefficient: self.coefficient,
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// The row of `position`, where it is not that of the unsteered run.
     pub(super) fn row<'a>(&self, rows: &'a Rows, position: usize) -> Option<&'a [f32]> {
         rows.row(position.checked_sub(self.first)?)
     }
 }
 
-/// Keeps the residual stream before the first block and after the site's.
+/// Keeps the residual stream before the first block, and before and after the site's.
 struct Ends {
     block: BlockIndex,
     embeddings: Vec<f32>,
+    entering: Vec<f32>,
     site: Vec<f32>,
 }
 
@@ -226,7 +262,7 @@ impl Hook for Ends {
 
     fn wants_at(&self, block: BlockIndex, point: HookPoint) -> bool {
         match point {
-            HookPoint::ResidPre => block.0 == 0,
+            HookPoint::ResidPre => block.0 == 0 || block == self.block,
             HookPoint::ResidPost => self.wants(block),
             _ => false,
         }
@@ -234,18 +270,22 @@ impl Hook for Ends {
 
     fn visit_at(
         &mut self,
-        _: BlockIndex,
+        block: BlockIndex,
         point: HookPoint,
         _: &[Place],
         rows: &mut [f32],
         _: usize,
     ) {
-        let kept = if point == HookPoint::ResidPre {
-            &mut self.embeddings
-        } else {
-            &mut self.site
-        };
-        kept.extend_from_slice(rows);
+        if point != HookPoint::ResidPre {
+            self.site.extend_from_slice(rows);
+            return;
+        }
+        if block.0 == 0 {
+            self.embeddings.extend_from_slice(rows);
+        }
+        if block == self.block {
+            self.entering.extend_from_slice(rows);
+        }
     }
 
     fn visit(&mut self, _: BlockIndex, _: &[Place], rows: &mut [f32], _: usize) {
@@ -254,5 +294,46 @@ impl Hook for Ends {
 
     fn first_edit(&self, _: usize) -> usize {
         usize::MAX
+    }
+}
+
+/// Steers inside a block and keeps the residual stream after it.
+struct Within {
+    steer: SteerHook,
+    block: BlockIndex,
+    site: Vec<f32>,
+}
+
+impl Hook for Within {
+    fn wants(&self, block: BlockIndex) -> bool {
+        block == self.block
+    }
+
+    fn wants_at(&self, block: BlockIndex, point: HookPoint) -> bool {
+        self.steer.wants_at(block, point) || (point == HookPoint::ResidPost && self.wants(block))
+    }
+
+    fn visit_at(
+        &mut self,
+        block: BlockIndex,
+        point: HookPoint,
+        places: &[Place],
+        rows: &mut [f32],
+        width: usize,
+    ) {
+        if self.steer.wants_at(block, point) {
+            self.steer.visit_at(block, point, places, rows, width);
+        }
+        if point == HookPoint::ResidPost {
+            self.site.extend_from_slice(rows);
+        }
+    }
+
+    fn visit(&mut self, _: BlockIndex, _: &[Place], rows: &mut [f32], _: usize) {
+        self.site.extend_from_slice(rows);
+    }
+
+    fn first_edit(&self, sequence: usize) -> usize {
+        self.steer.first_edit(sequence)
     }
 }

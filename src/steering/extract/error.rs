@@ -1,5 +1,6 @@
 //! Refusals of extraction.
 
+use super::super::dataset::DatasetError;
 use super::super::error::VectorError;
 use super::method::Method;
 use crate::engine::EngineError;
@@ -85,6 +86,22 @@ pub enum ExtractError {
         /// How many are needed.
         needed: usize,
     },
+    /// Texts of two files that cannot be paired line by line.
+    #[error(
+        "{method} pairs texts line by line, and '{}' has {} of them, '{}' {}; give as many, or the method corpus_mean",
+        names[0], counts[0], names[1], counts[1]
+    )]
+    UnequalSides {
+        /// Method.
+        method: Method,
+        /// Positive and negative.
+        names: [String; 2],
+        /// Their texts.
+        counts: [usize; 2],
+    },
+    /// A file of texts or pairs was refused.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
     /// The shorter prompt of a pair cannot be filled up.
     #[error(
         "the model's tokenizer has no token for a space, which the shorter prompt would be filled up with; give two          prompts of as many tokens"
@@ -107,6 +124,8 @@ impl ExtractError {
             Self::NothingRead => "nothing-read",
             Self::WrongSource { .. } => "method-source",
             Self::NoTexts { .. } => "no-texts",
+            Self::UnequalSides { .. } => "unequal-sides",
+            Self::Dataset(error) => error.id(),
             Self::NoSpaceToken => "no-space-token",
             Self::Engine(error) => error.id(),
         }

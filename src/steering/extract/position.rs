@@ -154,17 +154,17 @@ impl FromStr for PositionRead {
 
 /// What is known about the tokens of one text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(in crate::steering) struct Layout {
+pub struct Layout {
     /// Tokens.
-    pub(in crate::steering) len: usize,
+    pub len: usize,
     /// k: where the two answers first differ.
-    pub(in crate::steering) answer: Option<usize>,
+    pub answer: Option<usize>,
     /// P: tokens of the prompt.
-    pub(in crate::steering) prompt_len: Option<usize>,
+    pub prompt_len: Option<usize>,
     /// Tokens of the system text.
-    pub(in crate::steering) system: Option<Range<usize>>,
+    pub system: Option<Range<usize>>,
     /// Tokens of what the user says.
-    pub(in crate::steering) user: Option<Range<usize>>,
+    pub user: Option<Range<usize>>,
 }
 
 impl PositionRead {

@@ -143,6 +143,38 @@ impl PositionRows {
         rows.chunks_exact(self.width.max(1)).map(norm).collect()
     }
 
+    /// Share of the rows' energy in the two coordinates that hold most of it, all positions of a block
+    /// together: 0..=1.
+    pub fn top_two_share(&self, block: BlockIndex) -> f64 {
+        let rows = (self.rows.get(&block.0))
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let mut energy = vec![0.0; self.width];
+        for row in rows.chunks_exact(self.width.max(1)) {
+            for (sum, x) in energy.iter_mut().zip(row) {
+                *sum += f64::from(*x).powi(2);
+            }
+        }
+        energy.sort_by(|a, b| b.total_cmp(a));
+        let total: f64 = energy.iter().sum();
+        let top: f64 = energy.iter().take(2).sum();
+        if total > 0.0 { top / total } else { 0.0 }
+    }
+
+    /// Writes the file; an existing one is replaced at once or not at all.
+    ///
+    /// # Errors
+    /// [`VectorError::Unreadable`] where the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), VectorError> {
+        let partial = path.with_extension("partial");
+        std::fs::write(&partial, self.to_bytes())
+            .and_then(|()| std::fs::rename(&partial, path))
+            .map_err(|e| VectorError::Unreadable {
+                file: path.display().to_string(),
+                reason: e.to_string(),
+            })
+    }
+
     /// The file's bytes: keys sorted, header padded to 8 bytes, equal content gives equal bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let tensors: BTreeMap<String, &Vec<f32>> = (self.rows.iter())

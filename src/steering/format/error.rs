@@ -1,5 +1,7 @@
 //! Refusals that belong to one foreign format, and the questions an import may ask.
 
+use crate::units::OpenQuestion;
+
 /// Why a foreign file was refused, or what it does not say. Messages name the flag that answers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
@@ -22,6 +24,8 @@ pub enum FormatError {
         what: &'static str,
         /// Readings and the flags that choose.
         choices: String,
+        /// What is to be answered.
+        asks: OpenQuestion,
     },
     /// Input or output of the block.
     #[error(
@@ -345,14 +349,22 @@ impl FormatError {
         }
     }
 
-    /// Whether a flag answers it: the file is sound but does not say enough.
+    /// What it leaves open, where the file is sound but does not say enough; a flag answers it.
+    pub fn question(&self) -> Option<OpenQuestion> {
+        match self {
+            Self::LayerUnknown { hint, .. } => {
+                let digits: String = hint.chars().filter(char::is_ascii_digit).collect();
+                Some(OpenQuestion::Layer(digits.parse().ok()))
+            }
+            Self::RowsAmbiguous { asks, .. } => Some(*asks),
+            Self::LocationUnknown { .. } => Some(OpenQuestion::Location),
+            Self::PlaneUnknown { .. } => Some(OpenQuestion::Plane),
+            _ => None,
+        }
+    }
+
+    /// Whether a flag answers it.
     pub fn asks(&self) -> bool {
-        matches!(
-            self,
-            Self::LayerUnknown { .. }
-                | Self::RowsAmbiguous { .. }
-                | Self::LocationUnknown { .. }
-                | Self::PlaneUnknown { .. }
-        )
+        self.question().is_some()
     }
 }

@@ -8,6 +8,7 @@ use super::imported::VectorFormat;
 use super::keys;
 use super::options::RowsAre;
 use super::reading::{Found, Normed, Reading};
+use crate::units::OpenQuestion;
 
 /// Reads a bare array.
 pub(super) fn read(
@@ -59,6 +60,7 @@ pub(super) fn row(array: Array, context: &Context<'_>) -> Result<Vec<f32>, Vecto
         rows: k,
         what: "concepts",
         choices: "chosen; give --row I".to_owned(),
+        asks: OpenQuestion::Row(k),
     })?;
     let last = k.saturating_sub(1);
     let values = array.rows().nth(row);
@@ -97,6 +99,7 @@ fn rows(
                 choices: "layers or concepts; give --rows layers (row i is the output of block i), --rows hidden-states \
                           (row i is hidden_states[i]) or --row I for one concept"
                     .to_owned(),
+                asks: OpenQuestion::Rows(k),
             }
             .into());
         }
@@ -120,6 +123,7 @@ fn rows(
                 rows: k,
                 what: "concepts",
                 choices: "chosen; give --row I".to_owned(),
+                asks: OpenQuestion::Row(k),
             })?;
             let values = array.rows().nth(row).unwrap_or_default();
             let mut reading = one(values, Some(format!("row {row}")), format, context)?;
@@ -179,6 +183,7 @@ fn positions(
         choices:
             "chosen; give --position P, negative from the prompt's end (and --row L for one layer)"
                 .to_owned(),
+        asks: OpenQuestion::Position(*positions),
     })?;
     let index = if position < 0 {
         position + *positions as i64
@@ -272,6 +277,7 @@ pub(super) fn keyed(
                     "chosen, in this order from 0: {}; give --row I",
                     names.join(", ")
                 ),
+                asks: OpenQuestion::Row(n),
             }
             .into());
         }

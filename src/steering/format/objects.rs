@@ -8,7 +8,7 @@ use super::pickle::{IBM, Node, Pickle, REPENG, STEERING_VECTORS};
 use super::reading::{Found, Normed, Reading};
 use super::torch::Tensors;
 use super::{Context, keys, lm_eval, matrix, svec};
-use crate::units::HookPoint;
+use crate::units::{HookPoint, OpenQuestion};
 
 /// Recognises the value a pickle ends with.
 pub(super) fn read(
@@ -179,11 +179,12 @@ fn list(
     format: VectorFormat,
     context: &Context<'_>,
 ) -> Result<Reading, VectorError> {
-    let ambiguous = |what, advice: &str| FormatError::RowsAmbiguous {
+    let ambiguous = |what, advice: &str, asks| FormatError::RowsAmbiguous {
         file: context.file.to_owned(),
         rows: items.len(),
         what,
         choices: advice.to_owned(),
+        asks,
     };
     let Some(first) = items.first() else {
         return Err(context.unknown("an empty list"));
@@ -199,7 +200,12 @@ fn list(
     }
     if matches!(pickle.node(*first), Node::Dict(_)) {
         let Some(row) = row else {
-            return Err(ambiguous("list items", "chosen; give --row I").into());
+            return Err(ambiguous(
+                "list items",
+                "chosen; give --row I",
+                OpenQuestion::Row(items.len()),
+            )
+            .into());
         };
         let item = items.get(row).map_or(&Node::None, |id| pickle.node(*id));
         let options = super::ImportOptions {
@@ -242,6 +248,7 @@ fn list(
         return Err(ambiguous(
             "list items",
             "layers or concepts; give --rows layers or --row I",
+            OpenQuestion::Rows(items.len()),
         )
         .into());
     }

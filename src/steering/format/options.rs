@@ -1,29 +1,11 @@
 //! What an import may be told: the answers to what a file does not say.
 
-use crate::units::HookPoint;
+pub use crate::units::{Location, RowsAre};
+
+use crate::units::{FileFact, HookPoint};
 
 /// Largest tensor that is read unless asked for, in bytes.
 pub const MAX_TENSOR_BYTES: u64 = 1 << 30;
-
-/// What the rows of a matrix are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RowsAre {
-    /// Row i is the output of block i.
-    Layers,
-    /// Row i is `hidden_states[i]`: row 0 the embeddings, row i the output of block i − 1.
-    HiddenStates,
-    /// Rows are concepts or features; one of them is the direction.
-    Concepts,
-}
-
-/// Which end of its block a vector was fitted at, where the file does not say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Location {
-    /// Residual stream that enters the block: layer k is block k − 1's output.
-    Input,
-    /// Residual stream that leaves the block.
-    Output,
-}
 
 /// Sizes of the model that the vector is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,5 +58,22 @@ impl Default for ImportOptions {
             max_tensor_bytes: MAX_TENSOR_BYTES,
             model: None,
         }
+    }
+}
+
+impl ImportOptions {
+    /// The same with one more fact about the file.
+    #[must_use]
+    pub fn told(mut self, fact: FileFact) -> Self {
+        match fact {
+            FileFact::Layer(layer) => self.layer = Some(layer),
+            FileFact::Rows(rows) => self.rows = Some(rows),
+            FileFact::Row(row) => self.row = Some(row),
+            FileFact::Position(position) => self.position = Some(position),
+            FileFact::Location(location) => self.location = Some(location),
+            FileFact::Plane => self.angular = true,
+            FileFact::AsMeasured(on) => self.as_measured = on,
+        }
+        self
     }
 }

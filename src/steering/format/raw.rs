@@ -27,6 +27,7 @@ pub(super) fn read(bytes: &[u8], context: &Context<'_>) -> Result<Option<Reading
             what: "rows of bare floats",
             choices: "directions that ds4 removes from what the MLP of each block writes; give --rows layers if they are"
                 .to_owned(),
+            asks: crate::units::OpenQuestion::BareRows(model.n_blocks),
         }
         .into());
     }

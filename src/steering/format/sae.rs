@@ -36,6 +36,7 @@ fn feature(context: &Context<'_>, features: usize) -> Result<usize, VectorError>
             rows: features,
             what: "features",
             choices: "chosen; give --row I".to_owned(),
+            asks: crate::units::OpenQuestion::Row(features),
         }
         .into()),
     }

@@ -90,6 +90,7 @@ pub(super) fn easysteer(
                 rows: entries.len(),
                 what: "vectors",
                 choices: "chosen; give --row I".to_owned(),
+                asks: crate::units::OpenQuestion::Row(entries.len()),
             }
             .into());
         }

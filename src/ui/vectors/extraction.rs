@@ -1,15 +1,14 @@
-//! A vector in the making: how far it is, its blocks, what its pairs predict. And the dialog before it.
+//! A vector in the making: how far it is, its blocks, what its pairs predict.
 
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use super::DOMINATED;
-use crate::app::extraction::{ExtractForm, FIELDS};
-use crate::app::hits::Target;
 use crate::protocol::ExtractReport;
+use crate::text;
 use crate::ui::Role;
 use crate::ui::canvas::Canvas;
 use crate::ui::lab::right;
-use crate::ui::overlay::{centred, open};
 
 /// Draws the report.
 pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
@@ -22,7 +21,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
         .filter(|_| !lab.extractions.stale)
     else {
         let words = if lab.running().is_some() {
-            "reading pairs"
+            "reading"
         } else {
             "press E to make a vector"
         };
@@ -49,8 +48,8 @@ fn head(c: &mut Canvas<'_>, area: Rect, report: &ExtractReport) -> u16 {
         c.style(Role::Text),
     );
     let far = format!(
-        "  {} of {} pairs, read at {}",
-        report.done, report.total, report.read
+        "  {} of {} {}, read at {}",
+        report.done, report.total, report.counted, report.read
     );
     c.pieces(
         area.x,
@@ -67,6 +66,33 @@ fn head(c: &mut Canvas<'_>, area: Rect, report: &ExtractReport) -> u16 {
         (None, _) => "x stops and keeps what was read".to_owned(),
     };
     c.text(area.x, area.y + 1, &state, muted, area.width);
+    if let Some(about) = &report.about {
+        return paragraph(
+            c,
+            Rect {
+                y: area.y + 3,
+                ..area
+            },
+            about,
+            plain,
+            3,
+        ) + 4;
+    }
+    if let Some(said) = &report.said {
+        let mut used = 3;
+        for (name, words) in ["trait", "opposite"].iter().zip(said) {
+            let y = area.y + used;
+            c.text(area.x, y, name, muted, 9);
+            let at = Rect {
+                x: area.x + 10,
+                y,
+                width: area.width.saturating_sub(10),
+                height: area.height.saturating_sub(used),
+            };
+            used += paragraph(c, at, &text::one_line(words), plain, 3);
+        }
+        return used + 1;
+    }
     let figure = |name: &str, value: Option<f64>| {
         value.map_or_else(|| format!("{name} -"), |v| format!("{name} {v:.2}"))
     };
@@ -148,45 +174,18 @@ fn blocks(c: &mut Canvas<'_>, area: Rect, report: &ExtractReport) {
     }
 }
 
-/// Draws the dialog.
-pub(in crate::ui) fn form(c: &mut Canvas<'_>, screen: Rect, form: &ExtractForm) -> Option<Rect> {
-    let area = centred(screen, 76, FIELDS.len() as u16 + 4);
-    let name = c.style(Role::Focus);
-    let inner = open(c, area, &[("new vector", name)]);
-    let (muted, accent, plain) = (
-        c.style(Role::Muted),
-        c.style(Role::Accent),
-        c.style(Role::Text),
-    );
-    for (i, label) in FIELDS.iter().enumerate() {
-        let y = inner.y + i as u16;
-        if y >= inner.bottom() {
-            break;
+/// Some lines of a text; returns how many.
+fn paragraph(c: &mut Canvas<'_>, area: Rect, words: &str, style: Style, most: usize) -> u16 {
+    let mut used = 0;
+    for line in text::wrap(words, usize::from(area.width).max(8))
+        .into_iter()
+        .take(most)
+    {
+        if used < area.height {
+            let line = words.get(line).unwrap_or_default();
+            c.text(area.x, area.y + used, line, style, area.width);
         }
-        c.region(
-            Rect {
-                y,
-                height: 1,
-                ..inner
-            },
-            Target::OverlayRow(i),
-        );
-        let at = form.at == i;
-        let here = if at { c.glyphs.here } else { " " };
-        c.text(inner.x, y, here, accent, 1);
-        c.text(inner.x + 2, y, label, plain, 10);
-        let cursor = if at && i >= 3 { c.glyphs.cursor } else { "" };
-        let value = form.value(i);
-        let used = c.pieces(inner.x + 13, y, &[(&value, accent), (cursor, accent)], 26);
-        let from = inner.x + 13 + used.max(22) + 2;
-        let room = inner.right().saturating_sub(from);
-        c.text(from, y, form.hint(i), muted, room);
+        used += 1;
     }
-    let y = inner.y + FIELDS.len() as u16 + 1;
-    if y < inner.bottom() {
-        let words = "left and right change, enter starts, esc leaves";
-        c.text(inner.x + 2, y, words, muted, inner.width.saturating_sub(2));
-    }
-    c.hits.overlay_height = FIELDS.len();
-    None
+    used.max(1)
 }

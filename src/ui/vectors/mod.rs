@@ -2,7 +2,8 @@
 
 mod card;
 mod cosines;
-pub(super) mod extraction;
+mod extraction;
+pub(super) mod making;
 
 use ratatui::layout::Rect;
 

@@ -10,10 +10,10 @@ use crate::measure::controls::{
     self, Control, ControlDirection, ControlSlopes, RANDOM, drawn, other, shuffled,
 };
 use crate::measure::shift::{SentenceFile, Sentences};
-use crate::measure::{ControlsAsked, Protocol, controls_question, system_text_changes};
+use crate::measure::{Asked, ControlsAsked, Protocol, controls_question, system_text_changes};
 use crate::protocol::{ControlGroup, ControlReport, ControlsStudy, ControlsTable, StudyNews};
-use crate::steering::dataset::{Dataset, Part};
-use crate::steering::{PairSet, SteeringVector, pair_activations};
+use crate::steering::dataset::Dataset;
+use crate::steering::{SteeringVector, pair_activations};
 use crate::store::{Names, Question};
 use crate::units::{BlockIndex, RunId};
 use crate::worker::job::Desk;
@@ -41,7 +41,8 @@ pub(super) fn prepare(room: &Room<'_>, study: &ControlsStudy) -> Result<Option<P
     let direction = vector
         .direction(study.block)
         .map_err(|e| room.trouble(e.id(), &e))?;
-    let dataset = datasets::load(room, &study.pairs)?;
+    let asked = room.asked(&study.asking)?;
+    let dataset = datasets::load(room, &study.pairs, &asked)?;
     let (others, mut remarks) = others(room, study);
     let sentences = sentences(room, &dataset)?;
     let question = question(room, study, &vector, &dataset, &others, &sentences)?;
@@ -59,10 +60,11 @@ pub(super) fn prepare(room: &Room<'_>, study: &ControlsStudy) -> Result<Option<P
         direction: direction.to_vec(),
     }];
     directions.extend(drawn(direction, RANDOM, SEED));
-    let key = (dataset.id.clone(), study.block.0);
+    let key = (study.dataset.clone(), study.block.0);
     let mut told = |i: usize, n: usize| room.progress(60 * i / n.max(1), 100);
     let pairs = (room.shelf.differences).get(key, || {
-        pairs_of(room.model, &dataset, study.block, &mut told, room.cancel)
+        let (model, cancel) = (room.model, room.cancel);
+        pairs_of(model, (&dataset, &asked), study.block, &mut told, cancel)
     });
     match pairs {
         Ok(pairs) => directions.extend(shuffled(&pairs, length, SHUFFLED, SEED)),
@@ -73,8 +75,8 @@ pub(super) fn prepare(room: &Room<'_>, study: &ControlsStudy) -> Result<Option<P
         let there = theirs.direction(study.block).ok()?;
         other(&theirs.name, there, direction)
     }));
-    let key = dataset.id.clone();
-    let prompted = || prompted(room, &dataset, &sentences);
+    let key = study.dataset.clone();
+    let prompted = || prompted(room, (&dataset, &asked), &sentences);
     let system_text = match room.shelf.prompted.get(key, prompted) {
         Ok(changes) => changes.to_vec(),
         Err(None) => return Err(None),
@@ -130,12 +132,12 @@ fn question(
     sentences: &Sentences,
 ) -> Result<Question, Trouble> {
     let loaded = room.loaded.as_ref();
-    let (set, split) = loaded
-        .filter(|(set, _)| set.dataset_id == study.dataset)
-        .ok_or(None)?;
-    let protocol = Protocol::new(study.block, study.mask, &study.multipliers, split.clone())
+    let loaded = loaded.filter(|l| l.id == study.dataset).ok_or(None)?;
+    let (block, mask, grid) = (study.block, study.mask, &study.multipliers);
+    let protocol = Protocol::new(block, mask, grid, loaded.split.clone())
         .with_edit(study.edit)
         .on(room.model);
+    let protocol = loaded.asked.stamp(protocol);
     let asked = ControlsAsked {
         random: RANDOM,
         shuffled: SHUFFLED,
@@ -144,6 +146,7 @@ fn question(
         others: others.iter().map(|v| (v.name.clone(), v.id())).collect(),
         sentence: &sentences.positive,
     };
+    let set = &loaded.set;
     let names = Names {
         model: room.model_name.to_owned(),
         vector: vector.name.clone(),
@@ -154,10 +157,10 @@ fn question(
     ))
 }
 
-/// Differences of the training pairs at the block.
+/// Differences of the training pairs at the block, as they are asked.
 pub(in crate::worker) fn pairs_of(
     model: &Model,
-    dataset: &Dataset,
+    (dataset, asked): (&Dataset, &Asked),
     block: BlockIndex,
     progress: &mut dyn FnMut(usize, usize),
     cancel: &Cancel,
@@ -165,10 +168,7 @@ pub(in crate::worker) fn pairs_of(
     let told = |id: &'static str, error: &dyn std::fmt::Display| -> Trouble {
         (!cancel.is_cancelled()).then(|| (id, error.to_string()))
     };
-    let rows = dataset.part(Part::Train, SEED);
-    let most = model.config().max_positions;
-    let pairs =
-        PairSet::of_rows(dataset, &rows, model.tokenizer(), most).map_err(|e| told(e.id(), &e))?;
+    let pairs = rows::training(model, dataset, asked).map_err(|e| told(e.id(), &e))?;
     let read =
         pair_activations(model, &pairs, block, progress, cancel).map_err(|e| told(e.id(), &e))?;
     Ok(read.differences())
@@ -177,16 +177,17 @@ pub(in crate::worker) fn pairs_of(
 /// Change of the unsteered propensity when the positive sentence is the system text.
 fn prompted(
     room: &Room<'_>,
-    dataset: &Dataset,
+    (dataset, asked): (&Dataset, &Asked),
     sentences: &Sentences,
 ) -> Result<Vec<f32>, Trouble> {
-    let (examples, _) = rows::live(dataset, room.inputs);
+    // The settings of the baseline word the rows themselves.
+    let part = rows::part(asked, dataset, room.inputs).map_err(|e| room.trouble(e.id(), &e))?;
     let mut told = |i: usize, n: usize| room.progress(60 + 40 * i / n.max(1), 100);
     let options = room.memory.study(room.model);
     system_text_changes(
         room.model,
         dataset,
-        &examples,
+        &part.0,
         sentences,
         options,
         &mut told,
@@ -215,7 +216,7 @@ impl Job {
         mailbox: &Mailbox,
     ) -> Option<Self> {
         let bench = desk.bench.as_ref()?;
-        (bench.set().dataset_id == prepared.study.dataset).then(|| Self {
+        (bench.id() == prepared.study.dataset).then(|| Self {
             run,
             arrived,
             cancel: mailbox.study_cancel(run),
@@ -299,7 +300,7 @@ impl Slices for Job {
     ) -> Result<bool, Trouble> {
         // Rows of another data set must not get under this one's name.
         let dataset = &self.prepared.study.dataset;
-        let Some(bench) = (desk.bench.as_mut()).filter(|b| b.set().dataset_id == *dataset) else {
+        let Some(bench) = (desk.bench.as_mut()).filter(|b| b.id() == dataset) else {
             return Ok(false);
         };
         let (from, total) = (self.done(), bench.len());

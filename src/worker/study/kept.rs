@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Trouble;
 use crate::measure::TaxRow;
-use crate::protocol::Asset;
 use crate::steering::SteeringVector;
 
 type Entries<K, V> = VecDeque<(K, Arc<V>)>;
@@ -71,26 +70,24 @@ pub(crate) struct Shelf {
     pub(super) prompted: Kept<String, Vec<f32>>,
     /// What steering costs, by the digest of the question.
     pub(super) taxes: Kept<String, Vec<TaxRow>>,
-    /// Differences of pairs by where a data set came from, for texts under shuffled labels.
-    pairs: Kept<(Asset, usize), Pairs>,
+    /// Differences of pairs, or why there are none, for texts under shuffled labels; by the same.
+    pairs: Kept<(String, usize), Pairs>,
 }
 
 impl Shelf {
     /// Differences of a data set's training pairs at a block, once they were read.
-    pub(in crate::worker) fn pairs(&self, key: &(Asset, usize)) -> Option<Arc<Pairs>> {
+    pub(in crate::worker) fn pairs(&self, key: &(String, usize)) -> Option<Arc<Pairs>> {
         self.pairs.find(key)
     }
 
     /// Reads them, unless a study has, and keeps what came of it.
     pub(in crate::worker) fn read_pairs(
         &self,
-        key: (Asset, usize),
-        dataset: Result<String, String>,
+        key: (String, usize),
         read: impl FnOnce() -> Result<Vec<Vec<f32>>, Trouble>,
     ) {
         let told = |t: Trouble| t.map_or_else(String::new, |(_, words)| words);
-        let (block, id) = (key.1, dataset);
-        let pairs = id.and_then(|id| self.differences.get((id, block), read).map_err(told));
+        let pairs = self.differences.get(key.clone(), read).map_err(told);
         // The outcome of a computation never fails here.
         let _ = self.pairs.get(key, || Ok(pairs));
     }

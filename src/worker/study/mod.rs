@@ -26,20 +26,21 @@ use std::time::Instant;
 pub(in crate::worker) use controls::pairs_of;
 pub(crate) use gate::Gate;
 pub(crate) use kept::Shelf;
-pub(super) use rows::live;
+pub(super) use rows::part;
 pub(crate) use slices::Slices;
 pub(crate) use tokens::LastText;
 
 use super::archive::Archive;
-use super::bench::Bench;
+use super::asked::asked;
+use super::bench::{Bench, Loaded};
 use super::catalog::Library;
 use super::generate::prompt_ids;
 use super::job::Desk;
 use super::mailbox::Mailbox;
 use super::memory::Memory;
 use crate::engine::{Cancel, Model};
-use crate::measure::{PreparedSet, Split};
-use crate::protocol::{Asset, ChatFormat, Study, StudyNews, StudyRequest};
+use crate::measure::Asked;
+use crate::protocol::{Asking, Asset, ChatFormat, Study, StudyNews, StudyRequest};
 use crate::steering::SteeringVector;
 
 /// Name of the thread; its panics are reported like the engine's.
@@ -79,8 +80,8 @@ pub(super) struct Room<'a> {
     pub(super) archive: Archive,
     pub(super) shelf: Shelf,
     pub(super) text: LastText,
-    /// Inputs of the loaded data set, and which rows they are.
-    pub(super) loaded: Option<(Arc<PreparedSet>, Split)>,
+    /// The loaded data set.
+    pub(super) loaded: Option<Loaded>,
     /// Prompts of the loaded data set, as tokens.
     pub(super) prompts: Vec<Vec<u32>>,
     /// `H_b` per block over its prompts.
@@ -115,6 +116,11 @@ impl Room<'_> {
         } else {
             Ok(())
         }
+    }
+
+    /// How rows are asked of the running model.
+    pub(super) fn asked(&self, asking: &Asking) -> Result<Asked, Trouble> {
+        asked(self.model, asking).map_err(|e| self.trouble(e.id(), &e))
     }
 
     /// The loaded vector, unless it is another one by now; the app asks again then.
@@ -171,7 +177,7 @@ pub(crate) fn start(
     let cancel = mailbox.study_cancel(run);
     let (library, archive) = (library.clone(), desk.archive.clone());
     let bench = desk.bench.as_ref();
-    let loaded = bench.map(Bench::inputs);
+    let loaded = bench.map(Bench::loaded);
     let prompts = bench.map_or_else(Vec::new, Bench::prompts);
     let norms = bench.map_or_else(Vec::new, |b| b.norms().to_vec());
     let text = desk.text.clone();

@@ -136,8 +136,7 @@ impl Job {
         tell: &mut dyn FnMut(StudyNews),
     ) -> Result<Option<Self>, Trouble> {
         let study = &prepared.study;
-        let Some(bench) = (desk.bench.as_mut()).filter(|b| b.set().dataset_id == study.dataset)
-        else {
+        let Some(bench) = (desk.bench.as_mut()).filter(|b| b.id() == study.dataset) else {
             return Ok(None);
         };
         let unit = match prepared.reference {
@@ -273,7 +272,7 @@ impl Slices for Job {
     ) -> Result<bool, Trouble> {
         // Rows of another data set must not get under this one's name.
         let dataset = &self.prepared.study.dataset;
-        let Some(bench) = (desk.bench.as_mut()).filter(|b| b.set().dataset_id == *dataset) else {
+        let Some(bench) = (desk.bench.as_mut()).filter(|b| b.id() == dataset) else {
             return Ok(false);
         };
         let (begin, from) = (Instant::now(), self.sweep.done());

@@ -1,20 +1,20 @@
 //! The vector library: what there is, changes that can be taken back, units that they make possible.
 
 use steerscope::app::Msg;
-use steerscope::protocol::{Asset, Command, Event, Factor, Study, VectorChange};
+use steerscope::protocol::{Asset, Command, Factor, VectorChange};
 use steerscope::units::CoefficientUnit;
 
 use super::proofs;
 use super::world::{World, bundled};
 
-fn library() -> World {
+pub fn library() -> World {
     let mut world = World::ready();
     world.key("F12");
     world.settle();
     world
 }
 
-fn rows(world: &World) -> Vec<String> {
+pub fn rows(world: &World) -> Vec<String> {
     world.app.library().rows().map(Asset::label).collect()
 }
 
@@ -202,66 +202,4 @@ fn a_refused_file_and_a_vector_of_another_model_stay_in_the_list() {
         screen.contains("refused") && screen.contains("another model"),
         "{screen}"
     );
-}
-
-#[test]
-fn a_new_vector_is_asked_for_in_a_dialog_and_joins_the_library() {
-    let mut world = library();
-    world.key("E");
-    world.keys("down right down right right down 1 2 down");
-    world.type_text("calm one");
-    world.key("enter");
-    let study = world.waiting.iter().find_map(|c| match c {
-        Command::Study(request) => Some(request.study.clone()),
-        _ => None,
-    });
-    let Some(Study::Extract(study)) = study else {
-        panic!("an extraction, not {study:?}");
-    };
-    assert_eq!(
-        (study.method.as_str(), study.read.as_deref()),
-        ("pca", Some("last"))
-    );
-    assert_eq!((study.limit, study.name.as_str()), (Some(12), "calm one"));
-    assert_eq!(
-        study.dataset,
-        bundled("she_he"),
-        "the loaded one is offered first"
-    );
-    world.study_in_part(1);
-    assert!(world.screen(120, 40).contains("24 of 48 pairs"));
-    // It can be stopped; what was read is written and found.
-    world.key("x");
-    assert!(world.waiting.contains(&Command::StopStudy));
-    let path = std::path::PathBuf::from("/data/vectors/calm one.safetensors");
-    world.send(Msg::Worker(Event::Saved(path.clone())));
-    let Event::Catalog {
-        mut vectors,
-        datasets,
-    } = super::world::catalog()
-    else {
-        panic!("a catalog");
-    };
-    vectors.push(steerscope::protocol::CatalogEntry {
-        asset: Asset::File(path),
-        description: String::new(),
-        companion: None,
-    });
-    world.send(Msg::Worker(Event::Catalog { vectors, datasets }));
-    assert!(rows(&world).contains(&"calm one".to_owned()));
-}
-
-#[test]
-fn tokens_chosen_on_the_prompt_are_offered_to_extraction() {
-    let mut world = super::tokens::open(World::ready());
-    world.keys("g l l space l e");
-    assert_eq!(
-        world.app.setting().mask,
-        steerscope::units::Mask::FromLastPrompt
-    );
-    world.keys("E enter");
-    let asked = world.waiting.iter().any(|c| {
-        matches!(c, Command::Study(r) if matches!(&r.study, Study::Extract(s) if s.read.as_deref() == Some("2..4")))
-    });
-    assert!(asked, "{:?}", world.waiting);
 }

@@ -11,9 +11,12 @@
 )]
 
 mod actions;
+mod asking;
 mod bindings;
 mod chat;
 mod editing;
+mod extraction;
+mod importing;
 mod lab;
 mod library;
 mod loads;

@@ -14,7 +14,7 @@ fn a_key_goes_through_the_controls_and_back() {
     let mut world = World::ready();
     let mut seen = vec![world.app.reference()];
     loop {
-        world.key("A");
+        world.key("B");
         let reference = wanted(&world);
         world.settle();
         assert_eq!(world.app.reference(), reference);
@@ -43,7 +43,7 @@ fn nothing_is_called_unsteered_that_is_not_even_while_it_changes() {
     let mut world = World::ready();
     let titles = |world: &mut World| world.screen(120, 40);
     assert!(titles(&mut world).contains(" unsteered "));
-    world.key("A");
+    world.key("B");
     // The texts on screen are still the old ones.
     assert!(titles(&mut world).contains(" unsteered "));
     world.settle();
@@ -57,13 +57,13 @@ fn nothing_is_called_unsteered_that_is_not_even_while_it_changes() {
 #[test]
 fn what_a_control_stands_for_is_said_and_a_refusal_is_no_text() {
     let mut world = World::ready();
-    world.keys("A A");
+    world.keys("B B");
     let run = world.generation().expect("asked").run;
     let words = Ok("seed 0".to_owned());
     world.send(Msg::Worker(Event::Reference { run, words }));
     world.settle();
     assert!(world.screen(120, 40).contains("seed 0"));
-    world.keys("A A A");
+    world.keys("B B B");
     let request = world.generation().expect("asked");
     assert!(matches!(request.reference, Reference::Shuffled(_)));
     let words = Err("reading the pairs of she_he".to_owned());
@@ -83,7 +83,7 @@ fn what_a_control_stands_for_is_said_and_a_refusal_is_no_text() {
 #[test]
 fn a_reference_follows_what_is_loaded() {
     let mut world = World::ready();
-    world.keys("A A A A A A");
+    world.keys("B B B B B B");
     assert_eq!(wanted(&world), Reference::Other(bundled("mood")));
     world.settle();
     // That very vector is loaded: it is no other one any more.

@@ -99,7 +99,7 @@ fn enter_loads_the_vector_at_the_block_of_its_row_and_stays_on_the_data_set() {
     let loads: Vec<&Asset> = (world.waiting.iter())
         .filter_map(|c| match c {
             Command::LoadVector(asset) => Some(asset),
-            Command::LoadDataset(_) => panic!("the comparison is on this data set"),
+            Command::LoadDataset(..) => panic!("the comparison is on this data set"),
             _ => None,
         })
         .collect();
@@ -122,7 +122,8 @@ fn enter_on_a_data_set_loads_it() {
     world.key("F8");
     world.settle();
     world.keys("j enter");
-    let loaded = |c: &Command| *c == Command::LoadDataset(bundled("patience"));
+    let loaded =
+        |c: &Command| matches!(c, Command::LoadDataset(asset, _) if *asset == bundled("patience"));
     assert!(world.waiting.iter().any(loaded));
 }
 

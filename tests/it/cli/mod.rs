@@ -16,6 +16,7 @@ mod runs;
 mod shard;
 mod sweep;
 mod tokens;
+mod units;
 mod vectors;
 
 pub(crate) use crate::reference::shared;

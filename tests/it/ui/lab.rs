@@ -112,7 +112,7 @@ fn a_control_beside_the_steered_text() {
         let mut world = World::new(settings);
         world.load();
         world.settle();
-        world.keys("A A");
+        world.keys("B B");
         if let Some(request) = world.generation() {
             let words = Ok("seed 0".to_owned());
             let run = request.run;

@@ -1,6 +1,8 @@
 //! Controls, calibrations and taxes of an earlier session.
 
-use steerscope::protocol::{Asset, CalibrateStudy, ControlsStudy, Study, StudyNews, TaxStudy};
+use steerscope::protocol::{
+    Asking, Asset, CalibrateStudy, ControlsStudy, Study, StudyNews, TaxStudy,
+};
 use steerscope::units::{BlockIndex, DEFAULT_MULTIPLIERS, Edit, Mask};
 
 use super::Bench;
@@ -15,6 +17,7 @@ fn studies(bench: &Bench) -> [Study; 3] {
             dataset: dataset.clone(),
             pairs: Asset::Bundled("kindness".into()),
             others: vec![Asset::Bundled("bravery".into())],
+            asking: Asking::default(),
             block,
             mask,
             edit,

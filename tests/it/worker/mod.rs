@@ -9,6 +9,8 @@
     reason = "a failed unwrap is a failed test, and exact figures are meant exactly"
 )]
 
+mod asked;
+mod extraction;
 mod kept;
 mod several;
 mod studies;
@@ -19,9 +21,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use steerscope::protocol::{
-    Asset, Command, DatasetInfo, Event, ExtractStudy, Factor, MeasureRequest, ModelSource,
-    ProbeRequest, PromptPart, Stage, Study, StudyNews, StudyRequest, VectorChange, VectorInfo,
-    Verdict,
+    Asking, Asset, Command, DatasetInfo, Event, Factor, MeasureRequest, ModelSource, ProbeRequest,
+    PromptPart, Stage, Study, StudyNews, StudyRequest, VectorChange, VectorInfo, Verdict,
 };
 use steerscope::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask, RunId};
 use steerscope::worker::{Options, Worker};
@@ -55,7 +56,10 @@ impl Bench {
         .unwrap();
         worker.send(Command::LoadModel(ModelSource::Bundled));
         worker.send(Command::LoadVector(Asset::Bundled("kindness".into())));
-        worker.send(Command::LoadDataset(Asset::Bundled("kindness".into())));
+        worker.send(Command::LoadDataset(
+            Asset::Bundled("kindness".into()),
+            Asking::default(),
+        ));
         let (mut vector, mut dataset) = (None, None);
         while vector.is_none() || dataset.is_none() {
             match events.recv_timeout(LIMIT).expect("loads end") {
@@ -292,7 +296,7 @@ fn a_prompt_is_reported_token_by_token() {
 }
 
 /// A worker with a data folder of its own, and what it says.
-fn with_folder(folder: &Path) -> (Worker, Receiver<Event>) {
+pub fn with_folder(folder: &Path) -> (Worker, Receiver<Event>) {
     let (sender, events) = channel();
     let options = Options {
         data: Some(folder.to_owned()),
@@ -308,112 +312,67 @@ fn with_folder(folder: &Path) -> (Worker, Receiver<Event>) {
 }
 
 #[test]
-fn a_vector_is_extracted_with_its_predictors_and_written() {
+fn a_file_that_does_not_say_enough_is_asked_about_and_then_loaded() {
+    use steerscope::units::{FileFact, OpenQuestion, RowsAre};
     let folder = tempfile::tempdir().unwrap();
     let (worker, events) = with_folder(folder.path());
-    let study = |run: u64, method: &str, name: &str| {
-        Command::Study(StudyRequest {
-            run: RunId(run),
-            study: Study::Extract(ExtractStudy {
-                dataset: Asset::Bundled("kindness_texts".into()),
-                method: method.to_owned(),
-                read: None,
-                limit: Some(24),
-                name: name.to_owned(),
-                block: BlockIndex(2),
-            }),
-        })
+    let Event::ModelLoaded { info, .. } = (loop {
+        let event = events.recv_timeout(LIMIT).expect("a model");
+        if matches!(event, Event::ModelLoaded { .. }) {
+            break event;
+        }
+    }) else {
+        panic!("a model");
     };
-    let run = |command: Command| {
-        worker.send(command);
-        let (mut reports, mut saved) = (Vec::new(), None);
-        loop {
-            match events.recv_timeout(LIMIT).expect("it ends") {
-                Event::Study {
-                    news: StudyNews::Extracted(report),
-                    ..
-                } => reports.push(*report),
-                Event::Saved(path) => saved = Some(path),
-                Event::Study {
-                    news: StudyNews::Finished { .. },
-                    ..
-                } => {
-                    return Ok((reports, saved));
+    // Three rows are neither all blocks nor all hidden states.
+    let mut header = format!(
+        "{{'descr': '<f4', 'fortran_order': False, 'shape': (3, {}), }}",
+        info.hidden_size
+    );
+    header.push_str(&" ".repeat((64 - (10 + header.len() + 1) % 64) % 64));
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend(u16::try_from(header.len()).unwrap().to_le_bytes());
+    bytes.extend(header.as_bytes());
+    for i in 0..3 * info.hidden_size {
+        bytes.extend((i as f32).sin().to_le_bytes());
+    }
+    let path = folder.path().join("axes.npy");
+    std::fs::write(&path, bytes).unwrap();
+    let mut asset = Asset::File(path);
+    let mut asked = Vec::new();
+    for fact in [
+        Some(FileFact::Rows(RowsAre::Concepts)),
+        Some(FileFact::Row(1)),
+        Some(FileFact::Layer(2)),
+        None,
+    ] {
+        worker.send(Command::LoadVector(asset.clone()));
+        let event = loop {
+            match events.recv_timeout(LIMIT).expect("an answer") {
+                event @ (Event::Asked(_) | Event::VectorLoaded(_) | Event::Failed(_)) => {
+                    break event;
                 }
-                Event::Failed(failure) => return Err(failure),
                 _ => {}
             }
-        }
-    };
-    for (i, method) in ["mean", "pca", "logistic", "repeng_diff"]
-        .into_iter()
-        .enumerate()
-    {
-        let (reports, saved) = run(study(i as u64 + 1, method, method)).unwrap();
-        let last = reports.last().unwrap();
-        assert!(last.complete && last.done == last.total, "{last:?}");
-        assert_eq!(last.blocks.len(), 7);
-        assert!(last.directional.is_some() && last.d_prime.is_some());
-        let path = saved.unwrap();
-        assert_eq!(
-            path,
-            folder.path().join(format!("vectors/{method}.safetensors"))
-        );
-        let vector = steerscope::steering::SteeringVector::load(&path).unwrap();
-        assert_eq!(vector.method(), Some(method));
-        let norm = f64::from(vector.norm(BlockIndex(2)).unwrap());
-        assert!((norm / last.blocks[2].norm - 1.0).abs() < 1e-4);
-        if method != "mean" {
-            assert!((norm - 1.0).abs() < 1e-4, "{method}");
-        }
-    }
-    // A file of that name is never replaced, an unknown method never guessed.
-    assert_eq!(
-        run(study(8, "mean", "mean")).unwrap_err().stage,
-        Stage::Study
-    );
-    assert_eq!(
-        run(study(9, "median", "other")).unwrap_err().id,
-        "extract-request"
-    );
-}
-
-#[test]
-fn an_extraction_that_is_stopped_keeps_what_it_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let (worker, events) = with_folder(folder.path());
-    worker.send(Command::Study(StudyRequest {
-        run: RunId(1),
-        study: Study::Extract(ExtractStudy {
-            dataset: Asset::Bundled("kindness_texts".into()),
-            method: "mean".to_owned(),
-            read: Some("all".to_owned()),
-            limit: None,
-            name: "part".to_owned(),
-            block: BlockIndex(2),
-        }),
-    }));
-    let mut stopped = false;
-    let path = loop {
-        match events.recv_timeout(LIMIT).expect("it ends") {
-            Event::Progress {
-                stage: Stage::Study,
-                done,
-                ..
-            } if done > 0 && !stopped => {
-                stopped = true;
-                worker.send(Command::StopStudy);
+        };
+        match (event, fact) {
+            (Event::Asked(question), Some(fact)) => {
+                assert!(!question.words.contains("--"), "{}", question.words);
+                asked.push(question.open);
+                asset = asset.with(VectorChange::Told(fact));
             }
-            Event::Saved(path) => break path,
-            Event::Failed(failure) => panic!("{failure:?}"),
-            _ => {}
+            (Event::VectorLoaded(info), None) => {
+                assert!(info.norms[2].is_some() && info.norms[1].is_none());
+                assert!(!info.warnings.is_empty(), "where it stands is said");
+            }
+            other => panic!("{other:?}"),
         }
-    };
-    let vector = steerscope::steering::SteeringVector::load(&path).unwrap();
-    // A fast machine may have been through before the stop came.
-    if let Some(words) = vector.metadata.get("stopped_after") {
-        let (done, total) = words.split_once(" of ").unwrap();
-        assert!(done.parse::<usize>().unwrap() < total.parse::<usize>().unwrap());
     }
-    assert!(vector.norm(BlockIndex(2)).unwrap() > 0.0);
+    let expected = [
+        OpenQuestion::Rows(3),
+        OpenQuestion::Row(3),
+        OpenQuestion::Layer(None),
+    ];
+    assert_eq!(asked, expected);
 }

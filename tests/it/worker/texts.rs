@@ -135,7 +135,7 @@ fn a_system_text_is_a_prompt_of_its_own_beside_the_steered_text() {
 #[test]
 fn shuffled_labels_are_read_once_and_what_cannot_be_made_is_said() {
     let mut bench = Bench::start(None);
-    let wanted = Reference::Shuffled(Asset::Bundled("kindness_texts".into()));
+    let wanted = Reference::Shuffled(Asset::Bundled("kindness".into()));
     let waits = texts(&mut bench, 3.0, wanted.clone());
     assert!(waits.left.is_empty() && waits.right.len() == 12);
     let words = waits.words.expect("said").expect_err("not there yet");

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use steerscope::engine::{Cancel, Hook, Keep, KvCache, Model, Part, Place};
 use steerscope::measure::Site;
 use steerscope::measure::tokens::{Passage, SteeredRun, StripOptions, TokenStrip, UnsteeredRun};
-use steerscope::units::BlockIndex;
+use steerscope::units::{BlockIndex, HookPoint};
 
 pub(super) const WHOLE: StripOptions = StripOptions {
     top: 5,
@@ -55,11 +55,28 @@ impl<H: Hook> Hook for Seen<H> {
         true
     }
 
-    fn visit(&mut self, block: BlockIndex, places: &[Place], rows: &mut [f32], width: usize) {
-        if self.inner.wants(block) {
-            self.inner.visit(block, places, rows, width);
+    fn wants_at(&self, block: BlockIndex, point: HookPoint) -> bool {
+        point == HookPoint::ResidPost || self.inner.wants_at(block, point)
+    }
+
+    fn visit_at(
+        &mut self,
+        block: BlockIndex,
+        point: HookPoint,
+        places: &[Place],
+        rows: &mut [f32],
+        width: usize,
+    ) {
+        if self.inner.wants_at(block, point) {
+            self.inner.visit_at(block, point, places, rows, width);
         }
-        self.blocks.push(rows.to_vec());
+        if point == HookPoint::ResidPost {
+            self.blocks.push(rows.to_vec());
+        }
+    }
+
+    fn visit(&mut self, block: BlockIndex, places: &[Place], rows: &mut [f32], width: usize) {
+        self.visit_at(block, HookPoint::ResidPost, places, rows, width);
     }
 }
 

@@ -6,7 +6,7 @@ use steerscope::engine::{Cancel, Model, NoHook};
 use steerscope::measure::Site;
 use steerscope::measure::tokens::{Passage, StripOptions};
 use steerscope::steering::{LaneSteering, SteerHook};
-use steerscope::units::{BlockIndex, DeviceChoice, Mask};
+use steerscope::units::{BlockIndex, DeviceChoice, Edit, HookPoint, Mask};
 
 use super::{WHOLE, close, kl, passage, plain, runs, softmax, strip};
 use crate::engine::family_directories;
@@ -94,6 +94,28 @@ fn every_figure_is_that_of_two_plain_passes_for_every_mask_block_and_family() {
                     mask,
                 };
                 check(&model, &site, 0.9, &model.config().architecture);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_point_inside_a_block_is_that_of_two_plain_passes() {
+    let mut dirs = family_directories();
+    dirs.truncate(4);
+    for dir in dirs {
+        let model = Arc::new(Model::from_dir(dir.path()).expect("loads"));
+        let v = direction(model.hidden_size());
+        for point in HookPoint::ALL {
+            for block in [0, model.n_blocks() - 1].map(BlockIndex) {
+                let site = Site {
+                    edit: Edit { point, ..Edit::ADD },
+                    direction: &v,
+                    block,
+                    mask: Mask::All,
+                };
+                let name = format!("{} {}", model.config().architecture, point.name());
+                check(&model, &site, 0.9, &name);
             }
         }
     }
