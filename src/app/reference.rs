@@ -1,7 +1,6 @@
 //! What the steered text is held against: the unsteered one, or the text of a control.
 
 use crate::app::App;
-use crate::app::messages::Level;
 use crate::protocol::Reference;
 
 impl App {
@@ -106,7 +105,8 @@ impl App {
                 other.title()
             ),
         };
-        self.say(Level::Info, words);
+        // The pane says it; where it is not on screen, the log does.
+        self.messages.note(words, self.now);
     }
 
     /// Pairs were read: the text that waited for them is asked for again.

@@ -107,11 +107,12 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
         Some(format!("input {id}: {}", value_text(c, Some(value))))
     });
     let inner = c.pane(area, Pane::Curve, &[(&at, muted), (&mean, curve)]);
-    let tax = match tax::words(c) {
+    let own_text = own_text.unwrap_or_default();
+    let room = usize::from(area.width).saturating_sub(7 + text::width(&own_text));
+    let tax = match tax::words(c, room) {
         words if words.is_empty() => calibrated(c),
         words => words,
     };
-    let own_text = own_text.unwrap_or_default();
     let gap = if own_text.is_empty() || tax.is_empty() {
         ""
     } else {

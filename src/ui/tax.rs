@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use crate::app::curve::interpolate;
 use crate::app::signed;
 use crate::protocol::TaxLine;
+use crate::text;
 use crate::ui::Role;
 use crate::ui::canvas::Canvas;
 
@@ -61,8 +62,8 @@ pub(super) fn rows(c: &Canvas<'_>, height: u16) -> u16 {
     }
 }
 
-/// What the present coefficient costs, in words; empty where that is not known.
-pub(super) fn words(c: &Canvas<'_>) -> String {
+/// What the present coefficient costs, in words of at most `room` columns; empty where it is not known.
+pub(super) fn words(c: &Canvas<'_>, room: usize) -> String {
     let Some(costs) = c.app.tax_line().and_then(Costs::of) else {
         return String::new();
     };
@@ -78,12 +79,16 @@ pub(super) fn words(c: &Canvas<'_>) -> String {
     } else {
         ">1000".to_owned()
     };
-    format!(
-        "tax at {}: {about}ppl {}{ppl}, top-1 {:+.0}%",
-        signed(coefficient),
-        c.glyphs.times,
-        100.0 * costs.before * (top1 - 1.0)
-    )
+    let times = c.glyphs.times;
+    let ppl = format!("{about}ppl {times}{ppl}");
+    let lost = format!("top-1 {:+.0}%", 100.0 * costs.before * (top1 - 1.0));
+    let forms = [
+        format!("tax at {}: {ppl}, {lost}", signed(coefficient)),
+        format!("{ppl}, {lost}"),
+        ppl,
+    ];
+    let fits = |words: &String| text::width(words) <= room;
+    forms.into_iter().find(fits).unwrap_or_default()
 }
 
 /// Draws the strips below a curve whose columns stand for the coefficients that `at` gives.

@@ -54,7 +54,7 @@ impl Job {
         model: &Arc<Model>,
         request: GenerateRequest,
         vector: Option<&SteeringVector>,
-        left: Left,
+        left: &Left,
         before: Option<Self>,
         baselines: &Baselines,
         cancel: Cancel,
@@ -76,7 +76,7 @@ impl Job {
             Some(Applied {
                 steering: s.clone(),
                 direction: direction.into(),
-                control: match &left {
+                control: match left {
                     Left::Direction(control, _) => Some(Arc::clone(control)),
                     _ => None,
                 },
@@ -85,7 +85,7 @@ impl Job {
         let other_left =
             job.request.reference != request.reference || matches!(job.words, Some(Err(_)));
         let goes_on = known && other_left && job.request.steering == request.steering;
-        job.words = match &left {
+        job.words = match left {
             Left::Unsteered => None,
             Left::Direction(_, words) | Left::Prompt(_, _, words) => Some(Ok(words.clone())),
             Left::Refused(words) => Some(Err(words.clone())),
@@ -93,7 +93,7 @@ impl Job {
         let mut anew = Vec::new();
         let decoder = StreamDecoder::after(model.tokenizer(), &job.prompt_ids)?;
         // A control of coefficient 0 is the unsteered text, and so is the steered one.
-        let plain = match &left {
+        let plain = match left {
             Left::Unsteered => true,
             Left::Direction(..) => applied.is_none(),
             _ => false,
@@ -104,7 +104,7 @@ impl Job {
             (false, true) => &[],
             (false, false) => &[Lane::Steered],
         };
-        job.prompt_lane(model, &left, !other_left, decoder.clone())?;
+        job.prompt_lane(model, left, !other_left, decoder.clone())?;
         if let Some(applied) = &applied {
             if goes_on {
                 job.lanes[STEERED].goes_on();
@@ -380,7 +380,7 @@ pub fn generate_to_end(
     emit: Emit<'_>,
 ) -> Result<(), EngineError> {
     let mut baselines = Baselines::default();
-    let left = Left::Unsteered;
+    let left = &Left::Unsteered;
     let mut job = Job::start(model, request, vector, left, None, &baselines, cancel, emit)?;
     while job.step(&mut baselines, emit)? {}
     Ok(())

@@ -302,7 +302,7 @@ fn start_generation(
         model,
         request,
         vector,
-        left,
+        &left,
         before,
         &desk.baselines,
         cancel,
