@@ -9,6 +9,7 @@ use crate::protocol::{
     ModelSource, Stage, StudyNews, VectorInfo,
 };
 use crate::text::one_line;
+use crate::units::BlockIndex;
 
 /// Vector the program opens with when it is there.
 const FIRST_VECTOR: &str = "she_he";
@@ -219,7 +220,7 @@ impl App {
             recommended
         };
         // Published sweeps find the best block a little before the middle.
-        let start = (0.42 * self.blocks() as f64).round() as usize;
+        let start = BlockIndex::start_of(self.blocks()).0;
         let nearest = |b: usize| {
             (0..info.norms.len())
                 .filter(|i| has(*i))

@@ -20,13 +20,7 @@ use crate::protocol::{
 };
 use crate::steering::dataset::Example;
 use crate::steering::format::{ImportOptions, ModelShape, VectorFormat};
-use crate::units::{BlockIndex, RunId};
-
-/// Where to begin when a vector recommends nothing: 0.42 of the depth (Tan et al. steer Llama-2's
-/// block 13 of 32).
-pub fn default_block(n_blocks: usize) -> BlockIndex {
-    BlockIndex(((n_blocks as f64 * 0.42).round() as usize).min(n_blocks.saturating_sub(1)))
-}
+use crate::units::RunId;
 
 pub(super) fn perform(
     load: &Load,

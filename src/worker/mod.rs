@@ -36,7 +36,6 @@ use std::time::{Duration, Instant};
 pub use catalog::{Library, LibraryError};
 pub use fetch::FETCH_THREAD;
 pub use generate::generate_to_end;
-pub use load::default_block;
 use mailbox::Mailbox;
 pub use source::{LocalModel, Whereabouts, model_name, neither, open_model};
 pub use study::STUDY_THREAD;

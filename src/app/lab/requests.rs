@@ -191,7 +191,7 @@ impl App {
                 .flatten()
                 .is_some_and(|n| n > 0.0)
         };
-        let start = (0.42 * self.blocks() as f64).round() as usize;
+        let start = BlockIndex::start_of(self.blocks()).0;
         let recommended = vector.recommended_block.map(|b| b.0).filter(|b| has(*b));
         recommended
             .or_else(|| {
