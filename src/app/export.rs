@@ -32,6 +32,13 @@ impl App {
             .iter()
             .map(|m| signed(*m))
             .collect();
+        let condition = match self.condition_words() {
+            words if words.is_empty() => words,
+            words => {
+                let (open, n) = self.prompts_open().unwrap_or_default();
+                format!(", {words} ({open} of {n} prompts steered)")
+            }
+        };
         let figure = ResponseFigure {
             title: format!(
                 "{vector} on {dataset}, block {} of {}",
@@ -39,7 +46,7 @@ impl App {
                 one_line(model)
             ),
             protocol: format!(
-                "{} of {} inputs, mask {}, {}, ‖v‖ {norm:.3}, multipliers {}, test part, seed 0, prompts as written, steerscope {}",
+                "{} of {} inputs, mask {}, {}{condition}, ‖v‖ {norm:.3}, multipliers {}, test part, seed 0, prompts as written, steerscope {}",
                 rows.len(),
                 measured.results.len(),
                 setting.mask,

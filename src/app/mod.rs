@@ -9,6 +9,7 @@ pub mod action;
 pub mod available;
 pub mod bindings;
 pub mod compare;
+pub mod condition;
 pub mod curve;
 pub mod editor;
 pub mod entries;
@@ -137,6 +138,9 @@ pub struct App {
     library: library::VectorLibrary,
     unit: CoefficientUnit,
     prompt_tokens: tokens::PromptTokens,
+    /// Condition vectors that served in this session; settings name them by number.
+    conditions: Vec<Asset>,
+    prompt_gate: Option<condition::PromptGate>,
     /// What the wanted vector's file leaves open.
     import: Option<ImportQuestion>,
     /// Tokens that extraction reads, chosen on the prompt.
@@ -200,6 +204,7 @@ impl App {
                 coefficient,
                 mask: settings.mask,
                 edit: settings.edit,
+                condition: None,
                 enabled: true,
             }),
             scale,
@@ -215,6 +220,8 @@ impl App {
             library: library::VectorLibrary::default(),
             unit: CoefficientUnit::default(),
             prompt_tokens: tokens::PromptTokens::default(),
+            conditions: Vec::new(),
+            prompt_gate: None,
             import: None,
             read_choice: None,
             focus: Pane::Coefficient,

@@ -1,6 +1,7 @@
 //! What can lie over the main screen, as a stack: pickers, palette, help, dialog, log, panel.
 
 use crate::app::action::Action;
+use crate::app::condition::ConditionForm;
 use crate::app::extraction::ExtractForm;
 use crate::app::tokens::TokenCursor;
 use crate::protocol::{Asset, ModelSource, Sampling};
@@ -98,6 +99,8 @@ pub enum Overlay {
     Receipt(usize),
     /// A new vector.
     Extract(ExtractForm),
+    /// The condition on prompts.
+    Condition(ConditionForm),
     /// The prompt token by token.
     Tokens(TokenCursor),
     /// The engine died, for this reason.

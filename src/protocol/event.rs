@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CatalogEntry, DatasetInfo, ImportQuestion, InputResult, ModelInfo, ModelSource, PromptToken,
-    ReceiptReport, StudyNews, Survey, VectorInfo,
+    CatalogEntry, DatasetInfo, Gated, ImportQuestion, InputResult, ModelInfo, ModelSource,
+    PromptToken, ReceiptReport, StudyNews, Survey, VectorInfo,
 };
 use crate::units::{Lane, RunId};
 
@@ -113,6 +113,13 @@ pub enum Event {
         run: RunId,
         /// Tokens of the prompt, BOS included.
         prompt_tokens: usize,
+    },
+    /// How the condition judges the prompt of a generation.
+    Gated {
+        /// Run.
+        run: RunId,
+        /// Judgement.
+        gate: Gated,
     },
     /// New tokens of one lane, in order.
     Tokens {

@@ -21,6 +21,7 @@
 
 mod bars;
 mod canvas;
+mod condition;
 mod curve;
 mod glyphs;
 mod histogram;

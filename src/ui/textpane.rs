@@ -41,7 +41,30 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
         _ => (String::new(), Role::Text),
     };
     let fact_style = c.style(fact.1);
-    let (mark, mark_style) = proof_mark(c, lane, stale);
+    let (mark, mark_style) = match c
+        .app
+        .shown_gate()
+        .filter(|_| lane == Lane::Steered && !stale)
+    {
+        // The unsteered text under a steered label would be a lie.
+        Some(gate) if !gate.open => {
+            let found = gate
+                .similarity
+                .map_or_else(|| "-".to_owned(), |s| format!("{s:.2}"));
+            (
+                format!("not steered, similarity {found}"),
+                c.style(Role::Warning),
+            )
+        }
+        Some(gate) => {
+            let found = gate
+                .similarity
+                .map_or_else(String::new, |s| format!("similarity {s:.2} "));
+            let (mark, style) = proof_mark(c, lane, stale);
+            (format!("{found}{mark}"), style)
+        }
+        None => proof_mark(c, lane, stale),
+    };
     let fits = text::width(&fact.0) + text::width(&mark) + 2 <= room;
     let facts: &[(&str, Style)] = match (fact.0.is_empty(), mark.is_empty()) {
         (true, _) => &[],

@@ -9,6 +9,7 @@ mod archive;
 mod bench;
 mod catalog;
 mod fetch;
+mod gates;
 mod generate;
 mod job;
 mod load;

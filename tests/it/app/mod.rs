@@ -13,9 +13,10 @@
 mod actions;
 mod bindings;
 mod chat;
+pub mod condition;
 mod editing;
-mod extraction;
-mod importing;
+pub mod extraction;
+pub mod importing;
 mod lab;
 mod library;
 mod loads;

@@ -9,6 +9,7 @@
     reason = "a failed unwrap is a failed test, and exact figures are meant exactly"
 )]
 
+mod condition;
 mod extraction;
 mod studies;
 
@@ -83,6 +84,7 @@ impl Bench {
         self.runs += 1;
         let run = RunId(self.runs);
         self.worker.send(Command::Measure(MeasureRequest {
+            condition: None,
             edit: steerscope::units::Edit::ADD,
             run,
             vector: self.vector.id.clone(),
