@@ -98,7 +98,7 @@ pub enum Overlay {
     /// The receipt; rows scrolled down.
     Receipt(usize),
     /// A new vector.
-    Extract(ExtractForm),
+    Extract(Box<ExtractForm>),
     /// The condition on prompts.
     Condition(ConditionForm),
     /// The prompt token by token.

@@ -10,7 +10,7 @@ use crate::ui::canvas::Canvas;
 
 /// Draws it.
 pub(super) fn draw(c: &mut Canvas<'_>, screen: Rect, form: &ConditionForm) -> Option<Rect> {
-    let area = centred(screen, 70, FIELDS.len() as u16 + 6);
+    let area = centred(screen, 70, FIELDS.len() as u16 + 5);
     let name = c.style(Role::Focus);
     let inner = open(c, area, &[("steer only if the prompt is", name)]);
     let (muted, accent, plain) = (

@@ -283,10 +283,12 @@ fn facts(c: &Canvas<'_>, room: u16) -> String {
     }
     let condition = app.condition_words();
     if !condition.is_empty() {
-        facts.push(match app.prompts_open() {
+        // It changes what every figure means.
+        let words = match app.prompts_open() {
             Some((open, n)) => format!("{condition}: {open}/{n} prompts"),
             None => condition,
-        });
+        };
+        facts.insert(0, words);
     }
     let dot = format!(" {} ", c.glyphs.dot);
     let mut line = String::new();

@@ -35,16 +35,17 @@ impl Gates {
         let same = |known: &&(Asset, BlockIndex, Vec<f32>)| {
             (&known.0, known.1) == (&condition.vector, condition.block)
         };
-        let direction = match self.known.as_ref().filter(same) {
-            Some((_, _, direction)) => direction.clone(),
-            None => {
-                let direction = direction(condition, library, model)?;
-                *self = Self {
-                    known: Some((condition.vector.clone(), condition.block, direction.clone())),
-                    ..Self::default()
-                };
-                direction
-            }
+        let known = self.known.as_ref().filter(same);
+        let direction = if let Some((_, _, direction)) = known {
+            direction.clone()
+        } else {
+            let direction = direction(condition, library, model)?;
+            let known = (condition.vector.clone(), condition.block, direction.clone());
+            *self = Self {
+                known: Some(known),
+                ..Self::default()
+            };
+            direction
         };
         Ok(Gate {
             direction,
@@ -63,14 +64,13 @@ impl Gates {
         cancel: &Cancel,
     ) -> Result<Gated, EngineError> {
         let known = self.prompt.as_ref().filter(|(prompt, _)| prompt == ids);
-        let similarity = match known {
-            Some((_, similarity)) => *similarity,
-            None => {
-                let read = gate.read(model, &[ids], cancel)?;
-                let similarity = read.first().copied().flatten();
-                self.prompt = Some((ids.to_vec(), similarity));
-                similarity
-            }
+        let similarity = if let Some((_, similarity)) = known {
+            *similarity
+        } else {
+            let read = gate.read(model, &[ids], cancel)?;
+            let similarity = read.first().copied().flatten();
+            self.prompt = Some((ids.to_vec(), similarity));
+            similarity
         };
         Ok(judgement(gate, similarity))
     }

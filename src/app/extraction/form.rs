@@ -103,7 +103,7 @@ impl ExtractForm {
             source: 0,
             datasets,
             dataset,
-            texts: Default::default(),
+            texts: <[[String; 2]; 4]>::default(),
             prompts: String::new(),
             length: String::new(),
             method: 0,
@@ -155,7 +155,7 @@ impl ExtractForm {
             (Field::Method, _) => "method",
             (Field::Read, _) => "read at",
             (Field::Limit, 0) => "pairs",
-            (Field::Limit, 3) => "prompts",
+            (Field::Limit, 3) => "at most",
             (Field::Limit, _) => "texts",
             (Field::Name, _) => "name",
         }

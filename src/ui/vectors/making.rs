@@ -55,7 +55,11 @@ pub(in crate::ui) fn form(c: &mut Canvas<'_>, screen: Rect, form: &ExtractForm) 
         } else {
             VALUES
         };
-        let shown = tail(&value, usize::from(room.saturating_sub(1)));
+        let shown = if at && form.takes_text() {
+            tail(&value, usize::from(room.saturating_sub(1)))
+        } else {
+            &value
+        };
         let used = c.pieces(x, y, &[(shown, accent), (cursor, accent)], room);
         if text_field && !value.is_empty() {
             continue;

@@ -26,13 +26,13 @@ fn a_condition_is_part_of_texts_figures_and_pins() {
     let figures = world.measurement().expect("other figures");
     assert_eq!(figures.condition.as_ref(), Some(&condition));
     world.settle();
-    let screen = world.screen(160, 40);
+    let screen = world.screen(120, 40);
     assert!(screen.contains("if like 'mood'"), "{screen}");
     assert!(screen.contains("48/64 prompts"), "{screen}");
     // A pin keeps it, undo takes it back.
     world.key("p");
     world.key("u");
-    assert_eq!(world.measurement().expect("figures").condition, None);
+    assert_eq!(world.app.setting().condition, None);
     world.settle();
     world.key("p");
     world.key("f");
@@ -58,6 +58,8 @@ fn a_closed_prompt_is_said_to_be_unsteered() {
     world.send(Msg::Worker(Event::Gated { run, gate }));
     world.stream(&request, 4);
     let screen = world.screen(120, 40);
+    assert!(screen.contains("not steered"), "{screen}");
+    let screen = world.screen(200, 40);
     assert!(screen.contains("not steered, similarity 0.10"), "{screen}");
 }
 
