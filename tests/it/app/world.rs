@@ -388,7 +388,7 @@ pub fn result(index: usize, request: &MeasureRequest) -> InputResult {
             .as_ref()
             .map(|_| steerscope::protocol::Gated {
                 similarity: Some(0.2 + 0.1 * (index % 4) as f64),
-                open: index % 4 > 0,
+                open: !index.is_multiple_of(4),
             }),
         index,
         propensity,

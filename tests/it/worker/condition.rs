@@ -8,13 +8,13 @@ use steerscope::units::{BlockIndex, DEFAULT_MULTIPLIERS, Edit, Lane, Mask, RunId
 
 use super::{Bench, LIMIT};
 
-fn condition(threshold: f32, above: bool) -> Option<Condition> {
-    Some(Condition {
+fn condition(threshold: f32, above: bool) -> Condition {
+    Condition {
         vector: Asset::Bundled("mood".into()),
         block: BlockIndex(1),
         threshold,
         above,
-    })
+    }
 }
 
 fn measured(bench: &Bench, run: u64, condition: Option<Condition>) -> Vec<InputResult> {
@@ -47,14 +47,14 @@ fn prompts_that_do_not_meet_it_keep_their_unsteered_figures() {
     let bench = Bench::start(None);
     let plain = measured(&bench, 1, None);
     assert!(plain.iter().all(|r| r.gate.is_none()));
-    let all = measured(&bench, 2, condition(-1.0, true));
+    let all = measured(&bench, 2, Some(condition(-1.0, true)));
     let mut similarities: Vec<f64> = all.iter().filter_map(|r| r.gate?.similarity).collect();
     assert_eq!(similarities.len(), plain.len());
     assert!(similarities.iter().all(|s| (-1.0..=1.0).contains(s)));
     similarities.sort_by(f64::total_cmp);
     let middle = similarities[similarities.len() / 2] as f32;
     for (run, above) in [(3, true), (4, false)] {
-        let some = measured(&bench, run, condition(middle, above));
+        let some = measured(&bench, run, Some(condition(middle, above)));
         let open = some.iter().filter(|r| r.gate.unwrap().open).count();
         assert!(open > 0 && open < some.len(), "{open} of {}", some.len());
         for (r, plain) in some.iter().zip(&plain) {
@@ -117,10 +117,10 @@ fn a_text_is_steered_only_where_the_condition_opens() {
     let (plain, gate) = texts(1, None);
     assert!(gate.is_none());
     assert_ne!(plain[0], plain[1]);
-    let (open, gate) = texts(2, condition(-1.0, true));
+    let (open, gate) = texts(2, Some(condition(-1.0, true)));
     assert!(gate.unwrap().open);
     assert_eq!(open, plain);
-    let (closed, gate) = texts(3, condition(1.0, true));
+    let (closed, gate) = texts(3, Some(condition(1.0, true)));
     assert!(!gate.unwrap().open);
     assert_eq!(closed[1], plain[0], "the unsteered text");
 }

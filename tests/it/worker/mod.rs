@@ -344,11 +344,12 @@ fn a_file_that_does_not_say_enough_is_asked_about_and_then_loaded() {
     ] {
         worker.send(Command::LoadVector(asset.clone()));
         let event = loop {
-            match events.recv_timeout(LIMIT).expect("an answer") {
-                event @ (Event::Asked(_) | Event::VectorLoaded(_) | Event::Failed(_)) => {
-                    break event;
-                }
-                _ => {}
+            let event = events.recv_timeout(LIMIT).expect("an answer");
+            if matches!(
+                event,
+                Event::Asked(_) | Event::VectorLoaded(_) | Event::Failed(_)
+            ) {
+                break event;
             }
         };
         match (event, fact) {
