@@ -121,6 +121,7 @@ fn app() -> App {
                     let slope = (index * 37 % INPUTS) as f32 / INPUTS as f32 - 0.3;
                     let propensity = request.multipliers.iter().map(|m| m * slope).collect();
                     InputResult {
+                        gate: None,
                         index,
                         propensity,
                         steerability: slope,

@@ -193,6 +193,7 @@ impl Session {
             chat: None,
             steering: Some(Steering {
                 edit: steerscope::units::Edit::ADD,
+                condition: None,
                 vector: vector.to_owned(),
                 block,
                 coefficient: 0.5,
@@ -205,6 +206,7 @@ impl Session {
             },
         }));
         self.worker.send(Command::Measure(MeasureRequest {
+            condition: None,
             edit: steerscope::units::Edit::ADD,
             run,
             vector: vector.to_owned(),

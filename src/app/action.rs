@@ -211,6 +211,8 @@ actions! {
     TokenLast = "token-last",
     /// Choose what is done with the vector.
     PickOperator = "pick-operator",
+    /// Choose which prompts are steered.
+    PickCondition = "condition",
     /// Choose the point of the block.
     PickPoint = "pick-site",
     /// The proof that the text is steered as labelled.

@@ -145,6 +145,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::OpenTokens, When::Main, &["T"], "the prompt token by token: choose what is steered", Some(("tokens", 7))),
     row(Action::Asking, When::Main, &["A"], "the protocol: chat template and system text, or paper parity", None),
     row(Action::PickOperator, When::Main, &["O"], "choose the operator: add, project out, clamp, turn", None),
+    row(Action::PickCondition, When::Main, &["I"], "steer only if the prompt is like a condition vector", None),
     row(Action::PickPoint, When::Main, &["P"], "choose the point of the block", None),
     row(Action::ShowReceipt, When::Main, &["V"], "the receipt: proof of how the vector is applied", Some(("receipt", 6))),
     row(Action::LoadModel, When::Main, &["M"], "choose a model", None),

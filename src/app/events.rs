@@ -1,5 +1,6 @@
 //! What the worker reports.
 
+use crate::app::condition::PromptGate;
 use crate::app::messages::Level;
 use crate::app::overlay::Overlay;
 use crate::app::screen::Screen;
@@ -42,6 +43,10 @@ impl App {
             Event::PairsRead => {
                 self.pairs_read();
                 false
+            }
+            Event::Gated { run, gate } => {
+                self.prompt_gate = Some(PromptGate { run, gate });
+                true
             }
             Event::Tokens { run, lane, tokens } => self.compare.tokens(run, lane, tokens, self.now),
             Event::LaneFinished {

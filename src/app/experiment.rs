@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::curve::Curve;
-use crate::protocol::{InputResult, MeasureRequest, SweepStudy};
+use crate::protocol::{Condition, InputResult, MeasureRequest, SweepStudy};
 use crate::stats::{Histogram, Interval, mean, median, steerability, wilson};
 use crate::units::{Edit, Mask, RunId};
 
@@ -27,6 +27,8 @@ pub struct MeasureKey {
     pub edit: Edit,
     /// Multiplier grid.
     pub multipliers: Vec<f32>,
+    /// Only prompts that meet it are steered.
+    pub condition: Option<Condition>,
 }
 
 impl MeasureKey {
@@ -39,6 +41,7 @@ impl MeasureKey {
             mask: request.mask,
             edit: request.edit,
             multipliers: request.multipliers.clone(),
+            condition: request.condition.clone(),
         }
     }
 }
@@ -272,6 +275,7 @@ impl Experiment {
             mask: sweep.mask,
             edit: sweep.edit,
             multipliers: sweep.multipliers.clone(),
+            condition: None,
         };
         let known = self.kept.iter().any(|m| m.key == key);
         if known || self.current.as_ref().is_some_and(|c| c.key == key) {
@@ -285,6 +289,7 @@ impl Experiment {
                 propensity: row.clone(),
                 steerability: slope,
                 probe: None,
+                gate: None,
             };
             measurement.take_in(result, None);
         }

@@ -35,6 +35,13 @@ impl App {
         let words = &dataset.words;
         let badge = words.badge.as_ref();
         let badge = badge.map_or_else(String::new, |b| format!(", {b}"));
+        let condition = match self.condition_words() {
+            words if words.is_empty() => words,
+            words => {
+                let (open, n) = self.prompts_open().unwrap_or_default();
+                format!(", {words} ({open} of {n} prompts steered)")
+            }
+        };
         let figure = ResponseFigure {
             title: format!(
                 "{vector_name} on {dataset_name}, block {} of {}",
@@ -42,7 +49,7 @@ impl App {
                 one_line(model)
             ),
             protocol: format!(
-                "{} of {} inputs, mask {}, {}, ‖v‖ {norm:.3}, multipliers {}, {}, {}, {}{}, steerscope {}",
+                "{} of {} inputs, mask {}, {}{condition}, ‖v‖ {norm:.3}, multipliers {}, {}, {}, {}{}, steerscope {}",
                 rows.len(),
                 measured.results.len(),
                 setting.mask,

@@ -111,7 +111,7 @@ impl App {
                 if matches!(open, OpenQuestion::Rows(_)) {
                     all.push(entry(
                         "hidden states".to_owned(),
-                        "row i is the output of block i - 1, row 0 the embeddings".to_owned(),
+                        "row i is the output of block i - 1".to_owned(),
                         FileFact::Rows(RowsAre::HiddenStates),
                     ));
                     all.push(entry(

@@ -48,7 +48,7 @@ impl App {
     fn key_in_overlay(&mut self, key: Key) {
         let when = match self.overlays.last() {
             Some(Overlay::Help(_) | Overlay::Palette(_) | Overlay::Picker(..)) => When::List,
-            Some(Overlay::Sampling(_) | Overlay::Asking(_)) => When::Form,
+            Some(Overlay::Sampling(_) | Overlay::Asking(_) | Overlay::Condition(_)) => When::Form,
             Some(Overlay::Extract(_)) => When::Making,
             Some(Overlay::Log(_) | Overlay::Receipt(_)) => When::Reader,
             Some(Overlay::Tokens(cursor)) => match cursor.purpose {
@@ -74,6 +74,10 @@ impl App {
                 self.preview_theme();
             }
             Some(Overlay::Sampling(form)) => match key.code {
+                KeyCode::Backspace => form.backspace(),
+                _ => key.typed().into_iter().for_each(|c| form.type_char(c)),
+            },
+            Some(Overlay::Condition(form)) => match key.code {
                 KeyCode::Backspace => form.backspace(),
                 _ => key.typed().into_iter().for_each(|c| form.type_char(c)),
             },

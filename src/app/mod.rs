@@ -10,6 +10,7 @@ pub mod asking;
 pub mod available;
 pub mod bindings;
 pub mod compare;
+pub mod condition;
 pub mod curve;
 pub mod editor;
 pub mod entries;
@@ -143,6 +144,9 @@ pub struct App {
     library: library::VectorLibrary,
     unit: CoefficientUnit,
     prompt_tokens: tokens::PromptTokens,
+    /// Condition vectors that served in this session; settings name them by number.
+    conditions: Vec<Asset>,
+    prompt_gate: Option<condition::PromptGate>,
     /// What the wanted vector's file leaves open.
     import: Option<ImportQuestion>,
     /// Tokens that extraction reads, chosen on the prompt.
@@ -206,6 +210,7 @@ impl App {
                 coefficient,
                 mask: settings.mask,
                 edit: settings.edit,
+                condition: None,
                 enabled: true,
             }),
             scale,
@@ -223,6 +228,8 @@ impl App {
             library: library::VectorLibrary::default(),
             unit: CoefficientUnit::default(),
             prompt_tokens: tokens::PromptTokens::default(),
+            conditions: Vec::new(),
+            prompt_gate: None,
             import: None,
             read_choice: None,
             focus: Pane::Coefficient,

@@ -2,6 +2,7 @@
 
 use crate::app::action::Action;
 use crate::app::asking::AskingForm;
+use crate::app::condition::ConditionForm;
 use crate::app::extraction::ExtractForm;
 use crate::app::tokens::TokenCursor;
 use crate::protocol::{Asset, ModelSource, Sampling};
@@ -98,9 +99,11 @@ pub enum Overlay {
     /// The receipt; rows scrolled down.
     Receipt(usize),
     /// A new vector.
-    Extract(ExtractForm),
+    Extract(Box<ExtractForm>),
     /// How rows are asked.
     Asking(AskingForm),
+    /// The condition on prompts.
+    Condition(ConditionForm),
     /// The prompt token by token.
     Tokens(TokenCursor),
     /// The engine died, for this reason.

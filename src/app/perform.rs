@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::app::action::Action;
 use crate::app::asking::AskingForm;
+use crate::app::condition::ConditionForm;
 use crate::app::extraction::ExtractForm;
 use crate::app::focus::Pane;
 use crate::app::messages::Level;
@@ -125,6 +126,7 @@ impl App {
             Action::TokenFirst => self.move_token(isize::MIN / 2),
             Action::TokenLast => self.move_token(isize::MAX / 2),
             Action::PickOperator => self.pick(PickerKind::Operator),
+            Action::PickCondition => self.open_condition(),
             Action::PickPoint => self.pick(PickerKind::Point),
             Action::ShowReceipt => self.overlays.push(Overlay::Receipt(0)),
             Action::PickTheme => self.pick(PickerKind::Theme),
@@ -220,6 +222,13 @@ impl App {
             Action::FieldMore if self.in_extraction(|f| f.nudge(1)) => {}
             Action::Apply if matches!(self.overlays.last(), Some(Overlay::Extract(_))) => {
                 self.start_extraction();
+            }
+            Action::FieldUp if self.in_condition(|f| f.step(-1)) => {}
+            Action::FieldDown if self.in_condition(|f| f.step(1)) => {}
+            Action::FieldLess if self.in_condition(|f| f.nudge(-1)) => {}
+            Action::FieldMore if self.in_condition(|f| f.nudge(1)) => {}
+            Action::Apply if matches!(self.overlays.last(), Some(Overlay::Condition(_))) => {
+                self.apply_condition();
             }
             Action::FieldUp => self.in_form(|f| f.step(-1)),
             Action::FieldDown => self.in_form(|f| f.step(1)),
@@ -358,6 +367,16 @@ impl App {
     fn in_asking(&mut self, edit: impl FnOnce(&mut AskingForm)) -> bool {
         match self.overlays.last_mut() {
             Some(Overlay::Asking(form)) => {
+                edit(form);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn in_condition(&mut self, edit: impl FnOnce(&mut ConditionForm)) -> bool {
+        match self.overlays.last_mut() {
+            Some(Overlay::Condition(form)) => {
                 edit(form);
                 true
             }

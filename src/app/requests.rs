@@ -88,6 +88,7 @@ impl App {
             coefficient: setting.effective(),
             mask: setting.mask,
             edit: setting.effective_edit(),
+            condition: self.condition_of(setting.condition),
         })
     }
 
@@ -115,6 +116,7 @@ impl App {
             edit: setting.edit,
             multipliers: self.settings.multipliers.clone(),
             probe: (!on_grid).then_some(setting.coefficient),
+            condition: self.condition_of(setting.condition),
         };
         let inputs = dataset.items.len();
         if self

@@ -15,8 +15,23 @@ pub struct Setting {
     pub mask: Mask,
     /// What is done there, and at which point of the block.
     pub edit: Edit,
+    /// Steer only prompts that meet it.
+    pub condition: Option<ConditionSetting>,
     /// Off: the vector is held back, as if the coefficient were 0.
     pub enabled: bool,
+}
+
+/// A condition on the prompt.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ConditionSetting {
+    /// Number of its vector among those that served in this session.
+    pub vector: usize,
+    /// Block whose output is compared.
+    pub block: usize,
+    /// Similarity at which the gate opens.
+    pub threshold: f32,
+    /// Above the threshold, else below it.
+    pub above: bool,
 }
 
 impl Setting {

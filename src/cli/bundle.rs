@@ -138,6 +138,7 @@ impl Bundle<'_> {
                     coefficient: 1.0,
                     mask: protocol.mask,
                     edit: self.edit(),
+                    condition: None,
                 }),
                 reference: crate::protocol::Reference::Unsteered,
                 sampling: sampling.clone(),

@@ -62,6 +62,7 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
                 coefficient: raw.first().copied().unwrap_or(args.coefficient),
                 mask: site.mask,
                 edit: site.edit,
+                condition: None,
             })
         }
     };

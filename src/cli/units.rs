@@ -154,15 +154,14 @@ fn residual(
             .filter(|h| *h > 0.0)
             .map(|h| (h, format!("the prompts of '{}'", data.name)));
     }
-    let (h, source) = match read {
-        Some(found) => found,
-        None => {
-            let prompts = neutral(opened)?;
-            let refs: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
-            let norms = residual_norms(model, &refs, &never).map_err(failed)?;
-            let h = norms.get(block.0).copied().unwrap_or_default();
-            (h, "the neutral prompts".to_owned())
-        }
+    let (h, source) = if let Some(found) = read {
+        found
+    } else {
+        let prompts = neutral(opened)?;
+        let refs: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
+        let norms = residual_norms(model, &refs, &never).map_err(failed)?;
+        let h = norms.get(block.0).copied().unwrap_or_default();
+        (h, "the neutral prompts".to_owned())
     };
     Ok((f64::from(h), source))
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CatalogEntry, DatasetInfo, ImportQuestion, InputResult, ModelInfo, ModelSource, PromptToken,
-    ReceiptReport, StudyNews, Survey, VectorInfo,
+    CatalogEntry, DatasetInfo, Gated, ImportQuestion, InputResult, ModelInfo, ModelSource,
+    PromptToken, ReceiptReport, StudyNews, Survey, VectorInfo,
 };
 use crate::units::{Lane, RunId};
 
@@ -123,6 +123,13 @@ pub enum Event {
     },
     /// The pairs behind shuffled labels were read: the text that waits for them can be made.
     PairsRead,
+    /// How the condition judges the prompt of a generation.
+    Gated {
+        /// Run.
+        run: RunId,
+        /// Judgement.
+        gate: Gated,
+    },
     /// New tokens of one lane, in order.
     Tokens {
         /// Run.

@@ -150,6 +150,29 @@ impl Default for Sampling {
     }
 }
 
+/// A condition on the prompt (CAST, Lee et al. 2409.05907): only prompts on one side of a threshold of
+/// similarity to a condition vector are steered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Condition {
+    /// Condition vector.
+    pub vector: Asset,
+    /// Block whose output is compared.
+    pub block: BlockIndex,
+    /// Similarity at which the gate opens, −1..=1.
+    pub threshold: f32,
+    /// Opens above the threshold; below it where `false`.
+    pub above: bool,
+}
+
+/// How a condition judges a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Gated {
+    /// Similarity of the prompt to the condition vector; `None` where either has no length.
+    pub similarity: Option<f64>,
+    /// Whether the prompt is steered.
+    pub open: bool,
+}
+
 /// The intervention that both panes and histogram describe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Steering {
@@ -163,6 +186,9 @@ pub struct Steering {
     pub mask: Mask,
     /// What is done there, and at which point of the block.
     pub edit: Edit,
+    /// Steer only prompts that meet it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
 }
 
 /// A prompt as the user's turn of a conversation.
@@ -224,6 +250,9 @@ pub struct MeasureRequest {
     pub multipliers: Vec<f32>,
     /// Further coefficient to measure (the slider's), when it is not on the grid.
     pub probe: Option<f32>,
+    /// Steer only prompts that meet it; the others have their unsteered propensity at every multiplier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
 }
 
 /// From the interface to the worker.
@@ -374,4 +403,7 @@ pub struct InputResult {
     pub steerability: f32,
     /// Propensity at [`MeasureRequest::probe`].
     pub probe: Option<f32>,
+    /// How the condition judges its prompt; `None` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gated>,
 }

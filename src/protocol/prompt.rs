@@ -29,8 +29,7 @@ impl PromptPart {
             Self::Template => "template",
             Self::System => "system",
             Self::User => "user",
-            Self::Answer => "answer",
-            Self::Choice => "answer",
+            Self::Answer | Self::Choice => "answer",
             Self::Text => "whole",
         }
     }

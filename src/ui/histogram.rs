@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use crate::app::experiment::{Measurement, Summary};
 use crate::app::focus::Pane;
 use crate::app::hits::Target;
-use crate::protocol::ControlGroup;
+use crate::protocol::{ControlGroup, ControlsTable};
 use crate::text;
 use crate::ui::Role;
 use crate::ui::bars::{Bars, count_bars};
@@ -116,20 +116,24 @@ fn headline(c: &mut Canvas<'_>, area: Rect, s: &Summary, is_ghost: bool) -> u16 
     1
 }
 
+/// Controls behind the figures. They were measured without a condition, under which they are no
+/// comparison.
+fn controls<'a>(c: &Canvas<'a>) -> Option<&'a ControlsTable> {
+    let lab = c.app.lab();
+    let comparable = lab.controls_shown && c.app.setting().condition.is_none();
+    lab.controls().filter(|_| comparable)
+}
+
 /// How far the mean stands apart from random directions; empty while that is not known.
 fn z(c: &Canvas<'_>) -> String {
-    let lab = c.app.lab();
-    let known = lab.controls().filter(|_| lab.controls_shown);
-    known
+    controls(c)
         .and_then(|t| t.z_random)
         .map_or_else(String::new, |z| format!(" z {z:+.1}"))
 }
 
 /// Slopes of all random directions, and how many directions there are.
 fn random(c: &Canvas<'_>) -> (Vec<f64>, usize) {
-    let lab = c.app.lab();
-    let table = lab.controls().filter(|_| lab.controls_shown);
-    let group = table.and_then(|t| t.groups.iter().find(|g| g.group == ControlGroup::Random));
+    let group = controls(c).and_then(|t| t.groups.iter().find(|g| g.group == ControlGroup::Random));
     group.map_or_else(Default::default, |g| {
         let slopes = g.slopes.iter().map(|s| f64::from(*s));
         (slopes.filter(|s| s.is_finite()).collect(), g.means.len())

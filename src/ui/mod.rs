@@ -22,6 +22,7 @@
 mod asking;
 mod bars;
 mod canvas;
+mod condition;
 mod curve;
 mod glyphs;
 mod histogram;

@@ -295,6 +295,15 @@ fn facts(c: &Canvas<'_>, room: u16) -> String {
     if app.setting().edit != Edit::ADD {
         facts.push(app.setting().edit.to_string());
     }
+    let condition = app.condition_words();
+    if !condition.is_empty() {
+        // It changes what every figure means.
+        let words = match app.prompts_open() {
+            Some((open, n)) => format!("{condition}: {open}/{n} prompts"),
+            None => condition,
+        };
+        facts.insert(0, words);
+    }
     let dot = format!(" {} ", c.glyphs.dot);
     let mut line = String::new();
     for fact in facts {
@@ -344,7 +353,9 @@ fn hints(c: &Canvas<'_>) -> Vec<(String, &'static str, Action)> {
     let holds = |when: When| -> Option<u8> {
         let inside = match app.overlay() {
             Some(Overlay::Help(_) | Overlay::Palette(_) | Overlay::Picker(..)) => Some(When::List),
-            Some(Overlay::Sampling(_) | Overlay::Asking(_)) => Some(When::Form),
+            Some(Overlay::Sampling(_) | Overlay::Asking(_) | Overlay::Condition(_)) => {
+                Some(When::Form)
+            }
             Some(Overlay::Extract(_)) => Some(When::Making),
             Some(Overlay::Log(_) | Overlay::Receipt(_)) => Some(When::Reader),
             Some(Overlay::Tokens(cursor)) => match cursor.purpose {

@@ -48,7 +48,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
         _ => (String::new(), Role::Text),
     };
     let fact_style = c.style(fact.1);
-    let (mark, mark_style) = proof_mark(c, lane, stale);
+    let (mark, mark_style) = gate_mark(c, lane, stale, room, text::width(&fact.0));
     let fits = text::width(&fact.0) + text::width(&mark) + 2 <= room;
     let facts: &[(&str, Style)] = match (fact.0.is_empty(), mark.is_empty()) {
         (true, _) => &[],
@@ -76,6 +76,37 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
     let text = generation.lane(lane);
     body(c, inner, text, lane, stale);
     foot(c, area, generation, text, lane);
+}
+
+/// What the condition says of the prompt, before the receipt's mark. The unsteered text under a steered
+/// label would be a lie, so a closed prompt is said in any room.
+fn gate_mark(
+    c: &Canvas<'_>,
+    lane: Lane,
+    stale: bool,
+    room: usize,
+    label: usize,
+) -> (String, Style) {
+    let (mark, style) = proof_mark(c, lane, stale);
+    let Some(gate) = c
+        .app
+        .shown_gate()
+        .filter(|_| lane == Lane::Steered && !stale)
+    else {
+        return (mark, style);
+    };
+    let similarity = gate
+        .similarity
+        .map_or_else(String::new, |s| format!("similarity {s:.2}"));
+    if gate.open {
+        let words = format!("{similarity} {mark}");
+        let fits = label + text::width(&words) + 2 <= room;
+        return if fits { (words, style) } else { (mark, style) };
+    }
+    let long = format!("not steered, {similarity}");
+    let fits = text::width(&long) <= room;
+    let words = if fits { long } else { "not steered".to_owned() };
+    (words, c.style(Role::Warning))
 }
 
 /// The receipt in a word or a glyph, for the steered lane of the present setting.

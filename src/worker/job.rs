@@ -7,6 +7,7 @@ use super::archive::Archive;
 use super::bench::Bench;
 use super::catalog::Library;
 use super::fetch::{Fetch, News};
+use super::gates::Gates;
 use super::generate;
 use super::lanes::Baselines;
 use super::mailbox::{Load, Mail, Mailbox};
@@ -18,9 +19,9 @@ use super::source::{LocalModel, Whereabouts};
 use super::study::{LastText, Shelf};
 use super::studying::Studying;
 use super::{Options, load};
-use crate::engine::Model;
+use crate::engine::{Cancel, EngineError, Model};
 use crate::hub::HubId;
-use crate::protocol::{Event, Failure, GenerateRequest, ModelSource, Stage};
+use crate::protocol::{Event, Failure, Gated, GenerateRequest, ModelSource, Reference, Stage};
 use crate::steering::SteeringVector;
 use crate::units::{DeviceChoice, RunId};
 
@@ -52,6 +53,8 @@ pub(crate) struct Desk {
     pub(crate) reading: bool,
     /// The text that was read last token by token.
     pub(crate) text: LastText,
+    /// The condition on prompts.
+    pub(crate) gates: Gates,
 }
 
 impl Desk {
@@ -71,6 +74,7 @@ impl Desk {
             pairs: KnownPairs::default(),
             reading: false,
             text: LastText::default(),
+            gates: Gates::default(),
         }
     }
 
@@ -183,7 +187,7 @@ pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
             generating = start_generation(request, &mut desk, &library, mailbox, emit);
         }
         if let Some((request, arrived)) = measure {
-            measuring = measure::Job::start(request, arrived, &mut desk, mailbox, emit);
+            measuring = measure::Job::start(request, arrived, &mut desk, &library, mailbox, emit);
         }
         studying.hear(words, &mut desk, &library, mailbox, emit);
         if let Some((request, arrived)) = study {
@@ -286,16 +290,39 @@ fn hear(news: News, fetching: &mut Option<Fetch>, emit: Emit<'_>) -> Option<(Hub
 }
 
 fn start_generation(
-    request: GenerateRequest,
+    mut request: GenerateRequest,
     desk: &mut Desk,
     library: &Library,
     mailbox: &Arc<Mailbox>,
     emit: Emit<'_>,
 ) -> Option<generate::Job> {
     let model = &desk.model.clone()?;
-    let left = reference::resolve(&request, library, desk, mailbox);
     let run = request.run;
     let cancel = mailbox.generate_cancel(run);
+    let mut closed = false;
+    match gated(&request, model, &mut desk.gates, library, &cancel) {
+        Ok(None) => {}
+        Ok(Some(gate)) => {
+            emit(Event::Gated { run, gate });
+            closed = !gate.open;
+            if closed {
+                request.steering = None;
+            }
+        }
+        Err(trouble) => {
+            if let Some((id, words)) = trouble {
+                report(Some(failure(Stage::Generate, Some(run), id, &words)), emit);
+            }
+            emit(Event::Idle(Stage::Generate));
+            return None;
+        }
+    }
+    let left = if closed && request.reference != Reference::Unsteered {
+        let words = "the condition is closed for this prompt: nothing is steered";
+        reference::Left::Refused(words.to_owned())
+    } else {
+        reference::resolve(&request, library, desk, mailbox)
+    };
     let vector = desk.vector.as_deref();
     let before = desk.last.take();
     match generate::Job::start(
@@ -320,6 +347,29 @@ fn start_generation(
             None
         }
     }
+}
+
+/// How the condition of a request, if it has one, judges its prompt; an error without words is a
+/// cancelled piece of work.
+fn gated(
+    request: &GenerateRequest,
+    model: &Model,
+    gates: &mut Gates,
+    library: &Library,
+    cancel: &Cancel,
+) -> Result<Option<Gated>, Option<(&'static str, String)>> {
+    let steering = request.steering.as_ref();
+    // What changes nothing needs no condition.
+    let steering = steering.filter(|s| !s.edit.operator.is_off(s.coefficient));
+    let Some(condition) = steering.and_then(|s| s.condition.as_ref()) else {
+        return Ok(None);
+    };
+    let gate = gates.of(condition, library, model).map_err(Some)?;
+    let said = |e: EngineError| (!e.is_cancelled()).then(|| (e.id(), e.to_string()));
+    let (ids, _) =
+        generate::prompt_ids(model, &request.prompt, request.chat.as_ref()).map_err(said)?;
+    let judged = gates.judge(&gate, &ids, model, cancel).map_err(said)?;
+    Ok(Some(judged))
 }
 
 fn stop_generation(generating: &mut Option<generate::Job>, desk: &mut Desk, emit: Emit<'_>) {

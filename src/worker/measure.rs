@@ -8,13 +8,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::bench::Bench;
+use super::catalog::Library;
+use super::gates::Gates;
 use super::job::{Desk, Emit, failure};
 use super::mailbox::Mailbox;
-use crate::engine::Cancel;
+use crate::engine::{Cancel, Model};
 use crate::measure::{MeasureError, Site, SiteKey, check_multipliers};
-use crate::protocol::{Event, Failure, InputResult, MeasureRequest, Stage};
+use crate::protocol::{Event, Failure, Gated, InputResult, MeasureRequest, Stage};
 use crate::stats::steerability;
-use crate::steering::SteeringVector;
+use crate::steering::{Gate, SteeringVector};
 use crate::units::RunId;
 
 /// Inputs of the first slice: enough for a first picture, few enough to come at once.
@@ -45,6 +47,9 @@ pub(crate) struct Job {
     text_step: Duration,
     /// What the last slice was reported as.
     stage: Option<Stage>,
+    /// Only prompts that it opens for are steered.
+    gate: Option<Gate>,
+    model: Arc<Model>,
 }
 
 /// Neither prompts nor multipliers are worked on any more.
@@ -59,11 +64,14 @@ impl Job {
         request: MeasureRequest,
         arrived: Instant,
         desk: &mut Desk,
+        library: &Library,
         mailbox: &Mailbox,
         emit: Emit<'_>,
     ) -> Option<Self> {
         let run = request.run;
-        let (Some(vector), Some(bench)) = (desk.vector.clone(), desk.bench.as_mut()) else {
+        let (Some(vector), Some(bench), Some(model)) =
+            (desk.vector.clone(), desk.bench.as_mut(), desk.model.clone())
+        else {
             return None;
         };
         // A request for what has been replaced meanwhile; the app asks again for the new one.
@@ -80,6 +88,19 @@ impl Job {
             idle(emit);
             return None;
         }
+        let gate = match condition(&request, &mut desk.gates, library, &model) {
+            Ok(gate) => gate,
+            Err((id, words)) => {
+                emit(Event::Failed(failure(
+                    Stage::Measure,
+                    Some(run),
+                    id,
+                    &words,
+                )));
+                idle(emit);
+                return None;
+            }
+        };
         let mut multipliers = request.multipliers.clone();
         multipliers.extend(request.probe.filter(|p| p.is_finite()));
         let total = bench.len();
@@ -91,13 +112,19 @@ impl Job {
             edit: request.edit,
         };
         bench.recall(&vector, &key, &request.multipliers, &desk.archive);
-        if let Some(rows) = bench.complete(&key, &multipliers) {
-            let results = rows
-                .iter()
-                .enumerate()
-                .map(|(i, row)| result(i, row, &request.multipliers))
-                .collect();
-            emit(Event::Measured { run, results });
+        let judged = gate.is_none() || desk.gates.are_known(bench);
+        if let Some(rows) = bench.complete(&key, &multipliers).filter(|_| judged) {
+            let never = Cancel::never();
+            let gates = match &gate {
+                Some(gate) => (desk.gates)
+                    .judge_inputs(gate, 0..total, bench, &model, &never)
+                    .unwrap_or_default(),
+                None => Vec::new(),
+            };
+            emit(Event::Measured {
+                run,
+                results: results(0, &rows, &gates, &request),
+            });
             emit(Event::MeasureFinished {
                 run,
                 elapsed: arrived.elapsed(),
@@ -122,6 +149,8 @@ impl Job {
             worked: Duration::ZERO,
             text_step: Duration::ZERO,
             stage: None,
+            gate,
+            model,
         })
     }
 
@@ -174,10 +203,19 @@ impl Job {
             total: self.total,
         });
         let begin = Instant::now();
+        let run = Some(self.request.run);
         let rows = self.rows(bench, range.clone()).map_err(|error| {
-            (!error.is_cancelled())
-                .then(|| failure(Stage::Measure, Some(self.request.run), error.id(), &error))
+            (!error.is_cancelled()).then(|| failure(Stage::Measure, run, error.id(), &error))
         })?;
+        let gates = match &self.gate {
+            None => Vec::new(),
+            Some(gate) => (desk.gates)
+                .judge_inputs(gate, range.clone(), bench, &self.model, &self.cancel)
+                .map_err(|error| {
+                    (!error.is_cancelled())
+                        .then(|| failure(Stage::Measure, run, error.id(), &error))
+                })?,
+        };
         // Slices adapt to the model: a small one takes many inputs at once.
         let spent = begin.elapsed().max(Duration::from_micros(50));
         self.worked += spent;
@@ -191,14 +229,9 @@ impl Job {
             FIRST_SLICE
         };
         self.slice = (ideal as usize).clamp(least, 4 * self.slice.max(least));
-        let results = rows
-            .iter()
-            .zip(range.clone())
-            .map(|(row, index)| result(index, row, &self.request.multipliers))
-            .collect();
         emit(Event::Measured {
             run: self.request.run,
-            results,
+            results: results(range.start, &rows, &gates, &self.request),
         });
         self.next = range.end;
         if self.next < self.total {
@@ -258,13 +291,56 @@ impl Job {
     }
 }
 
-/// `row` holds the grid's propensities and, behind them, the probe's.
-fn result(index: usize, row: &[f32], grid: &[f32]) -> InputResult {
-    let (propensity, probe) = row.split_at(grid.len().min(row.len()));
-    InputResult {
-        index,
-        propensity: propensity.to_vec(),
-        steerability: steerability(grid, propensity).map_or(f32::NAN, |s| s as f32),
-        probe: probe.first().copied(),
+/// The gate of a request's condition. What is not steered has its unsteered figure at every multiplier,
+/// so that the grid has to hold it.
+fn condition(
+    request: &MeasureRequest,
+    gates: &mut Gates,
+    library: &Library,
+    model: &Model,
+) -> Result<Option<Gate>, (&'static str, String)> {
+    let Some(condition) = &request.condition else {
+        return Ok(None);
+    };
+    if unsteered_at(request).is_none() {
+        let words = "a condition needs the unsteered figure: put 0 into the multipliers, and use an operator that is off there";
+        return Err(("condition-grid", words.to_owned()));
     }
+    gates.of(condition, library, model).map(Some)
+}
+
+/// Place of the multiplier at which nothing is done.
+fn unsteered_at(request: &MeasureRequest) -> Option<usize> {
+    let operator = request.edit.operator;
+    (request.multipliers.iter()).position(|m| operator.is_off(*m))
+}
+
+/// Results of inputs from `first` on; `gates` is empty without a condition. A row holds the grid's
+/// propensities and, behind them, the probe's.
+fn results(
+    first: usize,
+    rows: &[Vec<f32>],
+    gates: &[Gated],
+    request: &MeasureRequest,
+) -> Vec<InputResult> {
+    let grid = &request.multipliers;
+    let off = unsteered_at(request);
+    (rows.iter().enumerate())
+        .map(|(i, row)| {
+            let gate = gates.get(i).copied();
+            let mut row = row.clone();
+            let closed = gate.is_some_and(|gate| !gate.open);
+            if let Some(unsteered) = off.and_then(|at| row.get(at).copied()).filter(|_| closed) {
+                row.fill(unsteered);
+            }
+            let (propensity, probe) = row.split_at(grid.len().min(row.len()));
+            InputResult {
+                index: first + i,
+                propensity: propensity.to_vec(),
+                steerability: steerability(grid, propensity).map_or(f32::NAN, |s| s as f32),
+                probe: probe.first().copied(),
+                gate,
+            }
+        })
+        .collect()
 }

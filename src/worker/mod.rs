@@ -10,6 +10,7 @@ mod asked;
 mod bench;
 mod catalog;
 mod fetch;
+mod gates;
 mod generate;
 mod job;
 mod lanes;

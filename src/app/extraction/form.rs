@@ -14,22 +14,16 @@ pub const SOURCES: [(&str, &str); 4] = [
 
 /// Methods, with what they do.
 pub const METHODS: [(&str, &str); 11] = [
-    ("mean", "mean of the differences, its norm kept"),
-    ("pca", "first direction of the differences, not centred"),
+    ("mean", "mean of the differences, norm kept"),
+    ("pca", "first direction, not centred"),
     ("logistic", "logistic regression on the differences"),
     ("lat", "first component under random signs"),
-    ("repeng_diff", "first centred component: may miss the mean"),
-    ("repeng_center", "first component around the pairs' middles"),
+    ("repeng_diff", "first centred one: may miss the mean"),
+    ("repeng_center", "first one around the pairs' middles"),
     ("diffmean_tokens", "all tokens of both sides"),
     ("corpus_mean", "means of two unpaired sets of texts"),
-    (
-        "refusal_mean",
-        "two kinds of prompts, after the instruction",
-    ),
-    (
-        "persona_mean",
-        "what the model answers under two system texts",
-    ),
+    ("refusal_mean", "prompts, read after the instruction"),
+    ("persona_mean", "answers under two system texts"),
     ("actadd", "one pair, a row for every position"),
 ];
 
@@ -109,7 +103,7 @@ impl ExtractForm {
             source: 0,
             datasets,
             dataset,
-            texts: Default::default(),
+            texts: <[[String; 2]; 4]>::default(),
             prompts: String::new(),
             length: String::new(),
             method: 0,
@@ -161,7 +155,7 @@ impl ExtractForm {
             (Field::Method, _) => "method",
             (Field::Read, _) => "read at",
             (Field::Limit, 0) => "pairs",
-            (Field::Limit, 3) => "prompts",
+            (Field::Limit, 3) => "at most",
             (Field::Limit, _) => "texts",
             (Field::Name, _) => "name",
         }
@@ -233,9 +227,9 @@ impl ExtractForm {
     pub fn misfit(&self) -> Option<&'static str> {
         match (self.method(), self.source) {
             ("persona_mean", 3) | ("actadd", 2) => None,
-            ("persona_mean", _) => Some("needs responses: make it from system texts"),
-            ("actadd", _) => Some("needs one pair: make it from one pair"),
-            (_, 3) => Some("needs texts: persona_mean reads responses"),
+            ("persona_mean", _) => Some("made from system texts: choose them"),
+            ("actadd", _) => Some("made from one pair: choose it"),
+            (_, 3) => Some("made from texts: choose others"),
             _ => None,
         }
     }
@@ -328,7 +322,7 @@ impl ExtractForm {
     /// The source, if the dialog can be carried out.
     pub fn check(&self) -> Result<ExtractSource, String> {
         if let Some(why) = self.misfit() {
-            return Err(format!("{} {why}", self.method()));
+            return Err(format!("{} is {why} in the first row", self.method()));
         }
         self.source()
     }

@@ -29,7 +29,7 @@ impl App {
             self.read_choice.clone(),
             self.settings.home.clone(),
         );
-        self.overlays.push(Overlay::Extract(form));
+        self.overlays.push(Overlay::Extract(Box::new(form)));
     }
 
     /// Keeps the tokens under the selection as the position that extraction reads.

@@ -1,9 +1,10 @@
-//! Plain texts: one per line with `\n`, `\t` and `\\` escapes, or JSON lines `{"text": …}`.
+//! Plain texts: one per line with `\n`, `\t` and `\\` escapes, JSON lines `{"text": …}` or `{"messages": […]}`,
+//! or the questions of a `persona_vectors` trait file.
 
 use std::path::Path;
 
 use super::error::DatasetError;
-use super::{MAX_BYTES, reader};
+use super::{MAX_BYTES, messages, reader};
 
 /// The texts of a file in their order; blank lines are left out.
 ///
@@ -23,9 +24,14 @@ pub fn load_texts(path: &Path) -> Result<Vec<String>, DatasetError> {
 /// [`DatasetError::FieldType`], [`DatasetError::EmptyField`], [`DatasetError::Empty`].
 pub fn parse_texts(file: &str, bytes: &[u8]) -> Result<Vec<String>, DatasetError> {
     let text = reader::text(file, bytes)?;
-    let texts = if text.trim_start().starts_with('{') {
+    let texts = if let Some(questions) = questions(text) {
+        questions
+    } else if text.trim_start().starts_with('{') {
         let rows = reader::jsonl(file, text)?;
-        let text = |row: &reader::Row<'_>| row.text("text").map(str::to_owned);
+        let text = |row: &reader::Row<'_>| match row.object.get("messages") {
+            Some(list) => messages::turns(row, Some(list), "messages").map(|[user, _]| user),
+            None => row.text("text").map(str::to_owned),
+        };
         rows.iter().map(text).collect::<Result<Vec<_>, _>>()?
     } else {
         let lines = text.lines().filter(|line| !line.trim().is_empty());
@@ -37,6 +43,15 @@ pub fn parse_texts(file: &str, bytes: &[u8]) -> Result<Vec<String>, DatasetError
         });
     }
     Ok(texts)
+}
+
+/// The questions of a `persona_vectors` trait file, one JSON object; its instructions and its judge's
+/// prompt are no texts to be read.
+fn questions(text: &str) -> Option<Vec<String>> {
+    let named = text.trim_start().starts_with('{') && text.contains("\"questions\"");
+    let object: serde_json::Value = serde_json::from_str(text.trim()).ok().filter(|_| named)?;
+    let questions = object.get("questions")?.as_array()?.iter();
+    questions.map(|q| q.as_str().map(str::to_owned)).collect()
 }
 
 /// Other characters after a backslash stand for themselves, backslash included.

@@ -11,6 +11,7 @@ mod deduplicate;
 mod error;
 mod example;
 mod lines;
+mod messages;
 mod mwe;
 mod own_jsonl;
 mod own_toml;
@@ -99,6 +100,7 @@ impl Dataset {
         let rows = match format {
             DatasetFormat::MwePersona | DatasetFormat::MweXrisk => mwe::read(file, text, format)?,
             DatasetFormat::Caa => caa::read(file, text)?,
+            DatasetFormat::Messages => messages::read(file, text)?,
             DatasetFormat::SteeringBench => steering_bench::read(file, text)?,
             DatasetFormat::OwnJsonl => own_jsonl::read(file, text)?,
             DatasetFormat::OwnToml => own_toml::read(file, text)?,

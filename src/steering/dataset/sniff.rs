@@ -19,6 +19,8 @@ pub enum DatasetFormat {
     Caa,
     /// steering-bench, already converted: JSON list of positive and negative objects.
     SteeringBench,
+    /// Own rows whose sides are conversations.
+    Messages,
     /// Own rows as JSON lines, or as one JSON list.
     OwnJsonl,
     /// Own rows as TOML tables `[[rows]]`.
@@ -41,6 +43,7 @@ impl DatasetFormat {
             Self::MweXrisk => "MWE lettered",
             Self::Caa => "CAA",
             Self::SteeringBench => "steering-bench",
+            Self::Messages => "steerscope JSONL (messages)",
             Self::OwnJsonl => "steerscope JSONL",
             Self::OwnToml => "steerscope TOML",
             Self::Psyctl => "psyctl",
@@ -158,6 +161,9 @@ fn of_object(start: &str) -> Option<DatasetFormat> {
 }
 
 fn of_row(row: &Map<String, Value>, list: bool) -> Option<DatasetFormat> {
+    if super::messages::is_conversation(row.get("positive")) {
+        return Some(DatasetFormat::Messages);
+    }
     if row.get("positive").is_some_and(Value::is_object) {
         return Some(DatasetFormat::SteeringBench);
     }

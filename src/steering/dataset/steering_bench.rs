@@ -9,6 +9,15 @@ use super::reader::{self, Row, Rows};
 use super::warning::DatasetWarning;
 
 pub(super) fn read(file: &str, text: &str) -> Result<Rows, DatasetError> {
+    read_sides(file, text, side)
+}
+
+/// Rows of two sides, each a prompt and a response.
+pub(super) fn read_sides(
+    file: &str,
+    text: &str,
+    side: fn(&Row<'_>, &str) -> Result<[String; 2], DatasetError>,
+) -> Result<Rows, DatasetError> {
     let mut rows = Rows::default();
     let (mut equal, mut two_prompts) = (0, 0);
     for row in reader::json_rows(file, text)? {

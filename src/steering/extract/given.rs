@@ -90,6 +90,20 @@ impl Source {
         read: Option<PositionRead>,
         model: &Model,
     ) -> Result<Self, ExtractError> {
+        let needed = match method {
+            Method::PersonaMean => {
+                Some("give two system texts and the prompts to answer under both")
+            }
+            Method::ActAdd => Some("give one pair of prompts"),
+            _ => None,
+        };
+        if let Some(needed) = needed {
+            return Err(ExtractError::WrongSource {
+                method,
+                given: "a data set",
+                needed,
+            });
+        }
         if method.takes_sides() {
             let [positive, negative] = Texts::sides(&dataset.name, rows);
             return Ok(Self::Corpora(positive, negative));

@@ -202,6 +202,9 @@ fn site_words(c: &Canvas<'_>, more: &[String]) -> Vec<String> {
     let mut words = more.to_vec();
     words.push(format!("mask {}", setting.mask));
     words.push(setting.edit.to_string());
+    if setting.condition.is_some() {
+        words.push("without the condition".to_owned());
+    }
     words.push(format!(
         "slope over {} multipliers",
         app.multipliers().len()

@@ -17,8 +17,7 @@ const VALUES: u16 = 24;
 /// Draws it.
 pub(in crate::ui) fn form(c: &mut Canvas<'_>, screen: Rect, form: &ExtractForm) -> Option<Rect> {
     let fields = form.fields();
-    // As high as the longest list of fields, so that a change of the source moves nothing.
-    let area = centred(screen, 78, 13);
+    let area = centred(screen, 78, fields.len() as u16 + 4);
     let name = c.style(Role::Focus);
     let inner = open(c, area, &[("new vector", name)]);
     let (muted, accent, plain, warning) = (
@@ -56,7 +55,11 @@ pub(in crate::ui) fn form(c: &mut Canvas<'_>, screen: Rect, form: &ExtractForm) 
         } else {
             VALUES
         };
-        let shown = tail(&value, usize::from(room.saturating_sub(1)));
+        let shown = if at && form.takes_text() {
+            tail(&value, usize::from(room.saturating_sub(1)))
+        } else {
+            &value
+        };
         let used = c.pieces(x, y, &[(shown, accent), (cursor, accent)], room);
         if text_field && !value.is_empty() {
             continue;

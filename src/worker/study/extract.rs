@@ -24,6 +24,8 @@ pub(super) fn run(room: &Room<'_>, study: &ExtractStudy) -> Result<usize, Troubl
     if let (Method::ActAdd, ExtractSource::Pair(pair)) = (method, &study.source) {
         return per_position(room, study, pair);
     }
+    // A name that cannot be written is refused before anything is read.
+    (room.library.new_vector_file(&study.name)).map_err(|e| Some((e.id(), e.to_string())))?;
     let model = room.model;
     let (source, remarks) = making::source(study, method, read, room.library, model)
         .map_err(|trouble| (!room.cancel.is_cancelled()).then_some(trouble))?;

@@ -67,13 +67,16 @@ fn a_dialog_that_cannot_be_carried_out_stays_open_and_says_why() {
     // A method of other sources says what to choose.
     world.keys("down down down left");
     let screen = world.screen(120, 40);
-    assert!(screen.contains("make it from system texts"), "{screen}");
+    assert!(
+        screen.contains("made from system texts: choose them"),
+        "{screen}"
+    );
     world.key("enter");
     assert!(asked(&world).is_none());
     assert!(
         world
             .screen(80, 24)
-            .contains("persona_mean needs responses")
+            .contains("persona_mean is made from system texts")
     );
 }
 
@@ -161,8 +164,8 @@ pub fn choosing(mut world: World) -> World {
 fn the_position_read_is_chosen_on_the_first_text() {
     let choose = |keys: &str| {
         let mut world = choosing(library());
-        world.keys(keys);
-        world.keys("enter");
+        keys.split_whitespace().for_each(|key| world.key(key));
+        world.key("enter");
         assert!(matches!(world.app.overlay(), Some(Overlay::Extract(_))));
         world.key("enter");
         asked(&world).expect("an extraction").read

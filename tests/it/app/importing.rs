@@ -43,7 +43,6 @@ fn every_question_has_answers_that_load_the_file() {
         (OpenQuestion::Layer(None), "4 enter", FileFact::Layer(4)),
         (rows, "enter", FileFact::Rows(RowsAre::Layers)),
         (rows, "down enter", FileFact::Rows(RowsAre::HiddenStates)),
-        (rows, "up enter", FileFact::Rows(RowsAre::Layers)),
         (
             OpenQuestion::Row(16384),
             "1 2 3 4 5 enter",

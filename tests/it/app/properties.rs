@@ -81,6 +81,7 @@ fn event() -> impl Strategy<Value = Event> {
         proptest::option::of(number()),
     )
         .prop_map(|(index, propensity, steerability, probe)| InputResult {
+            gate: None,
             index,
             propensity,
             steerability,
@@ -234,6 +235,7 @@ fn answer(world: &mut World, n: usize) {
 fn setting() -> impl Strategy<Value = Setting> {
     (0usize..6, -3.0f32..3.0, 0usize..3, any::<bool>()).prop_map(
         |(block, coefficient, mask, enabled)| Setting {
+            condition: None,
             edit: steerscope::units::Edit::ADD,
             block,
             coefficient,

@@ -247,6 +247,7 @@ fn results_out_of_range_or_not_finite_do_no_harm() {
     world.key("]");
     let run = world.measurement().unwrap().run;
     let row = |index, steerability, propensity| InputResult {
+        gate: None,
         index,
         propensity,
         steerability,

@@ -17,6 +17,7 @@ pub fn news(request: &StudyRequest, parts: usize) -> Vec<Event> {
     let mut news = match &request.study {
         Study::Sweep(sweep) => {
             let measure = |block| MeasureRequest {
+                condition: None,
                 edit: steerscope::units::Edit::ADD,
                 run: RunId(0),
                 vector: sweep.vector.clone(),

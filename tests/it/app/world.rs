@@ -416,6 +416,13 @@ pub fn result(index: usize, request: &MeasureRequest) -> InputResult {
     let at = |m: f32| slope * m - 0.12 * m * m + 0.4 * noise;
     let propensity: Vec<f32> = request.multipliers.iter().map(|m| at(*m)).collect();
     InputResult {
+        gate: request
+            .condition
+            .as_ref()
+            .map(|_| steerscope::protocol::Gated {
+                similarity: Some(0.2 + 0.1 * (index % 4) as f64),
+                open: !index.is_multiple_of(4),
+            }),
         index,
         propensity,
         steerability: slope,

@@ -170,6 +170,7 @@ fn engine_thread_answers_the_screen_on_every_family() {
             chat: None,
             steering: Some(Steering {
                 edit: steerscope::units::Edit::ADD,
+                condition: None,
                 vector: vector.clone(),
                 block: BlockIndex(1),
                 coefficient: 1.5,
@@ -185,6 +186,7 @@ fn engine_thread_answers_the_screen_on_every_family() {
             wait(&|e| matches!(e, Event::LaneFinished { .. }).then(String::new));
         }
         worker.send(Command::Measure(MeasureRequest {
+            condition: None,
             edit: steerscope::units::Edit::ADD,
             run: RunId(2),
             vector,

@@ -122,3 +122,40 @@ fn plain_texts_are_unescaped_and_jsonl_is_read() {
         assert_eq!(parse_texts("f", bytes).unwrap_err().id(), id);
     }
 }
+
+#[test]
+fn messages_are_read_as_prompts_and_answers() {
+    let row = r#"{"positive": {"messages": [{"role": "user", "content": "Hello?"}, {"role": "assistant", "content": "Good day!"}]}, "negative": [{"role": "user", "content": "Hello?"}, {"role": "assistant", "content": "What."}]}"#;
+    let got = Dataset::from_bytes("f", row.as_bytes()).unwrap();
+    assert_eq!(got.format, DatasetFormat::Messages);
+    let example = &got.examples[0];
+    assert_eq!(example.prompt_text(), Some("Hello?"));
+    assert_eq!(example.answer_texts(), [" Good day!", " What."]);
+    // What would change what the model reads is refused by name.
+    let refused = |row: &str| Dataset::from_bytes("f", row.as_bytes()).unwrap_err();
+    let system = row.replacen("\"role\": \"user\"", "\"role\": \"system\"", 1);
+    let said = refused(&system).to_string();
+    assert!(
+        said.contains("a system message") && said.contains("positive.messages[0].role"),
+        "{said}"
+    );
+    let further = row.replacen(
+        "\"Good day!\"}",
+        "\"Good day!\"}, {\"role\": \"user\", \"content\": \"And?\"}",
+        1,
+    );
+    assert!(refused(&further).to_string().contains("further turns"));
+    let texts = br#"{"messages": [{"role": "user", "content": "a"}]}"#;
+    assert_eq!(parse_texts("f", texts).unwrap(), ["a"]);
+}
+
+#[test]
+fn the_questions_of_a_trait_file_are_prompts() {
+    let file = br#"{
+        "instruction": [{"pos": "Be kind.", "neg": "Be cruel."}],
+        "questions": ["How was your day?", "What is a river?"],
+        "eval_prompt": "Judge the answer."
+    }"#;
+    let texts = parse_texts("f", file).unwrap();
+    assert_eq!(texts, ["How was your day?", "What is a river?"]);
+}

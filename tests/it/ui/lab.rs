@@ -201,6 +201,55 @@ fn the_dialog_for_a_new_vector() {
 }
 
 #[test]
+fn the_dialog_for_a_vector_of_responses() {
+    snapshot("extract_form_systems", |settings| {
+        let mut world = World::new(settings);
+        world.load();
+        world.settle();
+        world.keys("F12 E up left down");
+        world.type_text("You are gentle and kind.");
+        world.keys("down down down down right");
+        world
+    });
+}
+
+#[test]
+fn the_tokens_that_a_new_vector_is_read_from() {
+    snapshot("extract_tokens", |settings| {
+        let mut world = World::new(settings);
+        world.load();
+        world.settle();
+        world.key("F12");
+        world.settle();
+        crate::app::extraction::choosing(world)
+    });
+}
+
+#[test]
+fn a_question_about_a_vector_file() {
+    snapshot("import_question", |settings| {
+        let mut world = World::new(settings);
+        world.load();
+        world.settle();
+        let words = "7 rows of '/home/me/vectors/axes.npy' can be layers or concepts";
+        crate::app::importing::asking(world, steerscope::units::OpenQuestion::Rows(7), words)
+    });
+}
+
+#[test]
+fn the_condition_on_prompts() {
+    snapshot("condition", |settings| {
+        let mut world = World::new(settings);
+        world.load();
+        world.settle();
+        crate::app::condition::set(&mut world);
+        world.settle();
+        world.key("I");
+        world
+    });
+}
+
+#[test]
 fn a_vector_in_the_making() {
     snapshot("extract_running", |settings| {
         let mut world = World::new(settings);

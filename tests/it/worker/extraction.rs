@@ -132,7 +132,7 @@ fn what_a_source_cannot_give_is_refused_with_the_remedy() {
         panic!("files");
     };
     *negative = folder.path().join("nowhere.txt");
-    assert_eq!(refused(6, &files, "corpus_mean"), "missing");
+    assert_eq!(refused(6, &files, "corpus_mean"), "dataset-missing");
 }
 
 #[test]

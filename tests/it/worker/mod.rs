@@ -10,6 +10,7 @@
 )]
 
 mod asked;
+mod condition;
 mod extraction;
 mod kept;
 mod several;
@@ -90,6 +91,7 @@ impl Bench {
         self.runs += 1;
         let run = RunId(self.runs);
         self.worker.send(Command::Measure(MeasureRequest {
+            condition: None,
             edit: steerscope::units::Edit::ADD,
             run,
             vector: self.vector.id.clone(),
@@ -349,11 +351,12 @@ fn a_file_that_does_not_say_enough_is_asked_about_and_then_loaded() {
     ] {
         worker.send(Command::LoadVector(asset.clone()));
         let event = loop {
-            match events.recv_timeout(LIMIT).expect("an answer") {
-                event @ (Event::Asked(_) | Event::VectorLoaded(_) | Event::Failed(_)) => {
-                    break event;
-                }
-                _ => {}
+            let event = events.recv_timeout(LIMIT).expect("an answer");
+            if matches!(
+                event,
+                Event::Asked(_) | Event::VectorLoaded(_) | Event::Failed(_)
+            ) {
+                break event;
             }
         };
         match (event, fact) {

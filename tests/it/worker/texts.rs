@@ -18,6 +18,7 @@ fn request(bench: &mut Bench, coefficient: f32, reference: Reference) -> Generat
         prompt: PROMPT.to_owned(),
         chat: None,
         steering: Some(Steering {
+            condition: None,
             vector: bench.vector.id.clone(),
             block: BlockIndex(2),
             coefficient,

@@ -76,10 +76,18 @@ pub(super) fn read(
             );
         }
     }
-    if scales.by_layer {
+    if !scales.by_layer.is_empty() {
+        let alpha = float(header, "glp.alpha_default").unwrap_or(1.0) * scales.common;
+        let each: Vec<String> = (scales.by_layer.iter())
+            .map(|(layer, factor)| format!("{} at block {layer}", (alpha * factor) as f32))
+            .collect();
         reading.warn(
             "glp-layer-scales",
-            "it scales alpha layer by layer (glp.layer_scales); multiply the coefficient at a layer by its factor",
+            format!(
+                "its alpha differs from layer to layer (glp.layer_scales): the coefficient it means is {}, {} elsewhere",
+                each.join(", "),
+                alpha as f32
+            ),
         );
     }
     for (key, ours) in KEPT {
@@ -212,8 +220,8 @@ fn check_rank(
 struct Scales {
     /// The one factor of all directions of a basis.
     common: f64,
-    /// Whether layers differ.
-    by_layer: bool,
+    /// Layers with a factor of their own.
+    by_layer: Vec<(i64, f64)>,
 }
 
 fn scales(file: &str, header: &Header, v2: bool, rank: usize) -> Result<Scales, VectorError> {
@@ -241,14 +249,16 @@ fn scales(file: &str, header: &Header, v2: bool, rank: usize) -> Result<Scales, 
             return Err(unsupported("project, each direction by another factor"));
         }
     }
-    let mut by_layer = false;
+    let mut by_layer = Vec::new();
     for cell in layers.iter().flat_map(|text| text.split(',')) {
-        let factor = cell
+        let (layer, factor) = cell
             .split_once(':')
-            .and_then(|(_, m)| m.trim().parse::<f64>().ok())
-            .filter(|m| m.is_finite())
+            .and_then(|(l, m)| Some((l.trim().parse().ok()?, m.trim().parse::<f64>().ok()?)))
+            .filter(|(_, m)| m.is_finite())
             .ok_or_else(|| unsupported(&format!("glp.layer_scales = {cell}")))?;
-        by_layer |= (factor - 1.0).abs() > 1e-9;
+        if (factor - 1.0).abs() > 1e-9 {
+            by_layer.push((layer, factor));
+        }
     }
     Ok(Scales { common, by_layer })
 }

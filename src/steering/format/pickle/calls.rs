@@ -81,6 +81,7 @@ impl Walker<'_> {
             Global::Dict => Some(Node::Dict(Vec::new())),
             Global::NumpyReconstruct => Some(Node::Array(NdArray::default())),
             Global::NumpyDtype => numpy::dtype(pickle, args),
+            Global::NumpyFromBuffer => numpy::from_buffer(pickle, args),
             Global::NumpyScalar => numpy::scalar(pickle, args),
             Global::Class(class) => Some(Node::Record { class, state: None }),
             Global::Encode | Global::TensorClass | Global::Storage(_) | Global::NumpyArray => None,

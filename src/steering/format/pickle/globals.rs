@@ -16,6 +16,7 @@ pub(in crate::steering::format) enum Global {
     NumpyScalar,
     NumpyArray,
     NumpyDtype,
+    NumpyFromBuffer,
     Encode,
     /// A class whose state is read as plain data.
     Class(&'static str),
@@ -47,6 +48,7 @@ pub(super) fn find(module: &str, name: &str) -> Option<Global> {
         ("collections", "OrderedDict" | "defaultdict") => G::Dict,
         ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct") => G::NumpyReconstruct,
         ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar") => G::NumpyScalar,
+        ("numpy.core.numeric" | "numpy._core.numeric", "_frombuffer") => G::NumpyFromBuffer,
         ("numpy", "ndarray") => G::NumpyArray,
         ("numpy", "dtype") => G::NumpyDtype,
         ("_codecs", "encode") => G::Encode,

@@ -31,6 +31,33 @@ pub(super) fn dtype_state(pickle: &Pickle, descr: &str, state: &[Id]) -> Option<
     })
 }
 
+/// `_frombuffer(bytes, dtype, shape, order)` of protocol 5, the bytes within the stream.
+pub(super) fn from_buffer(pickle: &Pickle, args: &[Id]) -> Option<Node> {
+    let [data, dtype, shape, order] = args else {
+        return None;
+    };
+    let (Node::Bytes(_), Node::Dtype { descr, big }, Node::Tuple(shape), Node::Str(order)) = (
+        pickle.node(*data),
+        pickle.node(*dtype),
+        pickle.node(*shape),
+        pickle.node(*order),
+    ) else {
+        return None;
+    };
+    let fortran = match order.as_str() {
+        "C" => false,
+        "F" => true,
+        _ => return None,
+    };
+    Some(Node::Array(NdArray {
+        shape: sizes(pickle, shape)?,
+        descr: descr.clone(),
+        big: *big,
+        fortran,
+        data: Some(*data),
+    }))
+}
+
 /// State of an array: `(version, shape, dtype, fortran order, bytes)`.
 pub(super) fn array_state(pickle: &Pickle, state: &[Id]) -> Option<Node> {
     let [_, shape, dtype, fortran, data] = state else {
