@@ -69,16 +69,13 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<(), Ending> {
         edit: args.site.edit(&vector)?,
     };
     let read = read(args, &opened)?;
-    let (texts, read_on) = match &args.fixed_text {
-        Some(file) => {
-            let ids = text_ids(model, &text_of(file)?).map_err(failed)?;
-            let words = format!("the text '{}', {} tokens", file.display(), ids.len());
-            (vec![ids], words)
-        }
-        None => {
-            let words = format!("{}, {ROLLOUT} greedy steered tokens each", read.words);
-            (read.prompts, words)
-        }
+    let (texts, read_on) = if let Some(file) = &args.fixed_text {
+        let ids = text_ids(model, &text_of(file)?).map_err(failed)?;
+        let words = format!("the text '{}', {} tokens", file.display(), ids.len());
+        (vec![ids], words)
+    } else {
+        let words = format!("{}, {ROLLOUT} greedy steered tokens each", read.words);
+        (read.prompts, words)
     };
     let neutral = match &args.neutral {
         Some(file) => text_of(file)?,

@@ -134,11 +134,11 @@ pub(super) fn run(args: &CompareArgs) -> Result<(), Ending> {
     table(&report, args, &mut out)
 }
 
+/// A vector by the name it was asked for with, or why it cannot be had.
+type Named = (String, Result<SteeringVector, Ending>);
+
 /// The vectors asked for, else all of the library.
-fn vectors(
-    args: &CompareArgs,
-    opened: &Opened,
-) -> Result<Vec<(String, Result<SteeringVector, Ending>)>, Ending> {
+fn vectors(args: &CompareArgs, opened: &Opened) -> Result<Vec<Named>, Ending> {
     if !args.vectors.is_empty() {
         let named = args.vectors.iter();
         return Ok(named

@@ -36,8 +36,8 @@ impl Reference {
             Self::Random => "random",
             Self::Orthogonal => "orthogonal",
             Self::Permuted => "permuted",
-            Self::Shuffled(_) => "shuffled labels",
-            Self::Other(_) => "other vector",
+            Self::Shuffled(_) => "shuffled",
+            Self::Other(_) => "other",
             Self::SystemText(_) => "system text",
         }
     }

@@ -79,8 +79,7 @@ pub(super) fn words(c: &Canvas<'_>, room: usize) -> String {
     } else {
         ">1000".to_owned()
     };
-    let times = c.glyphs.times;
-    let ppl = format!("{about}ppl {times}{ppl}");
+    let ppl = format!("{about}ppl ×{ppl}");
     let lost = format!("top-1 {:+.0}%", 100.0 * costs.before * (top1 - 1.0));
     let forms = [
         format!("tax at {}: {ppl}, {lost}", signed(coefficient)),

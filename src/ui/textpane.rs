@@ -135,10 +135,11 @@ fn control(generation: &Generation, room: usize) -> String {
     }
     let [_, site, short] = &generation.label;
     let gap = if words.is_empty() { "" } else { "  " };
-    [site, short]
-        .iter()
-        .map(|site| format!("{words}{gap}{site}"))
-        .find(|all| text::width(all) <= room)
+    let with = |site: &str| format!("{words}{gap}{site}");
+    // What it is goes before where it is.
+    [with(site), with(short), words.clone(), short.clone()]
+        .into_iter()
+        .find(|all| !all.is_empty() && text::width(all) <= room)
         .unwrap_or_else(|| short.clone())
 }
 

@@ -137,8 +137,10 @@ fn slices(
     tell: &mut dyn FnMut(StudyNews),
 ) -> Result<Option<Box<dyn Slices>>, Trouble> {
     Ok(match prepared {
-        Prepared::Controls(prepared) => controls::Job::start(run, prepared, arrived, desk, mailbox)
-            .map(|job| Box::new(job) as Box<dyn Slices>),
+        Prepared::Controls(prepared) => {
+            controls::Job::start(run, *prepared, arrived, desk, mailbox)
+                .map(|job| Box::new(job) as Box<dyn Slices>)
+        }
         Prepared::Vectors(prepared) => {
             vectors::Job::start(run, prepared, arrived, desk, mailbox, tell)?
                 .map(|job| Box::new(job) as Box<dyn Slices>)

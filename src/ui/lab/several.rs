@@ -266,13 +266,13 @@ fn figures(c: &mut Canvas<'_>, left: u16, y: u16, at: &Columns, row: &Row<'_>) {
     if at.interval > 0 {
         let words = r.interval.map_or_else(
             || "-".to_owned(),
-            |(low, high)| format!("{}{}{}", number(Some(low)), c.glyphs.to, number(Some(high))),
+            |(low, high)| format!("{}..{}", number(Some(low)), number(Some(high))),
         );
         right(c, x, y, &words, muted, at.interval);
         x += at.interval;
     }
     if at.scale > 0 {
-        let words = format!("{}{:.2}", c.glyphs.times, r.scale);
+        let words = format!("×{:.2}", r.scale);
         right(c, x, y, &words, muted, at.scale);
         x += at.scale;
     }

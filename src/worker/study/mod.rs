@@ -64,7 +64,7 @@ pub(crate) enum Word {
 /// What was read for a study whose slices run on the engine's thread.
 #[derive(Debug)]
 pub(crate) enum Prepared {
-    Controls(controls::Prepared),
+    Controls(Box<controls::Prepared>),
     Vectors(vectors::Prepared),
 }
 
@@ -219,7 +219,10 @@ pub(crate) fn start(
                     let Some(prepared) = controls::prepare(&room, study)? else {
                         return Ok(Some(1));
                     };
-                    tell(Word::Ready(Box::new(Prepared::Controls(prepared)), arrived));
+                    tell(Word::Ready(
+                        Box::new(Prepared::Controls(Box::new(prepared))),
+                        arrived,
+                    ));
                     Ok(None)
                 }
                 Study::Vectors(study) => {

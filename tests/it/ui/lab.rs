@@ -152,7 +152,9 @@ fn vectors_side_by_side_while_they_fill() {
         let mut world = World::new(settings);
         world.load();
         world.settle();
-        world.keys("F8 e e");
+        world.keys("F8 e");
+        world.settle();
+        world.key("e");
         world.study_in_part(1);
         world
     });
