@@ -11,8 +11,8 @@ use ratatui::backend::TestBackend;
 use steerscope::app::input::Key;
 use steerscope::app::{App, Effect, GlyphSet, Msg, Settings};
 use steerscope::protocol::{
-    Asset, CatalogEntry, ChatSupport, Command, DatasetInfo, Event, FinishReason, InputItem,
-    InputResult, ModelInfo, ModelSource, TokenPiece, VectorInfo,
+    AskedWords, Asking, Asset, CatalogEntry, ChatSupport, Command, DatasetInfo, Event,
+    FinishReason, InputItem, InputResult, ModelInfo, ModelSource, TokenPiece, VectorInfo,
 };
 use steerscope::ui::{Depth, Glyphs, Theme, render};
 use steerscope::units::{BlockIndex, Lane};
@@ -71,6 +71,8 @@ fn app() -> App {
         id: "d".to_owned(),
         name: "bench".to_owned(),
         asset,
+        asking: Asking::default(),
+        words: Arc::new(AskedWords::default()),
         format: "rows".to_owned(),
         items: Arc::new(items),
         warnings: Vec::new(),

@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 use shapes::Shape;
 use steerscope::engine::init_threads;
 use steerscope::protocol::{
-    Asset, Command, Event, GenerateRequest, MeasureRequest, ModelInfo, ModelSource, Sampling,
-    Steering,
+    Asking, Asset, Command, Event, GenerateRequest, MeasureRequest, ModelInfo, ModelSource,
+    Sampling, Steering,
 };
 use steerscope::steering::SteeringVector;
 use steerscope::units::{BlockIndex, DEFAULT_MULTIPLIERS, Lane, Mask, RunId};
@@ -138,7 +138,9 @@ impl Session {
             Event::ModelLoaded { info, .. } => Some(*info),
             _ => None,
         });
-        session.worker.send(Command::LoadDataset(dataset));
+        session
+            .worker
+            .send(Command::LoadDataset(dataset, Asking::default()));
         session.dataset = session.wait(|e| match e {
             Event::DatasetLoaded(info) => Some(info.id),
             _ => None,
@@ -197,6 +199,7 @@ impl Session {
                 coefficient: 0.5,
                 mask: Mask::FromLastPrompt,
             }),
+            reference: steerscope::protocol::Reference::Unsteered,
             sampling: Sampling {
                 max_tokens: 400,
                 ..Sampling::default()

@@ -38,10 +38,15 @@ const DEPTHS: [f64; 3] = [0.17, 0.5, 0.83];
 /// Prompts of 95 tokens whose answer letter is the second answer token, as in ` (A`: two steered
 /// positions are read under the default mask.
 fn inputs() -> Arc<PreparedSet> {
+    inputs_of(95)
+}
+
+/// 96 tokens before the tokens that differ, so many of them prompt.
+fn inputs_of(prompt_len: usize) -> Arc<PreparedSet> {
     let input = |row: usize| PreparedInput {
         row,
         prefix: tokens(96, row),
-        prompt_len: 95,
+        prompt_len,
         answers: [40, 41],
         tails: [Vec::new(), Vec::new()],
         prompt: String::new(),
@@ -54,6 +59,7 @@ fn inputs() -> Arc<PreparedSet> {
         inputs: (0..INPUTS).map(input).collect(),
         rejected: steerscope::steering::Rejections::default(),
         texts_only: 0,
+        propensity: steerscope::measure::Propensity::AnswerLogit,
     })
 }
 
@@ -64,7 +70,11 @@ fn direction(width: usize) -> Vec<f32> {
 }
 
 fn cache(shape: Shape) -> PromptCache {
-    PromptCache::new(Arc::clone(model(shape)), inputs(), CacheOptions::default())
+    cache_of(shape, inputs())
+}
+
+fn cache_of(shape: Shape, inputs: Arc<PreparedSet>) -> PromptCache {
+    PromptCache::new(Arc::clone(model(shape)), inputs, CacheOptions::default())
 }
 
 fn block(shape: Shape, depth: f64) -> BlockIndex {
@@ -212,6 +222,16 @@ fn cached_every_site(bencher: Bencher<'_, '_>, shape: Shape) {
 /// All sites × all multipliers from nothing, rows of all sites in one pass.
 #[divan::bench(args = PLAIN, sample_count = 3, sample_size = 1)]
 fn sweep_every_site(bencher: Bencher<'_, '_>, shape: Shape) {
+    sweep(bencher, shape, 95);
+}
+
+/// The same where the answers differ at their first token, as in ` yes`: one steered row each.
+#[divan::bench(args = PLAIN, sample_count = 3, sample_size = 1)]
+fn sweep_every_site_one_row(bencher: Bencher<'_, '_>, shape: Shape) {
+    sweep(bencher, shape, 96);
+}
+
+fn sweep(bencher: Bencher<'_, '_>, shape: Shape, prompt_len: usize) {
     let v = direction(model(shape).hidden_size());
     let cells: Vec<SweepCell<'_>> = (0..model(shape).n_blocks())
         .map(|b| SweepCell {
@@ -225,7 +245,7 @@ fn sweep_every_site(bencher: Bencher<'_, '_>, shape: Shape) {
         })
         .collect();
     bencher
-        .with_inputs(|| cache(shape))
+        .with_inputs(|| cache_of(shape, inputs_of(prompt_len)))
         .bench_local_values(|mut cache| {
             cache
                 .sweep(&cells, 0..INPUTS, &Cancel::never())

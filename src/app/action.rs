@@ -75,6 +75,8 @@ actions! {
     Zoom = "zoom",
     /// Chat format of own prompts on or off.
     ToggleChat = "toggle-chat",
+    /// How rows are asked and read.
+    Asking = "protocol",
     /// Screen of texts, sliders, histogram.
     ShowExplore = "explore",
     /// Screen of all blocks.
@@ -99,6 +101,12 @@ actions! {
     PickUnit = "pick-unit",
     /// Load the selected vector.
     LoadSelected = "load-selected",
+    /// Mark the selected vector for comparison.
+    MarkVector = "mark-vector",
+    /// Load the vector or data set under the cursor.
+    LoadRow = "load-row",
+    /// Compared vectors at their own blocks or all at one.
+    OwnBlocks = "own-blocks",
     /// Copy the selected vector.
     Duplicate = "duplicate",
     /// The selected vector with its sign turned.
@@ -125,6 +133,10 @@ actions! {
     Pin = "pin",
     /// Flip to the other pinned state.
     Flip = "flip",
+    /// The next control in the place of the unsteered text.
+    NextReference = "next-reference",
+    /// The unsteered text beside the steered one.
+    UnsteeredReference = "unsteered-reference",
     /// Random directions behind the histogram.
     ToggleControls = "toggle-controls",
     /// Next screen.

@@ -67,6 +67,18 @@ impl App {
                     "the study needs a vector and a data set; press v and d",
                 )
             }
+            Action::LoadRow => need(
+                self.row_loads().is_some(),
+                "nothing is measured yet; press w",
+            ),
+            Action::OwnBlocks => need(
+                self.lab.across_vectors,
+                "blocks are a choice where vectors are compared; press e",
+            ),
+            Action::NextReference => need(
+                self.vector.is_some() || self.dataset.is_some(),
+                "controls need a vector or a data set; press v or d",
+            ),
             Action::Calibrate => {
                 self.engine_ready()?;
                 need(

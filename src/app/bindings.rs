@@ -34,12 +34,14 @@ const LAB: &[Pane] = &[
     Pane::Fan,
 ];
 const VECTORS: &[Pane] = &[Pane::Vectors];
+const DATASETS: &[Pane] = &[Pane::Datasets];
 const STRIP: &[Pane] = &[Pane::Tokens];
 const MAP: &[Pane] = &[Pane::Map];
 const SLIDERS: &[Pane] = &[Pane::Layer, Pane::Coefficient];
 const COEFFICIENT: &[Pane] = &[Pane::Coefficient];
 const LAYER: &[Pane] = &[Pane::Layer];
 const HISTOGRAM: &[Pane] = &[Pane::Histogram];
+const FIGURES: &[Pane] = &[Pane::Histogram, Pane::Curve];
 const CURVE: &[Pane] = &[Pane::Curve, Pane::Map];
 const PROMPTS: &[Pane] = &[Pane::Prompts];
 
@@ -78,10 +80,13 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::NextBar, When::In(HISTOGRAM), &["l", "right"], "bar to the right", Some(("bar", 0))),
     row(Action::GridDown, When::In(CURVE), &["h", "left"], "next lower multiplier of the grid", Some(("multiplier", 0))),
     row(Action::GridUp, When::In(CURVE), &["l", "right"], "next higher multiplier of the grid", Some(("multiplier", 0))),
+    row(Action::RunStudy, When::In(FIGURES), &["w"], "read what steering costs on the neutral text", None),
     // Laboratory.
     row(Action::SuggestedBlock, When::In(MAP), &["b"], "to the block that the sweep suggests", Some(("suggested", 3))),
     row(Action::NextFigure, When::In(LAB), &["s"], "show the next figure", Some(("figure", 3))),
-    row(Action::OtherComparison, When::In(LAB), &["e"], "the other comparison: raw or equal kappa, one or all", Some(("compare", 3))),
+    row(Action::OtherComparison, When::In(LAB), &["e"], "the other comparison: raw or equal kappa, one or all, data sets or vectors", Some(("compare", 3))),
+    row(Action::LoadRow, When::In(DATASETS), &["enter"], "load the vector or the data set under the cursor", Some(("load", 1))),
+    row(Action::OwnBlocks, When::In(DATASETS), &["b"], "vectors each at its own block, or all at the slider's", Some(("blocks", 4))),
     row(Action::RunStudy, When::In(LAB), &["w"], "run the study of this screen", Some(("run", 2))),
     row(Action::PreviousBar, When::In(STRIP), &["h", "left"], "token to the left", Some(("token", 0))),
     row(Action::NextBar, When::In(STRIP), &["l", "right"], "token to the right", Some(("token", 0))),
@@ -89,6 +94,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::NextFigure, When::In(VECTORS), &["s"], "card, cosines between vectors, between blocks, the new vector", Some(("figure", 3))),
     row(Action::OtherComparison, When::In(VECTORS), &["e"], "cosines with and without the two largest coordinates", Some(("compare", 3))),
     row(Action::LoadSelected, When::In(VECTORS), &["enter"], "load the selected vector", Some(("load", 0))),
+    row(Action::MarkVector, When::In(VECTORS), &["space"], "mark for the comparison of vectors on F8", Some(("mark", 1))),
     row(Action::PickVector, When::In(VECTORS), &["/"], "find a vector, or open a file", Some(("find", 3))),
     row(Action::ShiftEarlier, When::In(VECTORS), &["["], "all directions one block earlier", Some(("shift", 2))),
     row(Action::ShiftLater, When::In(VECTORS), &["]"], "all directions one block later", Some(("shift", 2))),
@@ -130,11 +136,14 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::Sampling, When::Main, &["o"], "temperature, top-k, top-p, seed, length", None),
     row(Action::Copy, When::Main, &["y"], "copy the focused text or figures", None),
     row(Action::ExportFigure, When::Main, &["X"], "histogram and curve as SVG and PNG in the working directory", Some(("export", 7))),
+    row(Action::NextReference, When::Main, &["B"], "the left text: unsteered, a control direction, another vector, the system text", Some(("against", 6))),
+    row(Action::UnsteeredReference, When::Main, &[], "the unsteered text on the left again", None),
     // What is loaded.
     row(Action::PickVector, When::Main, &["v"], "choose a steering vector", Some(("vector", 5))),
     row(Action::PickDataset, When::Main, &["d"], "choose a data set", Some(("data set", 6))),
     row(Action::PickMask, When::Main, &["m"], "choose the steered positions", None),
     row(Action::OpenTokens, When::Main, &["T"], "the prompt token by token: choose what is steered", Some(("tokens", 7))),
+    row(Action::Asking, When::Main, &["A"], "the protocol: chat template and system text, or paper parity", None),
     row(Action::PickOperator, When::Main, &["O"], "choose the operator: add, project out, clamp, turn", None),
     row(Action::PickCondition, When::Main, &["I"], "steer only if the prompt is like a condition vector", None),
     row(Action::PickPoint, When::Main, &["P"], "choose the point of the block", None),

@@ -110,12 +110,14 @@ pub struct Generation {
     pub request: GenerateRequest,
     /// The setting in words, from long to short.
     pub label: [String; 3],
-    /// Unsteered.
+    /// What the steered text is held against: unsteered, or a control.
     pub baseline: LaneText,
     /// Steered.
     pub steered: LaneText,
     /// Index of the first token that differs, from 0.
     pub diverges: Option<usize>,
+    /// What the left text stands for, or why it cannot be made, where it is not the unsteered one.
+    pub about: Option<Result<String, String>>,
     first_token: Option<Duration>,
     last_token: Option<Duration>,
     reported_rate: Option<f32>,
@@ -130,6 +132,7 @@ impl Generation {
             baseline: LaneText::default(),
             steered: LaneText::default(),
             diverges: None,
+            about: None,
             first_token: None,
             last_token: None,
             reported_rate: None,
@@ -189,6 +192,7 @@ impl Generation {
         };
         let differs = common < short.ids.len()
             || (short.finished.is_some() && common < long.ids.len() && short.dropped == 0);
+        let differs = differs && !matches!(self.about, Some(Err(_)));
         self.diverges = differs.then_some(common);
         self.baseline.diverges_at = self.diverges.map(|t| self.baseline.place_of(t));
         self.steered.diverges_at = self.diverges.map(|t| self.steered.place_of(t));
@@ -242,6 +246,15 @@ impl Compare {
         self.newest = request.run;
         self.running = true;
         self.pending = Some(Generation::new(request, label));
+    }
+
+    /// What the left text stands for.
+    pub fn reference(&mut self, run: RunId, words: Result<String, String>) -> bool {
+        let Some(generation) = self.current(run) else {
+            return false;
+        };
+        generation.about = Some(words);
+        true
     }
 
     /// Tokens came in. Returns whether they belong to the newest request.
@@ -321,7 +334,9 @@ impl Compare {
             let (old, next) = (&old.request, &next.request);
             old.prompt == next.prompt && old.chat == next.chat
         }) {
-            next.baseline.previous = old.baseline.text;
+            if old.request.reference == next.request.reference {
+                next.baseline.previous = old.baseline.text;
+            }
             next.steered.previous = old.steered.text;
         }
         self.shown = Some(next);

@@ -270,10 +270,7 @@ impl App {
         match choice {
             Choice::Run(action) => self.perform(action),
             Choice::Vector(asset) => self.choose_vector(asset),
-            Choice::Dataset(asset) => {
-                self.dataset_chosen = true;
-                self.load_dataset(asset);
-            }
+            Choice::Dataset(asset) => self.choose_dataset(asset),
             Choice::Unit(unit) => self.set_unit(unit),
             Choice::Rename(name) => self.rename_vector(name),
             Choice::Factor(factor) => self.scale_vector(factor),
@@ -307,9 +304,14 @@ impl App {
         }
     }
 
-    fn load_dataset(&mut self, asset: Asset) {
+    pub(super) fn choose_dataset(&mut self, asset: Asset) {
+        self.dataset_chosen = true;
+        self.load_dataset(asset);
+    }
+
+    pub(super) fn load_dataset(&mut self, asset: Asset) {
         self.wanted_dataset = Some(asset.clone());
-        self.send(Command::LoadDataset(asset));
+        self.send_dataset(asset);
     }
 
     /// The selected theme is tried on while the picker is open.

@@ -3,12 +3,14 @@
 use crate::app::condition::PromptGate;
 use crate::app::messages::Level;
 use crate::app::overlay::Overlay;
+use crate::app::screen::Screen;
 use crate::app::{App, Engine};
 use crate::protocol::{
     Asset, CHAT_UNUSABLE, CatalogEntry, Command, DatasetInfo, Event, Failure, ModelInfo,
     ModelSource, Stage, StudyNews, VectorInfo,
 };
 use crate::text::one_line;
+use crate::units::BlockIndex;
 
 /// Vector the program opens with when it is there.
 const FIRST_VECTOR: &str = "she_he";
@@ -41,13 +43,21 @@ impl App {
                 self.prompt_gate = Some(PromptGate { run, gate });
                 true
             }
+            Event::Reference { run, words } => self.compare.reference(run, words),
+            Event::PairsRead => {
+                self.pairs_read();
+                false
+            }
             Event::Tokens { run, lane, tokens } => self.compare.tokens(run, lane, tokens, self.now),
             Event::LaneFinished {
                 run,
                 lane,
                 reason,
                 tokens_per_second,
-            } => self.compare.finished(run, lane, reason, tokens_per_second),
+            } => {
+                self.lab.wanted |= self.screen == Screen::Explore;
+                (self.compare).finished(run, lane, reason, tokens_per_second)
+            }
             Event::Measured { run, results } => self.experiment.measured(run, results),
             Event::MeasureFinished {
                 run,
@@ -58,6 +68,7 @@ impl App {
                 if ours {
                     self.ended(Stage::Prefill);
                     self.ended(Stage::Measure);
+                    self.lab.wanted |= self.screen == Screen::Explore;
                 }
                 ours
             }
@@ -78,6 +89,7 @@ impl App {
                 let ours = self.lab.news(run, news);
                 if self.lab.running().is_none() {
                     self.ended(Stage::Study);
+                    self.lab.wanted |= ours && self.screen == Screen::Explore;
                 }
                 if ours && swept {
                     self.adopt_sweep();
@@ -178,7 +190,7 @@ impl App {
             .clone()
             .filter(|_| self.dataset.is_none())
         {
-            self.send(Command::LoadDataset(asset));
+            self.send_dataset(asset);
         }
     }
 
@@ -213,7 +225,7 @@ impl App {
             recommended
         };
         // Published sweeps find the best block a little before the middle.
-        let start = (0.42 * self.blocks() as f64).round() as usize;
+        let start = BlockIndex::start_of(self.blocks()).0;
         let nearest = |b: usize| {
             (0..info.norms.len())
                 .filter(|i| has(*i))
@@ -238,6 +250,7 @@ impl App {
             .wanted_dataset
             .as_ref()
             .is_some_and(|w| *w != info.asset)
+            || info.asking != self.asking
         {
             return false;
         }
@@ -321,6 +334,7 @@ impl App {
             }
             Stage::LoadDataset => {
                 self.wanted_dataset = self.dataset.as_ref().map(|d| d.asset.clone());
+                self.asking_refused();
                 self.source_refused();
             }
             // The hub could not be asked, or the chat template is damaged: it is loaded all the same.

@@ -23,7 +23,7 @@ impl App {
             return;
         }
         let setting = self.steering.now();
-        let (vector, dataset) = (one_line(&vector.name), one_line(&dataset.name));
+        let (vector_name, dataset_name) = (one_line(&vector.name), one_line(&dataset.name));
         let model = self.model.as_ref().map_or("", |m| m.name.as_str());
         let norm = self.norm_at(setting.block).unwrap_or(f32::NAN);
         let grid: Vec<String> = measured
@@ -39,19 +39,26 @@ impl App {
                 format!(", {words} ({open} of {n} prompts steered)")
             }
         };
+        let words = &dataset.words;
+        let badge = words.badge.as_ref();
+        let badge = badge.map_or_else(String::new, |b| format!(", {b}"));
         let figure = ResponseFigure {
             title: format!(
-                "{vector} on {dataset}, block {} of {}",
+                "{vector_name} on {dataset_name}, block {} of {}",
                 setting.block,
                 one_line(model)
             ),
             protocol: format!(
-                "{} of {} inputs, mask {}, {}{condition}, ‖v‖ {norm:.3}, multipliers {}, test part, seed 0, prompts as written, steerscope {}",
+                "{} of {} inputs, mask {}, {}{condition}, ‖v‖ {norm:.3}, multipliers {}, {}, {}, {}{}, steerscope {}",
                 rows.len(),
                 measured.results.len(),
                 setting.mask,
                 setting.edit,
                 grid.join(" "),
+                words.rows,
+                words.prompts,
+                words.propensity,
+                badge,
                 env!("CARGO_PKG_VERSION")
             ),
             multipliers: measured.key.multipliers.clone(),
@@ -71,8 +78,8 @@ impl App {
         };
         let stem = format!(
             "steerscope-{}-{}-b{}",
-            plain(&vector),
-            plain(&dataset),
+            plain(&vector_name),
+            plain(&dataset_name),
             setting.block
         );
         self.effects

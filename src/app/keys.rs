@@ -48,7 +48,7 @@ impl App {
     fn key_in_overlay(&mut self, key: Key) {
         let when = match self.overlays.last() {
             Some(Overlay::Help(_) | Overlay::Palette(_) | Overlay::Picker(..)) => When::List,
-            Some(Overlay::Sampling(_) | Overlay::Condition(_)) => When::Form,
+            Some(Overlay::Sampling(_) | Overlay::Condition(_) | Overlay::Asking(_)) => When::Form,
             Some(Overlay::Extract(_)) => When::Making,
             Some(Overlay::Log(_) | Overlay::Receipt(_)) => When::Reader,
             Some(Overlay::Tokens(cursor)) => match cursor.purpose {
@@ -89,6 +89,10 @@ impl App {
                         form.type_text(c.encode_utf8(&mut [0; 4]));
                     }
                 }
+            },
+            Some(Overlay::Asking(form)) => match key.code {
+                KeyCode::Backspace => form.backspace(),
+                _ => key.typed().into_iter().for_each(|c| form.type_char(c)),
             },
             _ => {}
         }
@@ -167,6 +171,7 @@ impl App {
                 self.select_first_entry();
             }
             Some(Overlay::Sampling(form)) => text.chars().take(20).for_each(|c| form.type_char(c)),
+            Some(Overlay::Asking(form)) => text.chars().for_each(|c| form.type_char(c)),
             Some(Overlay::Extract(form)) => form.type_text(text),
             Some(_) => {}
             None => {

@@ -27,6 +27,19 @@ struct Held {
     /// Earlier states, newest last.
     undo: Vec<Asset>,
     redo: Vec<Asset>,
+    /// Taken into comparisons; without any mark, all are.
+    marked: bool,
+}
+
+impl Held {
+    fn new(asset: Asset) -> Self {
+        Self {
+            asset,
+            undo: Vec::new(),
+            redo: Vec::new(),
+            marked: false,
+        }
+    }
 }
 
 /// The library as the Vectors screen shows it.
@@ -58,6 +71,45 @@ impl VectorLibrary {
     /// Whether a vector has changes that could be taken back.
     pub fn is_changed(&self, row: usize) -> bool {
         self.held.get(row).is_some_and(|h| !h.undo.is_empty())
+    }
+
+    /// Whether a vector is marked for comparison.
+    pub fn is_marked(&self, row: usize) -> bool {
+        self.held.get(row).is_some_and(|h| h.marked)
+    }
+
+    /// Vectors marked for comparison.
+    pub fn marked(&self) -> usize {
+        self.held.iter().filter(|h| h.marked).count()
+    }
+
+    /// Those.
+    pub(super) fn marked_vectors(&self) -> Vec<Asset> {
+        let marked = self.held.iter().filter(|h| h.marked);
+        marked.map(|h| h.asset.clone()).collect()
+    }
+
+    /// The vectors to be compared: those marked, without any mark all that are not known to be unfit;
+    /// `loaded` always, and no more than `most`. With how many there would be without the limit.
+    pub(super) fn compared(&self, loaded: Option<&Asset>, most: usize) -> (Vec<Asset>, usize) {
+        let any = self.marked() > 0;
+        let fits = |asset: &Asset| match self.facts(asset) {
+            Some(Ok(facts)) => facts.misfit.is_none(),
+            Some(Err(_)) => false,
+            None => true,
+        };
+        let wanted =
+            |h: &&Held| Some(&h.asset) == loaded || if any { h.marked } else { fits(&h.asset) };
+        let mut all: Vec<Asset> = (self.held.iter().filter(wanted))
+            .map(|h| h.asset.clone())
+            .collect();
+        all.extend(loaded.filter(|l| !all.contains(l)).cloned());
+        let n = all.len();
+        while all.len() > most {
+            let last = all.iter().rposition(|a| Some(a) != loaded);
+            all.remove(last.unwrap_or(most));
+        }
+        (all, n)
     }
 
     /// Whether some vectors are still to be reported.
@@ -110,11 +162,7 @@ impl VectorLibrary {
     fn adopt<'a>(&mut self, catalog: impl Iterator<Item = &'a Asset>) {
         for asset in catalog {
             if self.held.iter().all(|h| h.asset.unchanged() != asset) {
-                self.held.push(Held {
-                    asset: asset.clone(),
-                    undo: Vec::new(),
-                    redo: Vec::new(),
-                });
+                self.held.push(Held::new(asset.clone()));
             }
         }
     }
@@ -133,12 +181,16 @@ impl App {
     /// Keeps the library in step with the catalog and asks for what is not known of it. Nothing is
     /// read before the screen is opened.
     pub(super) fn request_survey(&mut self) {
-        if self.screen != Screen::Vectors || self.engine != Engine::Ready {
+        let shown = matches!(self.screen, Screen::Vectors | Screen::Datasets);
+        if !shown || self.engine != Engine::Ready {
             return;
         }
         let loaded = self.vector.as_ref().map(|v| v.asset.unchanged());
         let catalog = self.vectors.iter().map(|e| &e.asset).chain(loaded);
         self.library.adopt(catalog);
+        if self.screen != Screen::Vectors {
+            return;
+        }
         let all: Vec<Asset> = self.library.held.iter().map(|h| h.asset.clone()).collect();
         if all != self.library.asked && !all.is_empty() {
             self.library.asked.clone_from(&all);
@@ -181,6 +233,15 @@ impl App {
         self.library.selected = at.saturating_add_signed(rows).min(last);
     }
 
+    /// Marks the selected vector for comparison, or takes the mark away, and goes on to the next.
+    pub(super) fn mark_vector(&mut self) {
+        let row = self.library.selected();
+        if let Some(held) = row.and_then(|i| self.library.held.get_mut(i)) {
+            held.marked = !held.marked;
+        }
+        self.move_in_library(1);
+    }
+
     /// Loads the selected vector.
     pub(super) fn load_selected(&mut self) {
         if let Some(asset) = self.library.asset().cloned() {
@@ -214,11 +275,7 @@ impl App {
         let Some(name) = names.into_iter().find(|n| !taken(n)) else {
             return;
         };
-        let copy = Held {
-            asset: asset.with(VectorChange::Rename(name)),
-            undo: Vec::new(),
-            redo: Vec::new(),
-        };
+        let copy = Held::new(asset.with(VectorChange::Rename(name)));
         self.library.held.insert(i + 1, copy);
         self.move_in_library(1);
     }

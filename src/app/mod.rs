@@ -6,6 +6,7 @@
 //! [`Msg::Tick`].
 
 pub mod action;
+pub mod asking;
 pub mod available;
 pub mod bindings;
 pub mod compare;
@@ -31,6 +32,7 @@ pub mod pins;
 pub mod progress;
 pub mod prompts;
 pub mod receipt;
+mod reference;
 pub mod screen;
 pub mod slider;
 pub mod steering;
@@ -69,8 +71,8 @@ use slider::Scale;
 use steering::{Setting, Steering};
 
 use crate::protocol::{
-    Asset, CatalogEntry, Command, DatasetInfo, ImportQuestion, ModelInfo, ModelSource, Sampling,
-    VectorInfo,
+    Asking, Asset, CatalogEntry, Command, DatasetInfo, ImportQuestion, ModelInfo, ModelSource,
+    Reference, Sampling, VectorInfo,
 };
 use crate::units::CoefficientUnit;
 
@@ -127,6 +129,10 @@ pub struct App {
     sampling: Sampling,
     /// The user wants own prompts in the chat format, where the model has one.
     chat: bool,
+    /// What the left text is to be, for what was loaded when it was chosen.
+    reference: Reference,
+    /// How rows are asked; that of the loaded data set, or of the one under way.
+    asking: Asking,
     compare: Compare,
     experiment: Experiment,
     prompts: Prompts,
@@ -210,6 +216,8 @@ impl App {
             scale,
             sampling: settings.sampling.clone(),
             chat: false,
+            reference: Reference::default(),
+            asking: settings.asking.clone(),
             compare: Compare::default(),
             experiment: Experiment::default(),
             prompts: Prompts::new(settings.history.clone()),

@@ -100,6 +100,7 @@ impl App {
         match hit {
             Some((_, Target::OverlayRow(i))) => match self.overlays.last_mut() {
                 Some(Overlay::Sampling(form)) => form.step(i as isize - form.at as isize),
+                Some(Overlay::Asking(form)) => form.step(i as isize - form.at as isize),
                 Some(Overlay::Extract(form)) => form.go_to(i),
                 Some(Overlay::Condition(form)) => form.go_to(i),
                 Some(Overlay::Help(l) | Overlay::Palette(l) | Overlay::Picker(_, l)) => {

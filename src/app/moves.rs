@@ -50,6 +50,9 @@ impl App {
     /// Rows that the cursor can stand on in the screen's list.
     fn lab_rows(&self) -> usize {
         match self.screen {
+            Screen::Datasets if self.lab.across_vectors => {
+                self.lab.vectors().map_or(0, |t| t.rows.len())
+            }
             Screen::Factors | Screen::Datasets => self.lab.responses.items.len(),
             Screen::Shift => self.lab.shifts.items.len(),
             Screen::Predictors => self.lab.predictions.items.len(),

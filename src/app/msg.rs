@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::app::input::{Key, Mouse};
-use crate::protocol::{Asset, Command, Event, ModelSource, ResponseFigure, Sampling};
+use crate::protocol::{Asking, Asset, Command, Event, ModelSource, ResponseFigure, Sampling};
 use crate::units::{DEFAULT_MULTIPLIERS, Edit, Mask};
 
 /// Anything that reaches update.
@@ -76,6 +76,8 @@ pub struct Settings {
     pub edit: Edit,
     /// Multiplier grid of the slope, at least three distinct values.
     pub multipliers: Vec<f32>,
+    /// How rows are asked.
+    pub asking: Asking,
     /// Text generation.
     pub sampling: Sampling,
     /// Typed prompts of earlier sessions, oldest first.
@@ -103,6 +105,7 @@ impl Default for Settings {
             mask: Mask::default(),
             edit: Edit::ADD,
             multipliers: DEFAULT_MULTIPLIERS.to_vec(),
+            asking: Asking::default(),
             sampling: Sampling::default(),
             history: Vec::new(),
             themes: vec!["default".to_owned()],

@@ -1,6 +1,7 @@
 //! What can lie over the main screen, as a stack: pickers, palette, help, dialog, log, panel.
 
 use crate::app::action::Action;
+use crate::app::asking::AskingForm;
 use crate::app::condition::ConditionForm;
 use crate::app::extraction::ExtractForm;
 use crate::app::tokens::TokenCursor;
@@ -101,6 +102,8 @@ pub enum Overlay {
     Extract(Box<ExtractForm>),
     /// The condition on prompts.
     Condition(ConditionForm),
+    /// How rows are asked.
+    Asking(AskingForm),
     /// The prompt token by token.
     Tokens(TokenCursor),
     /// The engine died, for this reason.

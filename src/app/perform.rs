@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::app::action::Action;
+use crate::app::asking::AskingForm;
 use crate::app::condition::ConditionForm;
 use crate::app::extraction::ExtractForm;
 use crate::app::focus::Pane;
@@ -44,12 +45,17 @@ impl App {
             Action::ShowPredictors => self.show(Screen::Predictors),
             Action::ShowDatasets => self.show(Screen::Datasets),
             Action::ShowControls => self.show(Screen::Controls),
+            Action::NextReference => self.next_reference(),
+            Action::UnsteeredReference => self.unsteered_reference(),
             Action::ToggleControls => self.toggle_controls(),
             Action::ShowTokens => self.show(Screen::Tokens),
             Action::ShowFan => self.show(Screen::Fan),
             Action::ShowVectors => self.show(Screen::Vectors),
             Action::PickUnit => self.pick(PickerKind::Unit),
             Action::LoadSelected => self.load_selected(),
+            Action::MarkVector => self.mark_vector(),
+            Action::LoadRow => self.load_row(),
+            Action::OwnBlocks => self.toggle_own_blocks(),
             Action::Duplicate => self.duplicate_vector(),
             Action::FlipVector => self.change_vector(VectorChange::Flip),
             Action::ScaleVector => self.ask_about_vector(PickerKind::Factor),
@@ -75,6 +81,7 @@ impl App {
             Action::SuggestedBlock => self.go_to_suggested(),
             Action::ToggleSteering => self.change(|s| s.enabled = !s.enabled),
             Action::ToggleChat => self.toggle_chat(),
+            Action::Asking => self.open_asking(),
             Action::Stop => self.stop(),
             Action::RerunNewSeed => {
                 self.sampling.seed = self.sampling.seed.wrapping_add(1);
@@ -203,6 +210,12 @@ impl App {
             Action::ListPageUp => self.list_step(-(self.hits.overlay_height.max(2) as isize - 1)),
             Action::ListPageDown => self.list_step(self.hits.overlay_height.max(2) as isize - 1),
             Action::ListAccept => self.list_accept(),
+            Action::FieldUp if self.in_asking(|f| f.step(-1)) => {}
+            Action::FieldDown if self.in_asking(|f| f.step(1)) => {}
+            Action::FieldLess | Action::FieldMore if self.in_asking(AskingForm::nudge) => {}
+            Action::Apply if matches!(self.overlays.last(), Some(Overlay::Asking(_))) => {
+                self.take_asking();
+            }
             Action::FieldUp if self.in_extraction(|f| f.step(-1)) => {}
             Action::FieldDown if self.in_extraction(|f| f.step(1)) => {}
             Action::FieldLess if self.in_extraction(|f| f.nudge(-1)) => {}
@@ -354,6 +367,16 @@ impl App {
     fn in_condition(&mut self, edit: impl FnOnce(&mut ConditionForm)) -> bool {
         match self.overlays.last_mut() {
             Some(Overlay::Condition(form)) => {
+                edit(form);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn in_asking(&mut self, edit: impl FnOnce(&mut AskingForm)) -> bool {
+        match self.overlays.last_mut() {
+            Some(Overlay::Asking(form)) => {
                 edit(form);
                 true
             }

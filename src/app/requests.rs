@@ -44,6 +44,7 @@ impl App {
             prompt: self.prompts.active_text().to_owned(),
             chat: self.chat_format(),
             steering: self.steering_now(),
+            reference: self.reference(),
             sampling: self.sampling.clone(),
         };
         let same = self.compare.wanted().is_some_and(|old| {
@@ -68,9 +69,13 @@ impl App {
     /// The chat format for the open prompt: those of a data set are given as they are measured.
     pub(super) fn chat_format(&self) -> Option<ChatFormat> {
         let has = |m: &protocol::ModelInfo| m.chat == ChatSupport::Template;
-        let own = self.prompts.active_input().is_none();
-        let wanted = self.chat && own && self.model.as_ref().is_some_and(has);
-        wanted.then(ChatFormat::default)
+        let asked = self.dataset.as_ref().and_then(|d| d.asking.chat.clone());
+        let wanted = if self.prompts.active_input().is_none() {
+            self.chat.then(|| asked.unwrap_or_default())
+        } else {
+            asked
+        };
+        wanted.filter(|_| self.model.as_ref().is_some_and(has))
     }
 
     pub(super) fn steering_now(&self) -> Option<protocol::Steering> {

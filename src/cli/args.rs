@@ -11,7 +11,7 @@ pub use super::args_data::{
 };
 pub use super::args_extract::ExtractArgs;
 pub use super::args_keep::{MemoryArgs, StoreArgs};
-pub use super::args_lab::{ControlsArgs, FactorsArgs, PredictArgs, ShiftArgs};
+pub use super::args_lab::{CompareArgs, ControlsArgs, FactorsArgs, PredictArgs, ShiftArgs};
 pub use super::args_rows::{AskArgs, SplitChoice, TemplateChoice};
 pub use super::args_site::{ConditionArgs, EditArgs, SiteArgs, UnitArgs};
 pub use super::args_sweep::{Blocks, Shard, SweepArgs, UnitChoice};
@@ -63,6 +63,8 @@ pub enum Command {
     Predict(PredictArgs),
     /// Vectors made in one prompt setting, measured in another
     Shift(ShiftArgs),
+    /// Several vectors on one data set side by side, each at its own block or all at one
+    Compare(CompareArgs),
     /// A vector against other directions of the same length: random, reversed, permuted, shuffled labels
     Controls(ControlsArgs),
     /// The coefficient at which a vector moves the next-token distribution by a given amount
@@ -102,6 +104,12 @@ pub struct ScreenArgs {
     /// Inputs of a data set to measure live, at most
     #[arg(long, value_name = "N", default_value_t = LIVE_INPUTS, value_parser = parse_positive)]
     pub inputs: usize,
+    /// Template of the prompts that are measured.
+    #[command(flatten)]
+    pub ask: AskArgs,
+    /// Measure as the released code of Tan et al. does it: overlapping split, repeated prompts kept, summed logits
+    #[arg(long)]
+    pub parity: bool,
     /// Colour theme: one of the shipped
     #[arg(long, value_name = "NAME")]
     pub theme: Option<String>,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::args::{AskArgs, ModelArgs, SamplingArgs, SiteArgs, UnitArgs, parse_finite};
+use super::args::{AskArgs, ModelArgs, SamplingArgs, SiteArgs, StoreArgs, UnitArgs, parse_finite};
 
 /// `--sign`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,6 +56,9 @@ pub struct CalibrateArgs {
     /// Neutral text that the tax is read on [default: one that comes with the program]
     #[arg(long, value_name = "FILE")]
     pub neutral: Option<PathBuf>,
+    /// Where results are kept.
+    #[command(flatten)]
+    pub store: StoreArgs,
     /// One JSON object instead of tables
     #[arg(long)]
     pub json: bool,

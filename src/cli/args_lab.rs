@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::args::{
-    AskArgs, MemoryArgs, ModelArgs, SiteArgs, SplitChoice, StoreArgs, parse_block, parse_finite,
-    parse_positive,
+    AskArgs, MemoryArgs, ModelArgs, SiteArgs, SplitChoice, StoreArgs, UnitChoice, parse_block,
+    parse_finite, parse_positive,
 };
 use crate::measure::DEFAULT_SYSTEM;
 use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS};
@@ -148,6 +148,50 @@ pub struct ShiftArgs {
     pub memory: MemoryArgs,
 }
 
+/// `steerscope compare`
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Vector: a file, or the name of a bundled one; may be given several times; the first is the reference of equal κ [default: all that 'steerscope list' shows and that fit the model]
+    #[arg(long = "vector", value_name = "FILE|NAME")]
+    pub vectors: Vec<String>,
+    /// Data set: a file, or the name of a bundled one
+    #[arg(long, value_name = "FILE|NAME")]
+    pub dataset: String,
+    /// Site; with --layer all vectors are applied at that block, else each at the one that its file recommends. The operator is the same for all.
+    #[command(flatten)]
+    pub site: SiteArgs,
+    /// Grid.
+    #[command(flatten)]
+    pub grid: GridArgs,
+    /// Length: the vectors as they are, at the κ of the first, or both
+    #[arg(long, value_enum, default_value_t = UnitChoice::Raw)]
+    pub unit: UnitChoice,
+    /// Part of the data set to measure after the seeded shuffle
+    #[arg(long, value_enum, default_value_t = SplitChoice::Test)]
+    pub split: SplitChoice,
+    /// Template.
+    #[command(flatten)]
+    pub ask: AskArgs,
+    /// Measure at most N inputs
+    #[arg(long, value_name = "N", value_parser = parse_positive)]
+    pub limit: Option<usize>,
+    /// Seed of the split
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// One JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// Where results are kept.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Memory of prompts.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
+}
+
 /// `steerscope controls`
 #[derive(Debug, Args)]
 pub struct ControlsArgs {
@@ -193,6 +237,9 @@ pub struct ControlsArgs {
     /// One line per direction on standard output
     #[arg(long)]
     pub csv: bool,
+    /// Where results are kept.
+    #[command(flatten)]
+    pub store: StoreArgs,
     /// Memory of prompts.
     #[command(flatten)]
     pub memory: MemoryArgs,

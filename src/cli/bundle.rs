@@ -140,6 +140,7 @@ impl Bundle<'_> {
                     edit: self.edit(),
                     condition: None,
                 }),
+                reference: crate::protocol::Reference::Unsteered,
                 sampling: sampling.clone(),
             };
             let texts = RefCell::new([String::new(), String::new()]);

@@ -2,22 +2,23 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::args::{CalibrateArgs, SignChoice, TemplateChoice};
-use super::lab;
+use super::lab::{self, store_fault};
 use super::open::{self, Opened, failed, remark};
 use super::output::{Ending, Progress};
 use super::study::Study;
-use crate::engine::Cancel;
+use crate::engine::{Cancel, Model};
 use crate::measure::calibrate::{
     Band, Calibration, Calibrator, Coefficient, Edge, HARDLY, INCOHERENT, KlStatistic,
-    PERPLEXITY_RATIO, ROLLOUT, Reason, Sign, Step, Verdict,
+    PERPLEXITY_RATIO, ROLLOUT, Reason, Sign, Solved, Step, Verdict,
 };
 use crate::measure::{
-    DEFAULT_SYSTEM, ModelIdentity, NEUTRAL_PROMPTS, NEUTRAL_TEXT, Site, TaxRow, VectorIdentity,
-    tax, text_ids,
+    Applied, CalibrationAsked, DEFAULT_SYSTEM, ModelIdentity, NEUTRAL_PROMPTS, NEUTRAL_TEXT, Site,
+    TaxRow, VectorIdentity, text_ids,
 };
 use crate::steering::dataset::Part;
 use crate::steering::residual_norms;
@@ -57,7 +58,7 @@ struct Read {
 
 pub(super) fn run(args: &CalibrateArgs) -> Result<(), Ending> {
     let opened = open::model(&args.model)?;
-    let (model, never) = (&opened.model, Cancel::never());
+    let model = &opened.model;
     let vector = open::vector(&args.vector, &opened)?;
     let block = open::block(args.site.layer, &vector, &opened)?;
     let direction = vector.direction(block).map_err(failed)?;
@@ -68,19 +69,17 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<(), Ending> {
         edit: args.site.edit(&vector)?,
     };
     let read = read(args, &opened)?;
-    let (statistic, read_on) = if let Some(file) = &args.fixed_text {
-        let ids = text_ids(model, &text_of(file)?).map_err(failed)?;
-        let words = format!("the text '{}', {} tokens", file.display(), ids.len());
-        (KlStatistic::fixed(model, &site, ids, &never), words)
-    } else {
-        let words = format!("{}, {ROLLOUT} greedy steered tokens each", read.words);
-        let (prompts, stop) = (read.prompts, read.stop_ids);
-        let statistic = KlStatistic::rollouts(model, &site, prompts, stop, &never);
-        (statistic, words)
+    let (texts, read_on) = match &args.fixed_text {
+        Some(file) => {
+            let ids = text_ids(model, &text_of(file)?).map_err(failed)?;
+            let words = format!("the text '{}', {} tokens", file.display(), ids.len());
+            (vec![ids], words)
+        }
+        None => {
+            let words = format!("{}, {ROLLOUT} greedy steered tokens each", read.words);
+            (read.prompts, words)
+        }
     };
-    let norm = read.norms.get(block.0).copied().unwrap_or_default();
-    let calibrator =
-        Calibrator::new(model, statistic.map_err(failed)?, f64::from(norm)).map_err(failed)?;
     let neutral = match &args.neutral {
         Some(file) => text_of(file)?,
         None => NEUTRAL_TEXT.to_owned(),
@@ -90,24 +89,53 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<(), Ending> {
         SignChoice::Positive => Sign::Positive,
         SignChoice::Negative => Sign::Negative,
     };
-    let mut line = Progress::start("evaluating");
-    let mut done = 0;
-    // The search and its band take twenty evaluations at most.
-    let mut progress = |_: &Step| {
-        done += 1;
-        line.update(done, 20);
+    let norm = f64::from(read.norms.get(block.0).copied().unwrap_or_default());
+    let applied = Applied {
+        model,
+        model_name: &opened.name,
+        vector: &vector,
+        block,
+        mask: site.mask,
+        edit: site.edit,
     };
-    let calibration = calibrator
-        .solve(args.target, sign, &mut progress, &never)
-        .map_err(failed)?;
-    let band = calibrator
-        .band(&calibration, &neutral, &mut progress, &never)
-        .map_err(failed)?;
-    line.finish();
-    let kappa = calibration.best.coefficient.kappa.abs();
-    let scaled = [0.0, 0.5, 1.0, 2.0].map(|m| calibrator.coefficient(m * kappa, sign));
-    let coefficients = scaled.map(|s| s.raw as f32);
-    let rows = tax(model, &site, &neutral, &coefficients, &never).map_err(failed)?;
+    let asked = CalibrationAsked {
+        target: args.target,
+        sign,
+        texts: &texts,
+        fixed: args.fixed_text.is_some(),
+        stop_ids: &read.stop_ids,
+        residual_norm: norm,
+        neutral: &neutral,
+    };
+    let question = applied.calibration_question(&asked);
+    let mut keeping = args.store.keeping();
+    store_fault(&mut keeping);
+    let known = keeping.answer(&question);
+    let solved = if let Some(known) = known.and_then(|t| serde_json::from_str(&t).ok()) {
+        remark("from the store; --no-store calibrates anew");
+        known
+    } else {
+        let solved = solve(model, &site, &asked)?;
+        let text = serde_json::to_string(&solved).map_err(io::Error::from)?;
+        keeping.keep_answer(&question, &text);
+        solved
+    };
+    store_fault(&mut keeping);
+    let Solved {
+        calibration,
+        band,
+        tax,
+    } = solved;
+    let unit = |row: &TaxRow| {
+        let raw = f64::from(row.coefficient);
+        let unit = raw * calibration.vector_norm;
+        Coefficient {
+            raw,
+            unit,
+            kappa: unit / calibration.residual_norm,
+        }
+    };
+    let scaled: Vec<Coefficient> = tax.iter().map(unit).collect();
     let at = |(row, coefficient): (&TaxRow, Coefficient)| TaxAt {
         coefficient,
         top1: row.top1,
@@ -125,7 +153,7 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<(), Ending> {
         read_on,
         calibration,
         band,
-        tax: rows.iter().zip(scaled).map(at).collect(),
+        tax: tax.iter().zip(scaled).map(at).collect(),
     };
     let mut out = io::stdout().lock();
     if args.json {
@@ -135,6 +163,35 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<(), Ending> {
     }
     table(&report, block, &mut out)?;
     Ok(())
+}
+
+/// Searches, and looks around what was found.
+fn solve(
+    model: &Arc<Model>,
+    site: &Site<'_>,
+    asked: &CalibrationAsked<'_>,
+) -> Result<Solved, Ending> {
+    let never = Cancel::never();
+    let statistic = if asked.fixed {
+        let text = asked.texts.first().cloned().unwrap_or_default();
+        KlStatistic::fixed(model, site, text, &never)
+    } else {
+        let stop = asked.stop_ids.to_vec();
+        KlStatistic::rollouts(model, site, asked.texts.to_vec(), stop, &never)
+    };
+    let statistic = statistic.map_err(failed)?;
+    let calibrator = Calibrator::new(model, statistic, asked.residual_norm).map_err(failed)?;
+    let mut line = Progress::start("evaluating");
+    let mut done = 0;
+    // The search and its band take twenty evaluations at most.
+    let mut progress = |_: &Step| {
+        done += 1;
+        line.update(done, 20);
+    };
+    let (target, sign) = (asked.target, asked.sign);
+    let solved = calibrator.all(target, sign, asked.neutral, &mut progress, &never);
+    line.finish();
+    solved.map_err(failed)
 }
 
 /// The prompts that the flags ask for; with a fixed text they serve the residual length alone.
@@ -153,7 +210,7 @@ fn read(args: &CalibrateArgs, opened: &Opened) -> Result<Read, Ending> {
             .find(|part| !study.dataset.part(*part, 0).is_empty())
             .unwrap_or(Part::All);
         let rows = study.rows(part, None)?;
-        let wordings = (study.prompting.wordings(model, &rows.examples)).map_err(failed)?;
+        let wordings = (study.asked.prompting.wordings(model, &rows.examples)).map_err(failed)?;
         let tokens = (wordings.iter()).map(|w| w.encode(model.tokenizer(), &w.prompt));
         let prompts = tokens.collect::<Result<Vec<_>, _>>().map_err(failed)?;
         let words = format!("'{}' ({})", study.dataset.name, part.name());

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::args::ControlsArgs;
-use super::lab::{self, SLICE, number};
+use super::lab::{self, SLICE, number, store_fault};
 use super::open::{self, Opened, failed, remark};
 use super::output::{Ending, Progress};
 use super::study::{Rows, Study, repeated};
 use crate::engine::Cancel;
 use crate::measure::controls::{
-    Control, ControlDirection, Controls, drawn, length, other, shuffled, slopes, z,
+    Control, ControlDirection, ControlSlopes, Controls, drawn, length, other, shuffled, slopes, z,
 };
 use crate::measure::shift::{SentenceFile, Sentences};
 use crate::measure::{
-    DatasetIdentity, ModelIdentity, PromptCache, Protocol, VectorIdentity, check_multipliers,
-    system_text_changes,
+    ControlsAsked, DatasetIdentity, ModelIdentity, PromptCache, Protocol, VectorIdentity,
+    check_multipliers, controls_question, system_text_changes,
 };
 use crate::stats::{Summary, mean, sd};
 use crate::steering::dataset::Part;
@@ -72,25 +72,58 @@ pub(super) fn run(args: &ControlsArgs) -> Result<(), Ending> {
     let protocol = study
         .protocol(block, args.site.mask, &grid, &rows)
         .with_edit(args.site.edit(&vector)?);
-    let directions = directions(args, &opened, &study, &vector, &protocol)?;
-
-    let options = args.memory.options(model);
-    let mut cache = PromptCache::new(Arc::clone(model), Arc::clone(&set), options);
-    let mut progress = Progress::start("measuring");
-    let mut all: Vec<Vec<f64>> = vec![Vec::new(); directions.len()];
-    let n = cache.len();
-    for from in (0..n).step_by(SLICE) {
-        let site = (block, args.site.mask, protocol.edit());
-        let range = from..(from + SLICE).min(n);
-        let new = slopes(&mut cache, &directions, site, &grid, range, &never).map_err(failed)?;
-        for (all, new) in all.iter_mut().zip(new) {
-            all.extend(new);
+    let others: Vec<SteeringVector> = (args.others.iter())
+        .map(|text| open::vector(text, &opened))
+        .collect::<Result<_, _>>()?;
+    let bundled = SentenceFile::bundled().map_err(failed)?;
+    let known = bundled.get(&study.dataset.name).cloned();
+    let sentences = known.unwrap_or_else(|| Sentences::from_name(&study.dataset.name));
+    let asked = ControlsAsked {
+        random: args.random,
+        shuffled: args.shuffled,
+        seed: args.seed,
+        pairs: &study.dataset.id,
+        others: others.iter().map(|v| (v.name.clone(), v.id())).collect(),
+        sentence: &sentences.positive,
+    };
+    let names = lab::names(&opened, &vector, &study.dataset);
+    let question = controls_question(model, &vector, &set, &protocol, names, &asked);
+    let mut keeping = args.store.keeping();
+    store_fault(&mut keeping);
+    let known = keeping.answer(&question);
+    let all = if let Some(known) = known.and_then(|t| serde_json::from_str(&t).ok()) {
+        remark("from the store; --no-store measures anew");
+        known
+    } else {
+        let (directions, remarks) =
+            directions(args, (&opened, &study), &vector, &protocol, &others)?;
+        let mut all = ControlSlopes {
+            remarks,
+            ..ControlSlopes::new(&directions)
+        };
+        let options = args.memory.options(model);
+        let mut cache = PromptCache::new(Arc::clone(model), Arc::clone(&set), options);
+        let mut progress = Progress::start("measuring");
+        let n = cache.len();
+        for from in (0..n).step_by(SLICE) {
+            let site = (block, args.site.mask, protocol.edit());
+            let range = from..(from + SLICE).min(n);
+            let new = slopes(&mut cache, &directions, site, &grid, range, &never);
+            all.extend(new.map_err(failed)?);
+            progress.update((from + SLICE).min(n), n);
         }
-        progress.update((from + SLICE).min(n), n);
+        progress.finish();
+        repeated(&cache.facts());
+        system_text(args, &opened, &study, (&rows, &sentences), &mut all);
+        let text = serde_json::to_string(&all).map_err(io::Error::from)?;
+        keeping.keep_answer(&question, &text);
+        all
+    };
+    store_fault(&mut keeping);
+    for words in &all.remarks {
+        remark(words);
     }
-    progress.finish();
-    repeated(&cache.facts());
-    let controls = Controls::of(&directions, &all);
+    let controls = all.figures();
     let report = Report {
         schema_version: 1,
         model: lab::model_identity(&opened),
@@ -102,9 +135,12 @@ pub(super) fn run(args: &ControlsArgs) -> Result<(), Ending> {
         dataset: lab::dataset_identity(&study.dataset, set.warnings()),
         protocol,
         seed: args.seed,
-        inputs: n,
+        inputs: all.inputs(),
         groups: groups(&controls),
-        system_text: system_text(args, &opened, &study, &rows)?,
+        system_text: {
+            let wide: Vec<f64> = all.system_text.iter().map(|x| f64::from(*x)).collect();
+            (!wide.is_empty()).then(|| Summary::of_slopes(&wide))
+        },
         controls,
     };
     let mut out = io::stdout().lock();
@@ -119,14 +155,15 @@ pub(super) fn run(args: &ControlsArgs) -> Result<(), Ending> {
     table(&report, &mut out)
 }
 
-/// The vector and its controls.
+/// The vector and its controls, and what was left out.
 fn directions(
     args: &ControlsArgs,
-    opened: &Opened,
-    study: &Study<'_>,
+    (opened, study): (&Opened, &Study<'_>),
     vector: &SteeringVector,
     protocol: &Protocol,
-) -> Result<Vec<ControlDirection>, Ending> {
+    others: &[SteeringVector],
+) -> Result<(Vec<ControlDirection>, Vec<String>), Ending> {
+    let mut remarks = Vec::new();
     let (model, block, never) = (&opened.model, protocol.block, Cancel::never());
     let direction = vector.direction(block).map_err(failed)?;
     let mut all = vec![ControlDirection {
@@ -144,46 +181,38 @@ fn directions(
             let length = length(direction);
             all.extend(shuffled(&differences, length, args.shuffled, args.seed));
         }
-        Err(Ending::Failed(words)) => remark(&format!("no shuffled labels: {words}")),
+        Err(Ending::Failed(words)) => {
+            remarks.push(format!("no shuffled labels: {words}"));
+        }
         Err(other) => return Err(other),
     }
-    for text in &args.others {
-        let their = open::vector(text, opened)?;
+    for their in others {
         let there = their.direction(block).map_err(failed)?;
         all.extend(other(&their.name, there, direction));
     }
-    Ok(all)
+    Ok((all, remarks))
 }
 
 fn system_text(
     args: &ControlsArgs,
     opened: &Opened,
     study: &Study<'_>,
-    rows: &Rows,
-) -> Result<Option<Summary>, Ending> {
-    let bundled = SentenceFile::bundled().map_err(failed)?;
-    let name = &study.dataset.name;
-    let known = bundled.get(name).cloned();
-    let sentences = known.unwrap_or_else(|| Sentences::from_name(name));
+    (rows, sentences): (&Rows, &Sentences),
+    all: &mut ControlSlopes,
+) {
     let mut progress = Progress::start("prompted baseline");
     let changes = system_text_changes(
         &opened.model,
         &study.dataset,
         &rows.refs(),
-        &sentences,
+        sentences,
         args.memory.options(&opened.model),
         &mut |done, total| progress.update(done, total),
         &Cancel::never(),
     );
     match changes {
-        Ok(changes) => {
-            let wide: Vec<f64> = changes.into_iter().map(f64::from).collect();
-            Ok((!wide.is_empty()).then(|| Summary::of_slopes(&wide)))
-        }
-        Err(error) => {
-            remark(&format!("no prompted baseline: {error}"));
-            Ok(None)
-        }
+        Ok(changes) => all.system_text = changes,
+        Err(error) => all.remarks.push(format!("no prompted baseline: {error}")),
     }
 }
 

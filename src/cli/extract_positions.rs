@@ -12,7 +12,6 @@ use super::output::Ending;
 use crate::engine::{Cancel, Generation, SamplerSettings};
 use crate::steering::{PositionRows, extract_positions};
 use crate::units::BlockIndex;
-use crate::worker::default_block;
 
 pub(super) fn run(args: &ExtractArgs, opened: &Opened) -> Result<(), Ending> {
     let Some([positive, negative]) = args.pair.as_deref() else {
@@ -88,7 +87,7 @@ pub(super) fn generate(
     let block = args
         .site
         .layer
-        .unwrap_or_else(|| default_block(model.n_blocks()));
+        .unwrap_or_else(|| BlockIndex::start_of(model.n_blocks()));
     let chat = if args.chat {
         Some(
             model

@@ -79,6 +79,7 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
         prompt: prompt.clone(),
         chat: chat.as_ref().map(|(format, _)| format.clone()),
         steering: steering.clone(),
+        reference: crate::protocol::Reference::Unsteered,
         sampling: args.sampling.to_sampling(),
     };
     let lanes = RefCell::new([Text::default(), Text::default()]);

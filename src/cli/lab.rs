@@ -16,7 +16,6 @@ use crate::steering::SteeringVector;
 use crate::steering::dataset::Dataset;
 use crate::store::{Keeping, Names};
 use crate::units::BlockIndex;
-use crate::worker::default_block;
 
 /// Inputs between two looks at the progress line.
 pub(super) const SLICE: usize = 16;
@@ -30,7 +29,7 @@ pub(super) fn block(asked: Option<BlockIndex>, opened: &Opened) -> Result<BlockI
             opened.name,
             n.saturating_sub(1)
         ))),
-        asked => Ok(asked.unwrap_or_else(|| default_block(n))),
+        asked => Ok(asked.unwrap_or_else(|| BlockIndex::start_of(n))),
     }
 }
 

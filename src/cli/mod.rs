@@ -14,6 +14,7 @@ mod args_tokens;
 mod args_vectors;
 mod bundle;
 mod calibrate;
+mod compare;
 mod condition;
 mod controls;
 mod dataset;
@@ -70,6 +71,7 @@ pub fn run() -> ExitCode {
         Some(Command::Factors(args)) => factors::run(&args),
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Shift(args)) => shift::run(&args),
+        Some(Command::Compare(args)) => compare::run(&args),
         Some(Command::Controls(args)) => controls::run(&args),
         Some(Command::Calibrate(args)) => calibrate::run(&args),
         Some(Command::Fan(args)) => fan::run(&args),

@@ -13,7 +13,7 @@ use crate::steering::dataset::{Dataset, LoadOptions};
 use crate::steering::format::{ImportOptions, ModelShape, VectorFormat};
 use crate::units::{BlockIndex, DeviceChoice};
 use crate::worker::{
-    Library, LibraryError, LocalModel, Whereabouts, default_block, model_name, neither, open_model,
+    Library, LibraryError, LocalModel, Whereabouts, model_name, neither, open_model,
 };
 
 /// A model with its display name.
@@ -156,7 +156,7 @@ pub(super) fn block(
     }
     let block = asked
         .or_else(|| vector.recommended_block())
-        .unwrap_or_else(|| default_block(n));
+        .unwrap_or_else(|| BlockIndex::start_of(n));
     vector.direction(block).map_err(failed)?;
     Ok(block)
 }

@@ -95,8 +95,8 @@ fn entry(
         fitted_on: fit.name(),
         held_out_part: held_out.name(),
         read,
-        template: study.prompting.template(),
-        system: study.prompting.system().map(str::to_owned),
+        template: study.asked.prompting.template(),
+        system: study.asked.prompting.system().map(str::to_owned),
         predictors: Predictors::of_clouds(&train, &others, args.seed),
     })
 }

@@ -25,12 +25,17 @@ pub(super) fn run(args: ScreenArgs) -> ExitCode {
             2,
         );
     }
+    let asking = match args.ask.asking(args.parity) {
+        Ok(asking) => asking,
+        Err(words) => return say(&words, 2),
+    };
     let library = Library::new(Some(paths.data.clone()));
     let find = |text: Option<String>, find: &dyn Fn(&str) -> Asset| text.map(|t| find(&t));
     let settings = Settings {
         model: args.model,
         vector: find(args.vector, &|t| library.vector_asset(t)),
         dataset: find(args.dataset, &|t| library.dataset_asset(t)),
+        asking,
         themes: names,
         theme,
         glyphs: glyphs(args.glyphs),

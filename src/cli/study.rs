@@ -2,26 +2,24 @@
 
 use std::sync::Arc;
 
-use super::args::{AskArgs, TemplateChoice};
+use super::args::AskArgs;
 use super::lab::SLICE;
 use super::open::{self, Opened, failed, remark};
 use super::output::{Ending, Progress};
 use crate::engine::Cancel;
 use crate::measure::{
-    CacheFacts, CacheOptions, DEFAULT_SYSTEM, PreparedSet, PromptCache, Prompting, Propensity,
-    Protocol, Site, Split, summed_propensity,
+    Asked, CacheFacts, CacheOptions, MeasureError, PreparedSet, PromptCache, Prompting, Protocol,
+    Site, Split,
 };
-use crate::steering::dataset::{Dataset, Example, LoadOptions, Part};
-use crate::steering::{NORM_PROMPTS, PairSet, SteeringVector, extract_mean, wording_norms};
+use crate::steering::dataset::{Dataset, Example, Part};
+use crate::steering::{PairSet, SteeringVector, extract_mean};
 use crate::units::{BlockIndex, Mask};
 
 /// One data set on one model.
 pub(super) struct Study<'a> {
     opened: &'a Opened,
     pub(super) dataset: Dataset,
-    pub(super) prompting: Prompting,
-    /// As the published code does it: overlapping split, repeated prompts, summed logits.
-    parity: bool,
+    pub(super) asked: Asked,
     seed: u64,
 }
 
@@ -47,67 +45,44 @@ impl<'a> Study<'a> {
         seed: u64,
     ) -> Result<Self, Ending> {
         let prompting = prompting(opened, ask)?;
-        // Repeated prompts are part of the published split.
-        let options = LoadOptions {
-            deduplicate: !parity,
-        };
+        let asked = Asked { prompting, parity };
         Ok(Self {
             opened,
-            dataset: open::dataset_with(dataset, options)?,
-            prompting,
-            parity,
+            dataset: open::dataset_with(dataset, asked.load_options())?,
+            asked,
             seed,
         })
     }
 
     /// The rows of a part in measuring order, at most `limit`.
     pub(super) fn rows(&self, part: Part, limit: Option<usize>) -> Result<Rows, Ending> {
-        let (mut rows, split) = if self.parity {
-            let split = Split::published(part, self.seed).ok_or_else(|| {
-                Ending::Usage(format!(
-                    "the published split has no part '{}'; with --parity give --split test or train",
-                    part.name()
-                ))
-            })?;
-            (self.published(part)?, split)
-        } else {
-            let rows = self.dataset.part(part, self.seed);
-            (rows, Split::part(part, self.seed))
-        };
-        rows.truncate(limit.unwrap_or(usize::MAX));
-        Ok(Rows {
-            examples: self.prompting.examples(&rows),
-            split: split.first(limit),
-        })
-    }
-
-    fn published(&self, part: Part) -> Result<Vec<&Example>, Ending> {
-        let (rows, overlap) = self.dataset.published_part(part, self.seed);
-        if rows.is_empty() {
-            return Err(Ending::Failed(format!(
-                "the published split tests rows from number 50 on; '{}' has {} rows",
-                self.dataset.name,
-                self.dataset.examples.len()
-            )));
-        }
-        if part == Part::Test {
+        let found = self.asked.part(&self.dataset, part, self.seed);
+        let (mut rows, split) = found.map_err(|error| match error {
+            MeasureError::PublishedPart { part } => Ending::Usage(format!(
+                "the published split has no part '{part}'; with --parity give --split test or train"
+            )),
+            error => failed(error),
+        })?;
+        if self.asked.parity && part == Part::Test {
+            let (all, overlap) = self.dataset.published_part(part, self.seed);
             remark(&format!(
                 "paper-parity: {overlap} of {} test rows are training rows too",
-                rows.len()
+                all.len()
             ));
         }
-        Ok(rows)
+        rows.truncate(limit.unwrap_or(usize::MAX));
+        Ok(Rows {
+            examples: self.asked.prompting.examples(&rows),
+            split: split.first(limit),
+        })
     }
 
     /// Without a vector: the mean difference over the training part, which no reported input is in
     /// unless the published split is asked for.
     pub(super) fn own_vector(&self) -> Result<SteeringVector, Ending> {
-        let rows = if self.parity {
-            self.dataset.published_part(Part::Train, self.seed).0
-        } else {
-            self.dataset.part(Part::Train, self.seed)
-        };
-        let pairs = self.pairs(&self.prompting.examples(&rows))?;
+        let found = self.asked.part(&self.dataset, Part::Train, self.seed);
+        let (rows, _) = found.map_err(failed)?;
+        let pairs = self.pairs(&self.asked.prompting.examples(&rows))?;
         remark(&format!(
             "no --vector given: taking the mean difference of {} training pairs of '{}'",
             pairs.pairs.len(),
@@ -128,37 +103,21 @@ impl<'a> Study<'a> {
 
     /// Contrastive pairs of worded rows.
     pub(super) fn pairs(&self, examples: &[Example]) -> Result<PairSet, Ending> {
-        let model = &self.opened.model;
-        let (tokenizer, most) = (model.tokenizer(), model.config().max_positions);
-        if self.prompting == Prompting::plain() {
-            let rows: Vec<&Example> = examples.iter().collect();
-            return PairSet::of_rows(&self.dataset, &rows, tokenizer, most).map_err(failed);
-        }
-        let wordings = self.prompting.wordings(model, examples).map_err(failed)?;
-        if wordings.is_empty() && !examples.is_empty() {
-            return Err(Ending::Failed(format!(
-                "'{}' holds whole texts without prompts; leave --template chat out",
-                self.dataset.name
-            )));
-        }
-        PairSet::of_wordings(&self.dataset, &wordings, tokenizer, most).map_err(failed)
+        let pairs = (self.asked).pairs(&self.opened.model, &self.dataset, examples);
+        pairs.map_err(failed)
     }
 
     /// The rows as inputs of the model; what is left out or cannot be steered goes to standard error.
     pub(super) fn prepared(&self, rows: &Rows, mask: Mask) -> Result<Arc<PreparedSet>, Ending> {
-        let model = &self.opened.model;
-        let refs = rows.refs();
-        let mut set = PreparedSet::of_prompted(&self.dataset, &refs, &self.prompting, model)
+        let set = (self.asked)
+            .prepared(&self.opened.model, &self.dataset, &rows.examples)
             .map_err(failed)?;
-        if self.parity {
-            set = set.with_whole_answers(model.config().max_positions);
-        }
         for warning in set.warnings() {
             remark(&warning);
         }
         let void = set.void_under_from_answer();
         if mask == Mask::FromAnswer && void > 0 {
-            let effect = if self.parity {
+            let effect = if self.asked.parity {
                 "summed logits then respond after the answer only"
             } else {
                 "their effect is exactly zero"
@@ -171,16 +130,11 @@ impl<'a> Study<'a> {
         Ok(Arc::new(set))
     }
 
-    /// `H_b` per block over prompts of the validation part as they are asked; of the test part where
-    /// there is none.
+    /// `H_b` per block over prompts as they are asked.
     pub(super) fn residual_norms(&self) -> Result<Vec<f32>, Ending> {
-        let (model, never) = (&self.opened.model, Cancel::never());
-        let parts = [Part::Validation, Part::Test].map(|part| self.dataset.part(part, 0));
-        let rows = parts.iter().find(|rows| !rows.is_empty());
-        let examples = self.prompting.examples(rows.map_or(&[], |rows| rows));
-        let worded = examples.iter().filter(|e| e.prompt_text().is_some());
-        let wordings = self.prompting.wordings(model, worded.take(NORM_PROMPTS));
-        wording_norms(model, &wordings.map_err(failed)?, &never).map_err(failed)
+        (self.asked)
+            .norms(&self.opened.model, &self.dataset, &Cancel::never())
+            .map_err(failed)
     }
 
     /// How these rows are measured at one site.
@@ -192,11 +146,7 @@ impl<'a> Study<'a> {
         rows: &Rows,
     ) -> Protocol {
         let protocol = Protocol::new(block, mask, grid, rows.split.clone());
-        let mut protocol = self.prompting.stamp(protocol.on(&self.opened.model));
-        if self.parity {
-            protocol.propensity = Propensity::SumLogits;
-        }
-        protocol
+        self.asked.stamp(protocol.on(&self.opened.model))
     }
 
     /// Propensities of every input of a set at every multiplier, with a progress line.
@@ -211,14 +161,6 @@ impl<'a> Study<'a> {
         let mut progress = Progress::start("measuring");
         let n = set.inputs.len();
         let mut measured = Vec::with_capacity(n);
-        if self.parity {
-            for input in &set.inputs {
-                let row = summed_propensity(model, input, site, grid, &never);
-                measured.push(row.map_err(failed)?);
-                progress.update(measured.len(), n);
-            }
-            return Ok(measured);
-        }
         let mut cache = PromptCache::new(Arc::clone(model), Arc::clone(set), options);
         while measured.len() < n {
             let range = measured.len()..(measured.len() + SLICE).min(n);
@@ -255,20 +197,14 @@ fn size(bytes: usize) -> String {
 }
 
 pub(super) fn prompting(opened: &Opened, ask: &AskArgs) -> Result<Prompting, Ending> {
-    match (ask.template, &ask.system) {
-        (TemplateChoice::Plain, None) => Ok(Prompting::plain()),
-        (TemplateChoice::Plain, Some(_)) => Err(Ending::Usage(
-            "a system text belongs to a chat; give --template chat with --system".to_owned(),
-        )),
-        (TemplateChoice::Chat, system) => {
-            let system = system.as_deref().unwrap_or(DEFAULT_SYSTEM);
-            if opened.model.chat().is_none() && opened.model.chat_error().is_none() {
-                remark(&format!(
-                    "'{}' came without a chat template: rows of public evaluation sets are asked as plain questions (Braun et al.), others as they are written, after the system text",
-                    opened.name
-                ));
-            }
-            Prompting::chat(&opened.model, system).map_err(failed)
-        }
+    let Some(system) = ask.chat().map_err(Ending::Usage)? else {
+        return Ok(Prompting::plain());
+    };
+    if opened.model.chat().is_none() && opened.model.chat_error().is_none() {
+        remark(&format!(
+            "'{}' came without a chat template: rows of public evaluation sets are asked as plain questions (Braun et al.), others as they are written, after the system text",
+            opened.name
+        ));
     }
+    Prompting::chat(&opened.model, system).map_err(failed)
 }

@@ -36,6 +36,7 @@ struct LaneState {
     next: Option<u32>,
     produced: usize,
     open: bool,
+    rests: bool,
 }
 
 impl LaneState {
@@ -45,6 +46,7 @@ impl LaneState {
             next: None,
             produced: 0,
             open: true,
+            rests: false,
         }
     }
 }
@@ -115,31 +117,44 @@ impl Generation {
         })
     }
 
-    /// Puts another intervention in place and begins `lane` anew under it. The prompt is not
+    /// Puts another intervention in place and begins `lanes` anew under it. Their prompt is not
     /// computed again before the first position that either intervention edits, and not at all
     /// before it where another lane's prompt is untouched. The other lanes go on where they are;
     /// the new intervention must treat them as the old one did.
     ///
     /// # Errors
     /// [`EngineError::Request`] when there is no such lane.
-    pub fn restart(&mut self, lane: usize, hook: Box<dyn Hook + Send>) -> Result<(), EngineError> {
+    pub fn restart(
+        &mut self,
+        lanes: &[usize],
+        hook: Box<dyn Hook + Send>,
+    ) -> Result<(), EngineError> {
         let n = self.lanes.len();
-        let Some(state) = self.lanes.get_mut(lane) else {
-            return Err(EngineError::Request(format!("lane {lane} of {n}")));
-        };
-        *state = LaneState::new(&self.settings);
-        // The last prompt token is always fed again: its row gives the first logits.
-        let wanted = hook.first_edit(lane).min(self.prompt.len() - 1);
-        let valid = |j: usize| self.cache.len(j).min(self.hook.first_edit(j)).min(wanted);
-        let source = (0..n).filter(|j| *j != lane).max_by_key(|j| valid(*j));
-        let source = source.filter(|j| valid(*j) > valid(lane)).unwrap_or(lane);
-        let keep = valid(source);
-        if source != lane {
-            self.cache.clone_sequence(source, lane)?;
+        for &lane in lanes {
+            let Some(state) = self.lanes.get_mut(lane) else {
+                return Err(EngineError::Request(format!("lane {lane} of {n}")));
+            };
+            *state = LaneState::new(&self.settings);
+            // The last prompt token is always fed again: its row gives the first logits.
+            let wanted = hook.first_edit(lane).min(self.prompt.len() - 1);
+            let valid = |j: usize| self.cache.len(j).min(self.hook.first_edit(j)).min(wanted);
+            let source = (0..n).filter(|j| *j != lane).max_by_key(|j| valid(*j));
+            let source = source.filter(|j| valid(*j) > valid(lane)).unwrap_or(lane);
+            let keep = valid(source);
+            if source != lane {
+                self.cache.clone_sequence(source, lane)?;
+            }
+            self.cache.truncate(lane, keep);
         }
-        self.cache.truncate(lane, keep);
         self.hook = hook;
         Ok(())
+    }
+
+    /// Lets a lane stand still, or go on. One that rests takes no part in steps and is not at its end.
+    pub fn rest(&mut self, lane: usize, rests: bool) {
+        if let Some(state) = self.lanes.get_mut(lane) {
+            state.rests = rests;
+        }
     }
 
     /// Ends a lane; what it has cached can still serve others.
@@ -166,14 +181,14 @@ impl Generation {
         self.lanes.iter().all(|l| !l.open)
     }
 
-    /// One token for every open lane; empty when all have ended. After
+    /// One token for every open lane; empty when all have ended or rest. After
     /// [`EngineError::Cancelled`] the step can be repeated.
     ///
     /// # Errors
     /// [`EngineError::Cancelled`], and what [`Model::extend`] refuses.
     pub fn step(&mut self, cancel: &Cancel) -> Result<Vec<LaneStep>, EngineError> {
         let open: Vec<usize> = (0..self.lanes.len())
-            .filter(|i| self.lanes[*i].open)
+            .filter(|i| self.lanes[*i].open && !self.lanes[*i].rests)
             .collect();
         if open.is_empty() {
             return Ok(Vec::new());

@@ -204,14 +204,65 @@ pub struct Controls {
     pub shuffled_against_random: Option<f64>,
 }
 
+/// Slopes of a vector and its controls, as they are kept.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ControlSlopes {
+    /// The vector, then its controls in the order they were drawn.
+    pub controls: Vec<Control>,
+    /// Per direction a slope for each input; `None` where it is not finite.
+    pub slopes: Vec<Vec<Option<f32>>>,
+    /// What the system text changes in each input's propensity; empty where there is none.
+    pub system_text: Vec<f32>,
+    /// What was left out, and why.
+    pub remarks: Vec<String>,
+}
+
+impl ControlSlopes {
+    /// No input measured yet.
+    pub fn new(directions: &[ControlDirection]) -> Self {
+        Self {
+            controls: directions.iter().map(|d| d.control.clone()).collect(),
+            slopes: vec![Vec::new(); directions.len()],
+            ..Self::default()
+        }
+    }
+
+    /// Takes in the slopes of further inputs, `(directions, inputs)`.
+    pub fn extend(&mut self, new: Vec<Vec<f64>>) {
+        for (all, new) in self.slopes.iter_mut().zip(new) {
+            all.extend(new.into_iter().map(|s| s.is_finite().then_some(s as f32)));
+        }
+    }
+
+    /// Inputs so far.
+    pub fn inputs(&self) -> usize {
+        self.slopes.first().map_or(0, Vec::len)
+    }
+
+    /// Slopes of direction `i`; NaN where not finite.
+    pub fn of(&self, i: usize) -> Vec<f64> {
+        let slopes = self.slopes.get(i).map_or(&[][..], Vec::as_slice);
+        slopes
+            .iter()
+            .map(|s| s.map_or(f64::NAN, f64::from))
+            .collect()
+    }
+
+    /// The figures.
+    pub fn figures(&self) -> Controls {
+        let slopes: Vec<Vec<f64>> = (0..self.slopes.len()).map(|i| self.of(i)).collect();
+        Controls::of(&self.controls, &slopes)
+    }
+}
+
 impl Controls {
     /// Reads the figures off slopes `(directions, inputs)`; the first direction is the vector.
-    pub fn of(directions: &[ControlDirection], slopes: &[Vec<f64>]) -> Self {
-        let rows: Vec<ControlRow> = directions
+    pub fn of(controls: &[Control], slopes: &[Vec<f64>]) -> Self {
+        let rows: Vec<ControlRow> = controls
             .iter()
             .zip(slopes)
-            .map(|(direction, slopes)| ControlRow {
-                control: direction.control.clone(),
+            .map(|(control, slopes)| ControlRow {
+                control: control.clone(),
                 summary: Summary::of_slopes(slopes),
             })
             .collect();

@@ -72,6 +72,30 @@ pub enum MeasureError {
         /// The value.
         target: f64,
     },
+    /// A part that the published split does not have.
+    #[error(
+        "the published split has no part '{part}'; take its test or train part, or leave paper parity"
+    )]
+    PublishedPart {
+        /// The part.
+        part: &'static str,
+    },
+    /// Too few rows for the published split.
+    #[error(
+        "the published split tests rows from number 50 on; '{dataset}' has {rows} rows, so paper parity cannot measure it"
+    )]
+    PublishedRows {
+        /// Data set.
+        dataset: String,
+        /// Its rows.
+        rows: usize,
+    },
+    /// Pairs without a prompt to put into a template.
+    #[error("'{dataset}' holds whole texts without prompts; leave the chat template out")]
+    WholeTexts {
+        /// Data set.
+        dataset: String,
+    },
     /// Inputs outside the prepared set.
     #[error(
         "inputs {start} to {end} were asked of a set of {n}; this is a defect in steerscope, please report it"
@@ -108,6 +132,9 @@ impl MeasureError {
             Self::ShortText { .. } => "text-too-short",
             Self::NoLength { .. } => "no-length",
             Self::Target { .. } => "calibration-target",
+            Self::PublishedPart { .. } => "published-part",
+            Self::PublishedRows { .. } => "published-rows",
+            Self::WholeTexts { .. } => "whole-texts",
             Self::Range { .. } => "input-range",
             Self::Vector(error) => error.id(),
             Self::Extract(error) => error.id(),

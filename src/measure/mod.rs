@@ -4,6 +4,8 @@
 //! everything before its first masked position and everything up to block b untouched, so that
 //! only the blocks above the site run again, for the masked positions, all multipliers in one batch.
 
+mod answers;
+mod asked;
 mod cache;
 pub mod calibrate;
 pub mod controls;
@@ -20,6 +22,7 @@ mod protocol;
 pub mod receipt;
 pub mod reference;
 mod result;
+mod several;
 pub mod shift;
 mod spurious;
 mod stored;
@@ -28,6 +31,8 @@ mod sweep;
 mod tax;
 pub mod tokens;
 
+pub use answers::{Applied, CalibrationAsked, ControlsAsked, controls_question};
+pub use asked::Asked;
 pub use cache::{CacheFacts, CacheOptions, PromptCache, Site, SweepCell};
 pub use divergence::kl;
 pub use error::MeasureError;
@@ -42,6 +47,7 @@ pub use protocol::{Propensity, Protocol, STATISTICS, Split, SplitKind, Template,
 pub use result::{
     DatasetIdentity, InputMeasurement, Measurement, ModelIdentity, SCHEMA_VERSION, VectorIdentity,
 };
+pub use several::{Placed, PlacedVector};
 pub use stored::{store_cell, store_key};
 pub use summed::summed_propensity;
 pub use sweep::{Sweep, SweepResult, SweepRow, SweepSite, SweepUnit, suggested_block, sweep_sites};

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::error::MeasureError;
 use super::prompting::Prompting;
+use super::protocol::Propensity;
 use crate::engine::{EngineError, Model, TextTokenizer};
 use crate::steering::dataset::{Dataset, Example};
 use crate::steering::{LocatedTexts, Rejection, Rejections, Wording};
@@ -44,6 +45,8 @@ pub struct PreparedSet {
     pub rejected: Rejections,
     /// Rows without a prompt, which cannot be measured.
     pub texts_only: usize,
+    /// What is measured of them.
+    pub propensity: Propensity,
 }
 
 impl PreparedSet {
@@ -113,6 +116,7 @@ impl PreparedSet {
             inputs: Vec::with_capacity(prepared.len()),
             rejected: Rejections::default(),
             texts_only,
+            propensity: Propensity::AnswerLogit,
         };
         for input in prepared {
             match input? {
@@ -144,10 +148,11 @@ impl PreparedSet {
             .count()
     }
 
-    /// Leaves out inputs whose whole answers are longer than `max_positions` tokens with their prompt,
-    /// as summed logits need them; those of the others are known.
+    /// The same measured by summed logits ([`Propensity::SumLogits`]); inputs whose whole answers are
+    /// longer than `max_positions` tokens with their prompt are left out.
     #[must_use]
-    pub fn with_whole_answers(mut self, max_positions: usize) -> Self {
+    pub fn summed(mut self, max_positions: usize) -> Self {
+        self.propensity = Propensity::SumLogits;
         let n = self.inputs.len();
         self.inputs.retain(|input| {
             let tail = input.tails.iter().map(Vec::len).max().unwrap_or(0);

@@ -254,8 +254,8 @@ impl Protocol {
         hex(&Sha256::digest(self.canonical()))
     }
 
-    /// One line for panels and tables.
-    pub fn words(&self) -> String {
+    /// Which rows, in words.
+    pub fn rows_words(&self) -> String {
         let split = &self.split;
         let rows = match (split.kind, split.part.as_str()) {
             (SplitKind::Whole, _) => "all rows".to_owned(),
@@ -270,20 +270,37 @@ impl Protocol {
         let limit = split
             .limit
             .map_or_else(String::new, |n| format!(", first {n}"));
-        let grid: Vec<String> = self.multipliers.iter().map(ToString::to_string).collect();
+        format!("{rows}{limit}")
+    }
+
+    /// What stands around the prompts, in words.
+    pub fn prompts_words(&self) -> String {
         let template = self.template.words();
         let system = (self.system.as_deref())
             .map_or_else(String::new, |text| format!(", system text {text:?}"));
-        let propensity = match self.propensity {
+        format!("{template}{system}")
+    }
+
+    /// What a propensity is, in a few words.
+    pub fn propensity_words(&self) -> &'static str {
+        match self.propensity {
             Propensity::AnswerLogit => "answer logits",
             Propensity::SumLogits => "summed logits (published code)",
-        };
+        }
+    }
+
+    /// One line for panels and tables.
+    pub fn words(&self) -> String {
+        let grid: Vec<String> = self.multipliers.iter().map(ToString::to_string).collect();
         format!(
-            "block {} · {} · {} · raw × {} · {rows}{limit} · {template}{system} · {propensity} · {}",
+            "block {} · {} · {} · raw × {} · {} · {} · {} · {}",
             self.block,
             self.mask,
             self.edit(),
             grid.join(" "),
+            self.rows_words(),
+            self.prompts_words(),
+            self.propensity_words(),
             self.arithmetic
         )
     }

@@ -18,9 +18,10 @@ pub fn store_key(
     set: &PreparedSet,
     protocol: &Protocol,
 ) -> Key {
+    let (model, config) = model_key(model);
     Key {
-        model: model.hash().to_owned(),
-        config: hex(&Sha256::digest(format!("{:?}", model.config()))),
+        model,
+        config,
         vector: vector.id(),
         dataset: set.dataset_id.clone(),
         inputs: match protocol.propensity {
@@ -29,6 +30,12 @@ pub fn store_key(
         },
         protocol: protocol.canonical(),
     }
+}
+
+/// Hash of the weights, and of the configuration as the engine reads it.
+pub(super) fn model_key(model: &Model) -> (String, String) {
+    let config = hex(&Sha256::digest(format!("{:?}", model.config())));
+    (model.hash().to_owned(), config)
 }
 
 /// A finished measurement as the store keeps it: `rows` holds one propensity per multiplier for

@@ -121,6 +121,15 @@ pub enum Event {
         /// Judgement.
         gate: Gated,
     },
+    /// What the lane beside the steered one stands for, in words; or why it cannot be made.
+    Reference {
+        /// Run.
+        run: RunId,
+        /// The words.
+        words: Result<String, String>,
+    },
+    /// The pairs behind shuffled labels were read: the text that waits for them can be made.
+    PairsRead,
     /// New tokens of one lane, in order.
     Tokens {
         /// Run.

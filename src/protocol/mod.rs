@@ -3,10 +3,12 @@
 //! `app` produces [`Command`]s and consumes [`Event`]s; `worker` does the opposite. Neither sees
 //! the other's types, so either side can be replaced (the tests run the app on a scripted worker).
 
+mod asking;
 mod event;
 mod figure;
 mod prompt;
 mod receipt;
+mod reference;
 mod report;
 mod source;
 mod study;
@@ -17,19 +19,22 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use asking::{AskedWords, Asking};
 pub use event::{Event, Failure, FinishReason, Stage, TokenPiece};
 pub use figure::ResponseFigure;
 pub use prompt::{PromptPart, PromptToken, covers};
 pub use receipt::{ProbeRequest, ReceiptLine, ReceiptReport, Verdict};
+pub use reference::Reference;
 pub use report::{
     Apart, Calibration, ControlGroup, ControlReport, ControlsTable, DatasetResponse, ExtractBlock,
     ExtractReport, FanPart, Lens, Likely, Prediction, Published, ShiftTable, SweepPart, SweepUnit,
-    Tax, TokenRow, TokenStrip,
+    Tax, TaxLine, TokenRow, TokenStrip, VectorResponse, VectorsTable,
 };
 pub use source::ModelSource;
 pub use study::{
     CalibrateStudy, ControlsStudy, DatasetsStudy, ExtractSource, ExtractStudy, FanStudy,
-    PredictStudy, ShiftStudy, Study, StudyKind, StudyNews, StudyRequest, SweepStudy, TokensStudy,
+    PredictStudy, ShiftStudy, Study, StudyKind, StudyNews, StudyRequest, SweepStudy, TaxStudy,
+    TokensStudy, VectorsStudy,
 };
 
 pub use vectors::{Factor, ImportQuestion, Survey, VectorChange, VectorFacts};
@@ -187,7 +192,7 @@ pub struct Steering {
 }
 
 /// A prompt as the user's turn of a conversation.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ChatFormat {
     /// System text before it.
     pub system: Option<String>,
@@ -220,6 +225,8 @@ pub struct GenerateRequest {
     pub chat: Option<ChatFormat>,
     /// `None`: no vector is loaded, both lanes are unsteered.
     pub steering: Option<Steering>,
+    /// What the lane beside the steered one is.
+    pub reference: Reference,
     /// Sampling settings, shared by both lanes.
     pub sampling: Sampling,
 }
@@ -255,8 +262,8 @@ pub enum Command {
     LoadModel(ModelSource),
     /// Load a vector.
     LoadVector(Asset),
-    /// Load a data set.
-    LoadDataset(Asset),
+    /// Load a data set, its rows asked in this way.
+    LoadDataset(Asset, Asking),
     /// Newest wins: replaces a running or waiting generation.
     Generate(GenerateRequest),
     /// Newest wins: replaces a running or waiting measurement.
@@ -350,7 +357,7 @@ pub struct VectorInfo {
 pub struct InputItem {
     /// Stable id within its data set (source row number).
     pub id: usize,
-    /// Prompt text as the model sees it.
+    /// Prompt text as the model sees it; in a chat format what the user says.
     pub prompt: String,
     /// Answer that shows the behaviour.
     pub positive: String,
@@ -365,12 +372,16 @@ pub struct InputItem {
 /// Facts about a loaded data set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DatasetInfo {
-    /// SHA-256 over the canonical rows, hex.
+    /// [`Asking::identify`] of the SHA-256 over the canonical rows, hex.
     pub id: String,
     /// Display name.
     pub name: String,
     /// Where it came from.
     pub asset: Asset,
+    /// How its rows are asked.
+    pub asking: Asking,
+    /// The same in words.
+    pub words: Arc<AskedWords>,
     /// How the file was read, e.g. `MWE persona, converted`.
     pub format: String,
     /// Inputs that can be measured, in measuring order.

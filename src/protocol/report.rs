@@ -189,10 +189,12 @@ pub struct Published {
 }
 
 /// One data set's inputs.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DatasetResponse {
     /// Data set.
     pub dataset: String,
+    /// Where it came from.
+    pub asset: super::Asset,
     /// Vector: its name, or how it was made.
     pub vector: String,
     /// Norm of the vector at the block.
@@ -203,6 +205,42 @@ pub struct DatasetResponse {
     pub from_store: bool,
     /// What was published for a data set of this name.
     pub published: Option<Published>,
+}
+
+/// One vector's inputs on the loaded data set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VectorResponse {
+    /// Where the vector came from.
+    pub asset: super::Asset,
+    /// Its name.
+    pub name: String,
+    /// Block it was applied at.
+    pub block: usize,
+    /// Its file or card recommends the block.
+    pub recommended: bool,
+    /// ‖v‖ there.
+    pub norm: f32,
+    /// κ of multiplier 1, where the residual norm is known.
+    pub kappa: Option<f32>,
+    /// What multiplier 1 is, in units of the vector.
+    pub scale: f32,
+    /// Slope of each input so far.
+    pub slopes: Vec<f32>,
+    /// 95 % bootstrap interval of their mean, once all inputs are there.
+    pub interval: Option<(f64, f64)>,
+    /// The figures were in the run store.
+    pub from_store: bool,
+}
+
+/// Several vectors on one data set.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct VectorsTable {
+    /// In the order asked for, those left out that cannot be applied.
+    pub rows: Vec<VectorResponse>,
+    /// At equal κ: the vector that the others are made as long as, and its κ.
+    pub reference: Option<(String, f32)>,
+    /// Inputs that every vector has had, and inputs in all.
+    pub inputs: (usize, usize),
 }
 
 /// Which group of controls a row belongs to.
@@ -317,6 +355,15 @@ pub struct Tax {
     pub top1: f64,
     /// Perplexity.
     pub perplexity: f64,
+}
+
+/// The neutral text over a grid.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TaxLine {
+    /// The model without the vector.
+    pub unsteered: Tax,
+    /// Every coefficient, ascending.
+    pub rows: Vec<Tax>,
 }
 
 /// A coefficient found by its effect on the distribution of the next token.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Asset, Calibration, ChatFormat, ControlsTable, DatasetResponse, ExtractReport, FanPart,
-    Prediction, Sampling, ShiftTable, SweepPart, TokenStrip,
+    Asking, Asset, Calibration, ChatFormat, ControlsTable, DatasetResponse, ExtractReport, FanPart,
+    Prediction, Sampling, ShiftTable, SweepPart, TaxLine, TokenStrip, VectorsTable,
 };
 use crate::units::{BlockIndex, Edit, Mask, RunId};
 
@@ -23,6 +23,8 @@ pub enum StudyKind {
     Shift,
     /// Per-input steerability of many data sets.
     Datasets,
+    /// Per-input steerability under several vectors.
+    Vectors,
     /// The vector against other directions of its length.
     Controls,
     /// A text token by token.
@@ -31,6 +33,8 @@ pub enum StudyKind {
     Fan,
     /// The coefficient that has a given effect.
     Calibrate,
+    /// What steering costs.
+    Tax,
     /// A vector made of texts.
     Extract,
 }
@@ -95,6 +99,8 @@ pub struct ExtractStudy {
 pub struct PredictStudy {
     /// Pairs.
     pub datasets: Vec<Asset>,
+    /// How their rows are asked.
+    pub asking: Asking,
     /// Site that is read.
     pub block: BlockIndex,
 }
@@ -121,11 +127,34 @@ pub struct ShiftStudy {
 pub struct DatasetsStudy {
     /// Data sets.
     pub datasets: Vec<Asset>,
+    /// How their rows are asked.
+    pub asking: Asking,
     /// [`super::VectorInfo::id`] of the loaded vector for all of them; `None`: each its own, the mean
     /// difference over its training part.
     pub vector: Option<String>,
     /// Site.
     pub block: BlockIndex,
+    /// Steered positions.
+    pub mask: Mask,
+    /// What is done there, and at which point of the block.
+    pub edit: Edit,
+    /// Multiplier grid.
+    pub multipliers: Vec<f32>,
+}
+
+/// Several vectors on the loaded data set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VectorsStudy {
+    /// Vectors, in the order in which they are reported.
+    pub vectors: Vec<Asset>,
+    /// [`super::DatasetInfo::id`] of the data set.
+    pub dataset: String,
+    /// Block of those that recommend none; of all, unless `own_blocks`.
+    pub block: BlockIndex,
+    /// Each vector at the block that its file or card recommends.
+    pub own_blocks: bool,
+    /// At equal κ: the vector whose length relative to the residual stream is what 1 means for all.
+    pub equal_kappa: Option<Asset>,
     /// Steered positions.
     pub mask: Mask,
     /// What is done there, and at which point of the block.
@@ -143,6 +172,8 @@ pub struct ControlsStudy {
     pub dataset: String,
     /// Where the data set came from: its training pairs make the shuffled-label vectors.
     pub pairs: Asset,
+    /// How its rows are asked.
+    pub asking: Asking,
     /// Vectors of other behaviours.
     pub others: Vec<Asset>,
     /// Site.
@@ -222,6 +253,21 @@ pub struct CalibrateStudy {
     pub negative: bool,
 }
 
+/// What steering costs on the neutral text, over a grid.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaxStudy {
+    /// [`super::VectorInfo::id`] of the vector.
+    pub vector: String,
+    /// Site.
+    pub block: BlockIndex,
+    /// Steered positions.
+    pub mask: Mask,
+    /// What is done there, and at which point of the block.
+    pub edit: Edit,
+    /// Raw coefficients.
+    pub multipliers: Vec<f32>,
+}
+
 /// What is studied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -234,6 +280,8 @@ pub enum Study {
     Shift(ShiftStudy),
     /// Many data sets.
     Datasets(DatasetsStudy),
+    /// Several vectors.
+    Vectors(VectorsStudy),
     /// Other directions.
     Controls(ControlsStudy),
     /// Token by token.
@@ -242,6 +290,8 @@ pub enum Study {
     Fan(FanStudy),
     /// The coefficient of an effect.
     Calibrate(CalibrateStudy),
+    /// What steering costs.
+    Tax(TaxStudy),
     /// A new vector.
     Extract(ExtractStudy),
 }
@@ -254,10 +304,12 @@ impl Study {
             Self::Predict(_) => StudyKind::Predict,
             Self::Shift(_) => StudyKind::Shift,
             Self::Datasets(_) => StudyKind::Datasets,
+            Self::Vectors(_) => StudyKind::Vectors,
             Self::Controls(_) => StudyKind::Controls,
             Self::Tokens(_) => StudyKind::Tokens,
             Self::Fan(_) => StudyKind::Fan,
             Self::Calibrate(_) => StudyKind::Calibrate,
+            Self::Tax(_) => StudyKind::Tax,
             Self::Extract(_) => StudyKind::Extract,
         }
     }
@@ -283,6 +335,8 @@ pub enum StudyNews {
     Shifted(Box<ShiftTable>),
     /// A data set's inputs.
     Dataset(Box<DatasetResponse>),
+    /// Several vectors over the inputs measured so far; replaces the report before.
+    Vectors(Box<VectorsTable>),
     /// Controls over the inputs measured so far; replaces the report before.
     Controls(Box<ControlsTable>),
     /// A text token by token.
@@ -295,6 +349,8 @@ pub enum StudyNews {
     Fan(FanPart),
     /// A coefficient was found.
     Calibrated(Box<Calibration>),
+    /// The neutral text at every coefficient.
+    Taxed(Box<TaxLine>),
     /// Something the user should know: what was left out and why.
     Remark(String),
     /// All of it.

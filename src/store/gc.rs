@@ -2,6 +2,7 @@
 
 use rusqlite::params_from_iter;
 
+use super::answer::expire;
 use super::error::StoreError;
 use super::list::Filter;
 use super::open::{Store, begin};
@@ -51,6 +52,7 @@ impl Store {
                 .execute("DELETE FROM cell WHERE id = ?1", [id])
                 .map_err(fault)?;
         }
+        expire(&transaction, expiry).map_err(fault)?;
         transaction.commit().map_err(fault)?;
         if !gone.is_empty() {
             // With another process reading, the room is given back by a later call.

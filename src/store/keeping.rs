@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::answer::Question;
 use super::cell::Cell;
 use super::error::StoreError;
 use super::key::Key;
@@ -60,6 +61,26 @@ impl Keeping {
                 self.fault = Some(error);
                 None
             }
+        }
+    }
+
+    /// The answer to a question, if it is kept and can be read.
+    pub fn answer(&mut self, question: &Question) -> Option<String> {
+        match self.store.as_ref()?.answer(question) {
+            Ok(found) => found,
+            Err(error) => {
+                self.fault = Some(error);
+                None
+            }
+        }
+    }
+
+    /// Keeps an answer where it can.
+    pub fn keep_answer(&mut self, question: &Question, answer: &str) {
+        if let Some(store) = &mut self.store
+            && let Err(error) = store.keep_answer(question, answer)
+        {
+            self.fault = Some(error);
         }
     }
 

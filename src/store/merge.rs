@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::answer::take_over;
 use super::error::StoreError;
 use super::list::Filter;
 use super::open::{Put, Store, begin, put_in};
@@ -32,6 +33,7 @@ impl Store {
             }
             Ok(())
         })?;
+        take_over(&transaction, &theirs.connection).map_err(|e| theirs.fault(&e))?;
         transaction
             .commit()
             .map_err(|e| StoreError::of(&self.file, &e))?;

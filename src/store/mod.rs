@@ -3,8 +3,10 @@
 //! A cell is what one protocol gives on one model, vector and data set: the propensities of all
 //! inputs at all multipliers. Its [`Key`] is the SHA-256 of everything the numbers depend on, so that
 //! a changed field or another revision of a model never finds an older result. Each cell is one
-//! transaction: a process that is killed loses the cell under way and nothing else.
+//! transaction: a process that is killed loses the cell under way and nothing else. What is no table of
+//! propensities (controls, calibrations) is kept beside the cells as an answer to its [`Question`].
 
+mod answer;
 mod cell;
 mod error;
 mod export;
@@ -16,6 +18,7 @@ mod merge;
 mod open;
 mod schema;
 
+pub use answer::Question;
 pub use cell::{Cell, Input, Names};
 pub use error::StoreError;
 pub use export::{Column, Data, ExportFormat, Exporter, Table};

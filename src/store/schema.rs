@@ -42,6 +42,26 @@ const MIGRATIONS: &[&str] = &[
         made INTEGER NOT NULL,
         made_by TEXT NOT NULL
     ) STRICT",
+    // What is no table of propensities: controls, calibrations, taxes.
+    "CREATE TABLE answer (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        key TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL,
+        details TEXT NOT NULL,
+        model TEXT NOT NULL,
+        config TEXT NOT NULL,
+        vector TEXT NOT NULL,
+        dataset TEXT NOT NULL,
+        inputs TEXT NOT NULL,
+        protocol TEXT NOT NULL,
+        model_name TEXT NOT NULL,
+        vector_name TEXT NOT NULL,
+        dataset_name TEXT NOT NULL,
+        block INTEGER NOT NULL,
+        answer TEXT NOT NULL,
+        created INTEGER NOT NULL,
+        program TEXT NOT NULL
+    ) STRICT",
 ];
 
 /// Recognises the file and brings its layout up to date, all or nothing.

@@ -248,10 +248,12 @@ fn ascii(grapheme: &str) -> &str {
     }
 }
 
-/// A text that is not proved to be steered is not called so.
+/// A text that is not proved to be steered is not called so, nor one unsteered that is a control.
 fn title_of(app: &App, pane: Pane) -> &'static str {
     match (pane, app.proved()) {
         (Pane::Steered, Proved::Fails) => "text",
+        (Pane::Baseline, _) => app.reference_title(),
+        (Pane::Datasets, _) if app.lab().across_vectors => "vectors",
         _ => pane.title(),
     }
 }

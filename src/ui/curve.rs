@@ -13,6 +13,8 @@ use crate::text;
 use crate::ui::Role;
 use crate::ui::canvas::Canvas;
 use crate::ui::histogram::number;
+use crate::ui::layout::cut_bottom;
+use crate::ui::tax;
 
 /// Maps values to dots: two per column, four per row.
 struct Axes {
@@ -50,8 +52,8 @@ impl Axes {
     }
 }
 
-/// What a calibrated coefficient costs on a neutral text.
-fn tax(c: &Canvas<'_>) -> String {
+/// What a calibrated coefficient costs on a neutral text, where the line over the grid is not known.
+fn calibrated(c: &Canvas<'_>) -> String {
     let Some(found) = c.app.calibrated_here() else {
         return String::new();
     };
@@ -105,8 +107,12 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
         Some(format!("input {id}: {}", value_text(c, Some(value))))
     });
     let inner = c.pane(area, Pane::Curve, &[(&at, muted), (&mean, curve)]);
-    let tax = tax(c);
     let own_text = own_text.unwrap_or_default();
+    let room = usize::from(area.width).saturating_sub(7 + text::width(&own_text));
+    let tax = match tax::words(c, room) {
+        words if words.is_empty() => calibrated(c),
+        words => words,
+    };
     let gap = if own_text.is_empty() || tax.is_empty() {
         ""
     } else {
@@ -120,9 +126,13 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
     if inner.height < 3 || inner.width < 14 {
         return;
     }
+    let [inner, strips] = cut_bottom(inner, tax::rows(c, inner.height));
     let Some(axes) = axes(c, inner, m, own) else {
         return;
     };
+    tax::draw(c, strips, axes.area.x, &|column| {
+        axes.multiplier(column * 2)
+    });
     labels(c, inner, &axes);
     band(c, &axes, &m.curve.points, is_ghost);
     zero_level(c, &axes);

@@ -111,7 +111,7 @@ fn side_by_side(c: &mut Canvas<'_>, area: Rect) {
     let editing = c.app.editor().is_some();
     let lines = prompts::lines(c, area.width.saturating_sub(2)).max(1) as u16;
     let prompt = match (editing, roomy) {
-        (true, _) => (lines + 2).clamp(4, area.height / 2),
+        (true, _) => (lines + 2).clamp(4, (area.height / 2).max(4)),
         (false, true) => (lines + 2).clamp(3, 7),
         (false, false) => 1,
     };

@@ -19,6 +19,7 @@
 //! below that one pane with tabs is left. Nothing here changes the state; the rectangles go back
 //! to the app as [`Hits`].
 
+mod asking;
 mod bars;
 mod canvas;
 mod condition;
@@ -32,6 +33,7 @@ mod prompts;
 mod receipt;
 mod slider;
 mod statusbar;
+mod tax;
 mod textpane;
 pub mod theme;
 mod tokens;

@@ -10,7 +10,7 @@ use crate::app::overlay::{Choice, Entry, FIELDS, Form, List, Overlay};
 use crate::text;
 use crate::ui::Role;
 use crate::ui::canvas::Canvas;
-use crate::ui::{condition, receipt, tokens, vectors};
+use crate::ui::{asking, condition, receipt, tokens, vectors};
 
 /// Draws the top layer and the toasts; returns where the terminal's cursor belongs, if anywhere.
 pub(super) fn draw(c: &mut Canvas<'_>, screen: Rect) -> Option<Rect> {
@@ -26,6 +26,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, screen: Rect) -> Option<Rect> {
         Some(Overlay::Log(back)) => log(c, screen, *back),
         Some(Overlay::Extract(form)) => vectors::making::form(c, screen, form),
         Some(Overlay::Condition(form)) => condition::draw(c, screen, form),
+        Some(Overlay::Asking(form)) => asking::draw(c, screen, form),
         Some(Overlay::Tokens(cursor)) => tokens::draw(c, screen, *cursor),
         Some(Overlay::Receipt(scroll)) => receipt::draw(c, screen, *scroll),
         Some(Overlay::Died(reason)) => died(c, screen, reason),

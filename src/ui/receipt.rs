@@ -43,7 +43,9 @@ pub(super) fn draw(c: &mut Canvas<'_>, screen: Rect, scroll: usize) -> Option<Re
         }
         (None, None) => Vec::new(),
     };
-    let height = (lines.len() as u16 + 2).clamp(6, screen.height * 9 / 10);
+    // On a few rows the least height gives way.
+    let most = (screen.height * 9 / 10).max(3);
+    let height = (lines.len() as u16 + 2).max(6).min(most);
     let area = centred(screen, width, height);
     let (name, (mark, role)) = (c.style(Role::Focus), verdict(c));
     let mark_style = c.style(role);

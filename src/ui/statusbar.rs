@@ -11,7 +11,7 @@ use crate::app::overlay::Overlay;
 use crate::app::progress::short;
 use crate::app::tokens::Purpose;
 use crate::app::{Engine, signed};
-use crate::protocol::{Stage, StudyKind};
+use crate::protocol::{ChatSupport, Stage, StudyKind};
 use crate::text;
 use crate::ui::Role;
 use crate::ui::canvas::Canvas;
@@ -58,10 +58,22 @@ pub(super) fn title(c: &mut Canvas<'_>, area: Rect) {
         .unwrap_or_default();
     let dataset = app
         .dataset()
-        .map(|d| format!("on {} ({})", text::one_line(&d.name), d.items.len()))
+        .map(|d| {
+            let template = app.model().is_some_and(|m| m.chat == ChatSupport::Template);
+            let chat = match (&d.asking.chat, template) {
+                (None, _) => "",
+                (Some(_), true) => ", chat",
+                (Some(_), false) => ", questions",
+            };
+            format!("on {} ({}{chat})", text::one_line(&d.name), d.items.len())
+        })
         .unwrap_or_default();
     // In reading order, with the rank at which a fact is dropped (0 stays).
-    let facts: [(u8, String, Style); 7] = [
+    let parity = app.dataset().filter(|d| d.words.badge.is_some());
+    let parity = parity.map_or("", |_| "paper parity").to_owned();
+    let facts: [(u8, String, Style); 8] = [
+        // Never dropped: these figures compare with no others.
+        (0, parity, c.style(Role::Warning)),
         (5, "steerscope".to_owned(), style),
         (3, model, text_style),
         (6, device, muted),
@@ -208,6 +220,8 @@ fn work(c: &Canvas<'_>) -> Option<(Stage, &'static str, usize, usize)> {
             Some(StudyKind::Tokens) => "reading the text",
             Some(StudyKind::Fan) => "decoding the fan",
             Some(StudyKind::Calibrate) => "calibrating",
+            Some(StudyKind::Tax) => "reading the neutral text",
+            Some(StudyKind::Vectors) => "comparing vectors",
             Some(StudyKind::Datasets) | None => "measuring data sets",
         },
     };
@@ -339,7 +353,9 @@ fn hints(c: &Canvas<'_>) -> Vec<(String, &'static str, Action)> {
     let holds = |when: When| -> Option<u8> {
         let inside = match app.overlay() {
             Some(Overlay::Help(_) | Overlay::Palette(_) | Overlay::Picker(..)) => Some(When::List),
-            Some(Overlay::Sampling(_) | Overlay::Condition(_)) => Some(When::Form),
+            Some(Overlay::Sampling(_) | Overlay::Condition(_) | Overlay::Asking(_)) => {
+                Some(When::Form)
+            }
             Some(Overlay::Extract(_)) => Some(When::Making),
             Some(Overlay::Log(_) | Overlay::Receipt(_)) => Some(When::Reader),
             Some(Overlay::Tokens(cursor)) => match cursor.purpose {

@@ -10,7 +10,7 @@ use crate::app::Engine;
 use crate::app::compare::{Generation, LaneText};
 use crate::app::focus::Pane;
 use crate::app::receipt::Proved;
-use crate::protocol::FinishReason;
+use crate::protocol::{FinishReason, Reference};
 use crate::text;
 use crate::ui::Role;
 use crate::ui::canvas::Canvas;
@@ -30,9 +30,16 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
     let compare = c.app.compare();
     let stale = compare.is_stale();
     let shown = compare.shown();
-    let room = usize::from(area.width).saturating_sub(pane.title().len() + 8);
+    let title = match lane {
+        Lane::Baseline => c.app.reference_title(),
+        Lane::Steered => pane.title(),
+    };
+    let room = usize::from(area.width).saturating_sub(title.len() + 8);
     let fact = match (lane, stale, shown) {
         (_, true, Some(g)) => (label(g, "was ", room), Role::Stale),
+        (Lane::Baseline, false, Some(g)) if g.request.reference != Reference::Unsteered => {
+            (control(g, room), Role::Baseline)
+        }
         (Lane::Baseline, false, Some(g)) if g.request.chat.is_some() => {
             let fits = CHAT.iter().find(|t| t.len() <= room);
             (fits.copied().unwrap_or_default().to_owned(), Role::Accent)
@@ -61,6 +68,11 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
         c.message(inner, empty(c), style);
         return;
     };
+    if let (Lane::Baseline, Some(Err(why))) = (lane, &generation.about) {
+        let style = c.style(if stale { Role::Stale } else { Role::Muted });
+        c.message(inner, &text::one_line(why), style);
+        return;
+    }
     let text = generation.lane(lane);
     body(c, inner, text, lane, stale);
     foot(c, area, generation, text, lane);
@@ -110,6 +122,24 @@ fn proof_mark(c: &Canvas<'_>, lane: Lane, stale: bool) -> (String, Style) {
         Proved::Pending | Proved::Nothing => String::new(),
     };
     (glyph, c.style(role))
+}
+
+/// What a control on the left is, as long as there is room: its words, then the site.
+fn control(generation: &Generation, room: usize) -> String {
+    let words = match &generation.about {
+        Some(Ok(words)) => text::one_line(words),
+        _ => String::new(),
+    };
+    if !generation.request.reference.is_steered() {
+        return words;
+    }
+    let [_, site, short] = &generation.label;
+    let gap = if words.is_empty() { "" } else { "  " };
+    [site, short]
+        .iter()
+        .map(|site| format!("{words}{gap}{site}"))
+        .find(|all| text::width(all) <= room)
+        .unwrap_or_else(|| short.clone())
 }
 
 fn label(generation: &Generation, lead: &str, room: usize) -> String {

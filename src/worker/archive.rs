@@ -8,7 +8,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use crate::store::{Cell, Keeping, Key};
+use crate::store::{Cell, Keeping, Key, Question};
+
+/// Something to be kept.
+enum Letter {
+    Cell(Key, Cell),
+    Answer(Question, String),
+}
 
 /// Shared by the engine's thread and a study's.
 #[derive(Debug, Clone, Default)]
@@ -20,7 +26,7 @@ struct Inner {
     /// Opened with the first question, once there is a file: a start waits for nothing.
     reading: Mutex<Option<Keeping>>,
     fault: Arc<Mutex<Option<String>>>,
-    writing: Mutex<Option<Sender<(Key, Cell)>>>,
+    writing: Mutex<Option<Sender<Letter>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -53,21 +59,43 @@ impl Archive {
 
     /// The cell of a key, if it is kept.
     pub(crate) fn find(&self, key: &Key) -> Option<Cell> {
+        self.read(|keeping| keeping.find(key))
+    }
+
+    /// The answer to a question, if it is kept and still means the same.
+    pub(crate) fn answer<T: serde::de::DeserializeOwned>(&self, question: &Question) -> Option<T> {
+        let text = self.read(|keeping| keeping.answer(question))?;
+        serde_json::from_str(&text).ok()
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&mut Keeping) -> Option<T>) -> Option<T> {
         let inner = self.0.as_ref()?;
         let mut reading = inner.reading.lock().unwrap_or_else(PoisonError::into_inner);
         if reading.is_none() && inner.path.exists() {
             *reading = Some(Keeping::open(&inner.path));
         }
-        reading.as_mut()?.find(key)
+        look(reading.as_mut()?)
     }
 
     /// Hands a cell to the writing thread.
     pub(crate) fn put(&self, key: Key, cell: Cell) {
+        self.send(Letter::Cell(key, cell));
+    }
+
+    /// Hands an answer to the writing thread.
+    pub(crate) fn put_answer<T: serde::Serialize>(&self, question: Question, answer: &T) {
+        // What cannot be written as JSON can be computed again.
+        if let Ok(text) = serde_json::to_string(answer) {
+            self.send(Letter::Answer(question, text));
+        }
+    }
+
+    fn send(&self, letter: Letter) {
         let Some(inner) = &self.0 else { return };
         let writing = inner.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sender) = writing.as_ref() {
             // The thread ends only after this sender is gone.
-            let _ = sender.send((key, cell));
+            let _ = sender.send(letter);
         }
     }
 
@@ -102,12 +130,17 @@ impl Archive {
     }
 }
 
-fn write(path: &Path, cells: &Receiver<(Key, Cell)>, fault: &Mutex<Option<String>>) {
+fn write(path: &Path, letters: &Receiver<Letter>, fault: &Mutex<Option<String>>) {
     // Opened with the first cell: a program that measures nothing leaves no file behind.
     let mut keeping: Option<Keeping> = None;
-    while let Ok((key, cell)) = cells.recv() {
+    while let Ok(letter) = letters.recv() {
         let keeping = keeping.get_or_insert_with(|| Keeping::open(path));
-        keeping.put(&key, &cell);
+        match letter {
+            Letter::Cell(key, cell) => {
+                keeping.put(&key, &cell);
+            }
+            Letter::Answer(question, text) => keeping.keep_answer(&question, &text),
+        }
         if let Some(error) = keeping.take_fault() {
             *fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
         }

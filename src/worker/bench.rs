@@ -6,15 +6,46 @@ use std::sync::Arc;
 use super::archive::Archive;
 use crate::engine::Model;
 use crate::measure::{
-    CacheOptions, KeptResults, PreparedSet, PromptCache, Protocol, SiteKey, Split, store_cell,
-    store_key,
+    Asked, CacheOptions, KeptResults, PreparedSet, PromptCache, Protocol, SiteKey, Split,
+    store_cell, store_key,
 };
 use crate::steering::SteeringVector;
 use crate::steering::dataset::Example;
 use crate::store::{Key, Names};
 
+/// A data set's inputs and what they were made of.
+pub(crate) struct Rows {
+    /// [`crate::protocol::DatasetInfo::id`].
+    pub(crate) id: String,
+    /// How its rows were asked.
+    pub(crate) asked: Asked,
+    /// Inputs.
+    pub(crate) set: PreparedSet,
+    /// The rows that the inputs were made of.
+    pub(crate) examples: Vec<Example>,
+    /// Which rows they are.
+    pub(crate) split: Split,
+    /// `H_b` per block over their prompts.
+    pub(crate) norms: Vec<f32>,
+}
+
+/// The loaded inputs, and what they are.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    /// [`crate::protocol::DatasetInfo::id`].
+    pub(crate) id: String,
+    /// How its rows were asked.
+    pub(crate) asked: Asked,
+    /// Inputs.
+    pub(crate) set: Arc<PreparedSet>,
+    /// Which rows they are.
+    pub(crate) split: Split,
+}
+
 /// Prompts and results of one data set.
 pub(crate) struct Bench {
+    id: String,
+    asked: Asked,
     model: Arc<Model>,
     cache: PromptCache,
     kept: KeptResults,
@@ -24,16 +55,19 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// `norms` holds `H_b` per block, `examples` the rows that the inputs were made of.
-    pub(crate) fn new(
-        model: &Arc<Model>,
-        set: PreparedSet,
-        examples: Vec<Example>,
-        split: Split,
-        norms: Vec<f32>,
-        options: CacheOptions,
-    ) -> Self {
+    /// Nothing computed yet.
+    pub(crate) fn new(model: &Arc<Model>, rows: Rows, options: CacheOptions) -> Self {
+        let Rows {
+            id,
+            asked,
+            set,
+            examples,
+            split,
+            norms,
+        } = rows;
         Self {
+            id,
+            asked,
             cache: PromptCache::new(Arc::clone(model), Arc::new(set), options),
             model: Arc::clone(model),
             kept: KeptResults::default(),
@@ -43,9 +77,24 @@ impl Bench {
         }
     }
 
+    /// The data set, asked in this way ([`crate::protocol::DatasetInfo::id`]).
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Its inputs.
     pub(crate) fn set(&self) -> &PreparedSet {
         self.cache.set()
+    }
+
+    /// The same for a thread that outlives them here.
+    pub(crate) fn loaded(&self) -> Loaded {
+        Loaded {
+            id: self.id.clone(),
+            asked: self.asked.clone(),
+            set: Arc::clone(self.cache.set()),
+            split: self.split.clone(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -147,6 +196,7 @@ impl Bench {
         let protocol = Protocol::new(site.block, site.mask, grid, self.split.clone())
             .with_edit(site.edit)
             .on(&self.model);
+        let protocol = self.asked.stamp(protocol);
         let key = store_key(&self.model, vector, self.set(), &protocol);
         (key, protocol)
     }

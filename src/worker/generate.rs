@@ -7,74 +7,33 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::job::Emit;
+use super::lanes::{Applied, Baseline, Baselines, LaneState, sampler, text_of};
+use super::reference::Left;
 use crate::engine::{
-    Cancel, EngineError, Finish, Generation, Model, NoHook, SamplerSettings, StreamDecoder,
+    Cancel, EngineError, Finish, Generation, Hook, LaneStep, Model, NoHook, StreamDecoder,
 };
-use crate::protocol::{ChatFormat, Event, FinishReason, GenerateRequest, Sampling, TokenPiece};
-use crate::steering::{LaneSteering, SteerHook, SteeringVector};
+use crate::protocol::{ChatFormat, Event, FinishReason, GenerateRequest, TokenPiece};
+use crate::steering::SteeringVector;
 use crate::units::{Lane, RunId};
 
 /// Tokens are sent in batches at most this often, so that a fast model does not flood the screen.
 const BATCH: Duration = Duration::from_millis(16);
 
-/// A finished unsteered text.
-#[derive(Debug, Clone)]
-pub(crate) struct Baseline {
-    prompt: String,
-    chat: Option<ChatFormat>,
-    sampling: Sampling,
-    tokens: Vec<TokenPiece>,
-    reason: FinishReason,
-}
-
-/// Finished unsteered texts of the running model, newest last.
-#[derive(Debug, Default)]
-pub(crate) struct Baselines(Vec<Baseline>);
-
-impl Baselines {
-    /// Enough for walking through a page of prompts and back.
-    const KEPT: usize = 32;
-
-    fn find(&self, request: &GenerateRequest) -> Option<&Baseline> {
-        self.0
-            .iter()
-            .find(|b| (&b.prompt, &b.chat, &b.sampling) == text_of(request))
-    }
-
-    fn keep(&mut self, baseline: Baseline) {
-        if self.0.len() >= Self::KEPT {
-            self.0.remove(0);
-        }
-        self.0.push(baseline);
-    }
-}
-
-/// What the unsteered text depends on.
-fn text_of(request: &GenerateRequest) -> (&String, &Option<ChatFormat>, &Sampling) {
-    (&request.prompt, &request.chat, &request.sampling)
-}
-
-/// One engine lane: 0 is unsteered, 1 steered.
-struct LaneState {
-    /// Which panes it fills; two when both texts are the same computation.
-    shows: &'static [Lane],
-    decoder: StreamDecoder,
-    waiting: Vec<TokenPiece>,
-    /// All of its text, for keeping and for replaying to a later request.
-    all: Vec<TokenPiece>,
-    ended: Option<FinishReason>,
-}
-
 const UNSTEERED: usize = 0;
 const STEERED: usize = 1;
+const CONTROL: usize = 2;
 
 /// A running generation.
 pub(crate) struct Job {
     request: GenerateRequest,
     generation: Generation,
+    /// The control that is another prompt: a text of its own.
+    prompted: Option<Generation>,
     prompt_ids: Vec<u32>,
     cancel: Cancel,
-    lanes: [LaneState; 2],
+    lanes: [LaneState; 3],
+    /// What the lane beside the steered one stands for, where it is no unsteered text.
+    words: Option<Result<String, String>>,
     decoded: usize,
     since: Instant,
     /// `None` before anything was sent: the first token is not held back.
@@ -82,32 +41,27 @@ pub(crate) struct Job {
     step_took: Duration,
 }
 
-impl LaneState {
-    fn new(shows: &'static [Lane], decoder: StreamDecoder) -> Self {
-        Self {
-            shows,
-            decoder,
-            waiting: Vec::new(),
-            all: Vec::new(),
-            ended: None,
-        }
-    }
-}
-
 impl Job {
     /// Begins the texts of a request. `before` is the last job of the same model: with the same
     /// prompt and sampling its unsteered text goes on where it is, and the steered one starts from
-    /// its computed prompt. Nothing is computed here.
+    /// its computed prompt; where nothing but `left` differs, the steered text goes on too. Nothing is
+    /// computed here.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what a text depends on, one by one"
+    )]
     pub(crate) fn start(
         model: &Arc<Model>,
         request: GenerateRequest,
         vector: Option<&SteeringVector>,
+        left: &Left,
         before: Option<Self>,
         baselines: &Baselines,
         cancel: Cancel,
         emit: Emit<'_>,
     ) -> Result<Self, EngineError> {
         let before = before.filter(|j| text_of(&j.request) == text_of(&request));
+        let known = before.is_some();
         let mut job = match before {
             Some(job) => job,
             None => Self::fresh(model, &request, baselines)?,
@@ -117,26 +71,68 @@ impl Job {
             .steering
             .as_ref()
             .filter(|s| !s.edit.operator.is_off(s.coefficient));
-        let direction = steering.zip(vector).and_then(|(s, vector)| {
-            let direction = vector.directions.get(&s.block.0)?;
-            Some((s, direction.as_slice()))
+        let applied = steering.zip(vector).and_then(|(s, vector)| {
+            let direction = vector.directions.get(&s.block.0)?.as_slice();
+            Some(Applied {
+                steering: s.clone(),
+                direction: direction.into(),
+                control: match left {
+                    Left::Direction(control, _) => Some(Arc::clone(control)),
+                    _ => None,
+                },
+            })
         });
+        let other_left =
+            job.request.reference != request.reference || matches!(job.words, Some(Err(_)));
+        let goes_on = known && other_left && job.request.steering == request.steering;
+        job.words = match left {
+            Left::Unsteered => None,
+            Left::Direction(_, words) | Left::Prompt(_, _, words) => Some(Ok(words.clone())),
+            Left::Refused(words) => Some(Err(words.clone())),
+        };
+        let mut anew = Vec::new();
         let decoder = StreamDecoder::after(model.tokenizer(), &job.prompt_ids)?;
-        job.lanes[STEERED] = LaneState::new(&[Lane::Steered], decoder);
-        if let Some((s, direction)) = direction {
-            let on = LaneSteering::new(s.mask, job.prompt_ids.len(), s.coefficient);
-            let hook = SteerHook::new(s.block, s.edit, direction, vec![LaneSteering::OFF, on]);
-            job.generation.restart(STEERED, Box::new(hook))?;
-            job.lanes[UNSTEERED].shows = &[Lane::Baseline];
+        // A control of coefficient 0 is the unsteered text, and so is the steered one.
+        let plain = match left {
+            Left::Unsteered => true,
+            Left::Direction(..) => applied.is_none(),
+            _ => false,
+        };
+        let shows: &'static [Lane] = match (plain, applied.is_some()) {
+            (true, true) => &[Lane::Baseline],
+            (true, false) => &[Lane::Baseline, Lane::Steered],
+            (false, true) => &[],
+            (false, false) => &[Lane::Steered],
+        };
+        job.prompt_lane(model, left, !other_left, decoder.clone())?;
+        if let Some(applied) = &applied {
+            if goes_on {
+                job.lanes[STEERED].goes_on();
+            } else {
+                job.lanes[STEERED] = LaneState::new(&[Lane::Steered], decoder.clone());
+                anew.push(STEERED);
+            }
+            if applied.control.is_some() {
+                job.lanes[CONTROL] = LaneState::new(&[Lane::Baseline], decoder);
+                anew.push(CONTROL);
+            }
         } else {
             job.generation.close(STEERED);
-            job.lanes[STEERED].ended = Some(FinishReason::Stopped);
-            job.lanes[UNSTEERED].shows = &[Lane::Baseline, Lane::Steered];
+            job.lanes[STEERED] = LaneState::over(&[], decoder);
         }
         let unsteered = &mut job.lanes[UNSTEERED];
-        // A text that was stopped goes on.
-        unsteered.ended = unsteered.ended.filter(|r| *r != FinishReason::Stopped);
-        unsteered.waiting.clear();
+        unsteered.shows = shows;
+        unsteered.goes_on();
+        let rests = unsteered.shows.is_empty();
+        if !rests && unsteered.all.is_empty() && unsteered.ended.is_none() {
+            anew.push(UNSTEERED);
+        }
+        let hook: Box<dyn Hook + Send> = match &applied {
+            Some(applied) => Box::new(applied.hook(job.prompt_ids.len())),
+            None => Box::new(NoHook),
+        };
+        job.generation.restart(&anew, hook)?;
+        job.generation.rest(UNSTEERED, rests);
         let now = Instant::now();
         let job = Self {
             request,
@@ -150,21 +146,49 @@ impl Job {
         Ok(job)
     }
 
+    /// The lane of the control that is another prompt; of no control, a lane that is over.
+    fn prompt_lane(
+        &mut self,
+        model: &Arc<Model>,
+        left: &Left,
+        same: bool,
+        decoder: StreamDecoder,
+    ) -> Result<(), EngineError> {
+        self.generation.close(CONTROL);
+        let Left::Prompt(ids, stop, _) = left else {
+            self.prompted = None;
+            let shows: &[Lane] = match left {
+                Left::Refused(_) => &[Lane::Baseline],
+                _ => &[],
+            };
+            self.lanes[CONTROL] = LaneState::over(shows, decoder);
+            return Ok(());
+        };
+        let lane = &mut self.lanes[CONTROL];
+        if same && self.prompted.is_some() {
+            lane.goes_on();
+            return Ok(());
+        }
+        let sampler = sampler(&self.request.sampling);
+        let (text, hook) = (ids.clone(), Box::new(NoHook));
+        let generation =
+            Generation::start(Arc::clone(model), text, 1, &sampler, stop.clone(), hook)?;
+        self.prompted = Some(generation.limit(self.request.sampling.max_tokens));
+        let decoder = StreamDecoder::after(model.tokenizer(), ids)?;
+        self.lanes[CONTROL] = LaneState::new(&[Lane::Baseline], decoder);
+        Ok(())
+    }
+
     fn fresh(
         model: &Arc<Model>,
         request: &GenerateRequest,
         baselines: &Baselines,
     ) -> Result<Self, EngineError> {
         let (ids, stop) = prompt_ids(model, &request.prompt, request.chat.as_ref())?;
-        let sampler = SamplerSettings {
-            temperature: request.sampling.temperature,
-            top_k: request.sampling.top_k,
-            top_p: request.sampling.top_p,
-            seed: request.sampling.seed,
-        };
+        let sampler = sampler(&request.sampling);
         let hook = Box::new(NoHook);
         let mut generation =
-            Generation::start(Arc::clone(model), ids.clone(), 2, &sampler, stop, hook)?
+            Generation::start(Arc::clone(model), ids.clone(), 3, &sampler, stop, hook)?
                 .limit(request.sampling.max_tokens);
         let decoder = StreamDecoder::after(model.tokenizer(), &ids)?;
         let mut unsteered = LaneState::new(&[Lane::Baseline], decoder.clone());
@@ -177,9 +201,15 @@ impl Job {
         Ok(Self {
             request: request.clone(),
             generation,
+            prompted: None,
             prompt_ids: ids,
             cancel: Cancel::never(),
-            lanes: [unsteered, LaneState::new(&[Lane::Steered], decoder)],
+            lanes: [
+                unsteered,
+                LaneState::new(&[Lane::Steered], decoder.clone()),
+                LaneState::over(&[], decoder),
+            ],
+            words: None,
             decoded: 0,
             since: now,
             sent: None,
@@ -194,19 +224,23 @@ impl Job {
             run,
             prompt_tokens: self.prompt_ids.len(),
         });
-        let kept = &self.lanes[UNSTEERED];
-        for &lane in kept.shows {
-            if !kept.all.is_empty() {
-                let tokens = kept.all.clone();
-                emit(Event::Tokens { run, lane, tokens });
-            }
-            if let Some(reason) = kept.ended {
-                emit(Event::LaneFinished {
-                    run,
-                    lane,
-                    reason,
-                    tokens_per_second: 0.0,
-                });
+        if let Some(words) = self.words.clone() {
+            emit(Event::Reference { run, words });
+        }
+        for kept in &self.lanes {
+            for &lane in kept.shows {
+                if !kept.all.is_empty() {
+                    let tokens = kept.all.clone();
+                    emit(Event::Tokens { run, lane, tokens });
+                }
+                if let Some(reason) = kept.ended {
+                    emit(Event::LaneFinished {
+                        run,
+                        lane,
+                        reason,
+                        tokens_per_second: 0.0,
+                    });
+                }
             }
         }
     }
@@ -226,7 +260,7 @@ impl Job {
         self.step_took
     }
 
-    /// One token of every live lane. `false` when both have ended.
+    /// One token of every live lane. `false` when all that is shown has ended.
     pub(crate) fn step(
         &mut self,
         baselines: &mut Baselines,
@@ -234,7 +268,28 @@ impl Job {
     ) -> Result<bool, EngineError> {
         let begin = Instant::now();
         let steps = self.generation.step(&self.cancel)?;
+        self.take(steps, baselines, emit)?;
+        if let Some(prompted) = &mut self.prompted {
+            let mut steps = prompted.step(&self.cancel)?;
+            for step in &mut steps {
+                step.lane = CONTROL;
+            }
+            self.take(steps, baselines, emit)?;
+        }
         self.step_took = begin.elapsed();
+        if self.sent.is_none_or(|sent| sent.elapsed() >= BATCH) {
+            self.flush(emit);
+        }
+        let live = |l: &LaneState| l.ended.is_none() && !l.shows.is_empty();
+        Ok(self.lanes.iter().any(live))
+    }
+
+    fn take(
+        &mut self,
+        steps: Vec<LaneStep>,
+        baselines: &mut Baselines,
+        emit: Emit<'_>,
+    ) -> Result<(), EngineError> {
         for step in steps {
             let Some(lane) = self.lanes.get_mut(step.lane) else {
                 continue;
@@ -256,10 +311,7 @@ impl Job {
                 self.end(step.lane, finish_reason(finish), baselines, emit);
             }
         }
-        if self.sent.is_none_or(|sent| sent.elapsed() >= BATCH) {
-            self.flush(emit);
-        }
-        Ok(self.lanes.iter().any(|l| l.ended.is_none()))
+        Ok(())
     }
 
     /// Ends every live lane as stopped, keeping what was streamed.
@@ -293,14 +345,8 @@ impl Job {
                 tokens_per_second,
             });
         }
-        if lane.shows.contains(&Lane::Baseline) && reason != FinishReason::Stopped {
-            baselines.keep(Baseline {
-                prompt: self.request.prompt.clone(),
-                chat: self.request.chat.clone(),
-                sampling: self.request.sampling.clone(),
-                tokens: lane.all.clone(),
-                reason,
-            });
+        if index == UNSTEERED && reason != FinishReason::Stopped {
+            baselines.keep(Baseline::new(&self.request, lane.all.clone(), reason));
         }
     }
 
@@ -334,7 +380,8 @@ pub fn generate_to_end(
     emit: Emit<'_>,
 ) -> Result<(), EngineError> {
     let mut baselines = Baselines::default();
-    let mut job = Job::start(model, request, vector, None, &baselines, cancel, emit)?;
+    let left = &Left::Unsteered;
+    let mut job = Job::start(model, request, vector, left, None, &baselines, cancel, emit)?;
     while job.step(&mut baselines, emit)? {}
     Ok(())
 }

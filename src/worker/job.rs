@@ -8,11 +8,13 @@ use super::bench::Bench;
 use super::catalog::Library;
 use super::fetch::{Fetch, News};
 use super::gates::Gates;
-use super::generate::{self, Baselines};
+use super::generate;
+use super::lanes::Baselines;
 use super::mailbox::{Load, Mail, Mailbox};
 use super::measure;
 use super::memory::Memory;
 use super::probe::{self, KnownPairs};
+use super::reference;
 use super::source::{LocalModel, Whereabouts};
 use super::study::{LastText, Shelf};
 use super::studying::Studying;
@@ -47,6 +49,8 @@ pub(crate) struct Desk {
     pub(crate) shelf: Shelf,
     /// Pairs of the loaded vector.
     pub(crate) pairs: KnownPairs,
+    /// Pairs behind shuffled labels are being read for a text.
+    pub(crate) reading: bool,
     /// The text that was read last token by token.
     pub(crate) text: LastText,
     /// The condition on prompts.
@@ -68,6 +72,7 @@ impl Desk {
             archive,
             shelf: Shelf::default(),
             pairs: KnownPairs::default(),
+            reading: false,
             text: LastText::default(),
             gates: Gates::default(),
         }
@@ -119,6 +124,7 @@ pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
             words,
             model: wanted,
             news,
+            pairs_read,
             shutdown,
         } = mail;
         if shutdown {
@@ -168,6 +174,10 @@ pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
             measuring = None;
             measure::idle(emit);
         }
+        if pairs_read {
+            desk.reading = false;
+            emit(Event::PairsRead);
+        }
         if let Some(request) = generate {
             generations += 1;
             assert!(
@@ -179,7 +189,7 @@ pub(crate) fn work(mailbox: &Arc<Mailbox>, options: &Options, emit: Emit<'_>) {
         if let Some((request, arrived)) = measure {
             measuring = measure::Job::start(request, arrived, &mut desk, &library, mailbox, emit);
         }
-        studying.hear(words, &desk, &library, mailbox, emit);
+        studying.hear(words, &mut desk, &library, mailbox, emit);
         if let Some((request, arrived)) = study {
             studying.start(request, arrived, &mut desk, &library, mailbox, emit);
         }
@@ -283,10 +293,11 @@ fn start_generation(
     mut request: GenerateRequest,
     desk: &mut Desk,
     library: &Library,
-    mailbox: &Mailbox,
+    mailbox: &Arc<Mailbox>,
     emit: Emit<'_>,
 ) -> Option<generate::Job> {
-    let model = desk.model.as_ref()?;
+    let model = &desk.model.clone()?;
+    let left = reference::resolve(&request, library, desk, mailbox);
     let run = request.run;
     let cancel = mailbox.generate_cancel(run);
     match gated(&request, model, &mut desk.gates, library, &cancel) {
@@ -311,6 +322,7 @@ fn start_generation(
         model,
         request,
         vector,
+        &left,
         before,
         &desk.baselines,
         cancel,

@@ -2,30 +2,25 @@
 
 use std::sync::Arc;
 
-use super::bench::Bench;
+use super::asked::{asked, words};
+use super::bench::{Bench, Rows};
 use super::catalog::{Library, LibraryError};
 use super::job::{Desk, Emit, failure};
 use super::mailbox::{Load, Mailbox};
 use super::making;
 use super::prompt;
 use super::source::{LocalModel, model_name, open_model};
-use super::study::live;
+use super::study::part;
 use super::survey;
 use crate::engine::{Cancel, EngineError, Model};
-use crate::measure::PreparedSet;
+use crate::measure::{MeasureError, Template};
 use crate::protocol::{
-    Asset, CHAT_UNUSABLE, ChatSupport, DatasetInfo, Event, ExtractSource, Failure, ImportQuestion,
-    InputItem, ModelInfo, ModelSource, Stage, VectorInfo,
+    Asking, Asset, CHAT_UNUSABLE, ChatSupport, DatasetInfo, Event, ExtractSource, Failure,
+    ImportQuestion, InputItem, ModelInfo, ModelSource, Stage, VectorInfo,
 };
+use crate::steering::dataset::Example;
 use crate::steering::format::{ImportOptions, ModelShape, VectorFormat};
-use crate::steering::prompt_norms;
-use crate::units::{BlockIndex, RunId};
-
-/// Where to begin when a vector recommends nothing: 0.42 of the depth (Tan et al. steer Llama-2's
-/// block 13 of 32).
-pub fn default_block(n_blocks: usize) -> BlockIndex {
-    BlockIndex(((n_blocks as f64 * 0.42).round() as usize).min(n_blocks.saturating_sub(1)))
-}
+use crate::units::RunId;
 
 pub(super) fn perform(
     load: &Load,
@@ -55,9 +50,9 @@ pub(super) fn perform(
         ),
         Load::Save(asset, name) => (Stage::LoadVector, save(asset, name, library, emit)),
         Load::Vector(asset) => (Stage::LoadVector, vector(asset, library, desk, emit)),
-        Load::Dataset(asset) => (
+        Load::Dataset(asset, asking) => (
             Stage::LoadDataset,
-            dataset(asset, library, desk, &cancel, emit),
+            dataset(asset, asking, library, desk, &cancel, emit),
         ),
     };
     if let Err((id, message)) = done
@@ -228,6 +223,7 @@ fn save(asset: &Asset, name: &str, library: &Library, emit: Emit<'_>) -> Result<
 
 fn dataset(
     asset: &Asset,
+    asking: &Asking,
     library: &Library,
     desk: &mut Desk,
     cancel: &Cancel,
@@ -239,26 +235,28 @@ fn dataset(
         done: 0,
         total: 0,
     });
-    let dataset = library.load_dataset(asset).map_err(|e| refuse(&e))?;
-    let (rows, split) = live(&dataset, desk.inputs);
+    let told = |e: MeasureError| (e.id(), e.to_string());
+    let asked = asked(&model, asking).map_err(|e| (e.id(), e.to_string()))?;
+    let dataset = library
+        .load_dataset_with(asset, asked.load_options())
+        .map_err(|e| refuse(&e))?;
+    let (rows, split) = part(&asked, &dataset, desk.inputs).map_err(told)?;
     if rows.is_empty() {
         return Err(("no-measurable-rows", texts_only(&dataset.name)));
     }
-    let set = PreparedSet::of_rows(
-        &dataset,
-        &rows,
-        model.tokenizer(),
-        model.config().max_positions,
-    )
-    .map_err(|e| (e.id(), e.to_string()))?;
+    let examples = asked.prompting.examples(&rows);
+    let set = asked.prepared(&model, &dataset, &examples).map_err(told)?;
+    let chat = asked.prompting.template() == Template::Chat;
     let items: Vec<InputItem> = set
         .inputs
         .iter()
         .map(|input| {
-            let example = rows.iter().find(|e| e.row == input.row);
+            let example = examples.iter().find(|e| e.row == input.row);
+            // What stands around it in the chat format is the same for all.
+            let said = example.filter(|_| chat).and_then(Example::prompt_text);
             InputItem {
                 id: input.row,
-                prompt: input.prompt.clone(),
+                prompt: said.map_or(&*input.prompt, str::trim).to_owned(),
                 positive: input.positive.clone(),
                 negative: input.negative.clone(),
                 positive_is_a: example.and_then(|e| e.positive_is_a),
@@ -266,27 +264,30 @@ fn dataset(
             }
         })
         .collect();
-    let norms = prompt_norms(&model, &dataset, cancel).map_err(|e| (e.id(), e.to_string()))?;
+    let norms = asked.norms(&model, &dataset, cancel).map_err(told)?;
     let mut warnings: Vec<String> = dataset.warnings.iter().map(ToString::to_string).collect();
     warnings.extend(set.warnings());
+    let id = asking.identify(&dataset.id);
     let info = DatasetInfo {
-        id: dataset.id.clone(),
+        id: id.clone(),
         name: dataset.name.clone(),
         asset: asset.clone(),
+        asking: asking.clone(),
+        words: Arc::new(words(&asked, &split)),
         format: dataset.format.name().to_string(),
         items: Arc::new(items),
         warnings,
         residual_norms: norms.clone(),
     };
-    let examples = rows.into_iter().cloned().collect();
-    desk.bench = Some(Bench::new(
-        &model,
+    let rows = Rows {
+        id,
+        asked,
         set,
         examples,
         split,
         norms,
-        desk.memory.live(&model),
-    ));
+    };
+    desk.bench = Some(Bench::new(&model, rows, desk.memory.live(&model)));
     emit(Event::DatasetLoaded(info));
     Ok(())
 }

@@ -14,8 +14,8 @@ use super::source::LocalModel;
 use super::study::Word;
 use crate::engine::Cancel;
 use crate::protocol::{
-    Asset, ChatFormat, Command, ExtractSource, GenerateRequest, MeasureRequest, ModelSource,
-    ProbeRequest, StudyRequest,
+    Asking, Asset, ChatFormat, Command, ExtractSource, GenerateRequest, MeasureRequest,
+    ModelSource, ProbeRequest, StudyRequest,
 };
 use crate::units::RunId;
 
@@ -28,7 +28,7 @@ pub(crate) enum Load {
     /// What was asked for, and where it is.
     Model(ModelSource, LocalModel),
     Vector(Asset),
-    Dataset(Asset),
+    Dataset(Asset, Asking),
     /// Report a prompt token by token.
     Prompt(RunId, String, Option<ChatFormat>),
     /// Report the first text of a source of vectors.
@@ -55,6 +55,8 @@ pub(crate) struct Mail {
     pub(crate) model: Option<ModelSource>,
     /// Newest word of the running fetch.
     pub(crate) news: Option<News>,
+    /// The pairs behind shuffled labels were read.
+    pub(crate) pairs_read: bool,
     pub(crate) shutdown: bool,
 }
 
@@ -68,6 +70,7 @@ impl Mail {
             && self.words.is_empty()
             && self.model.is_none()
             && self.news.is_none()
+            && !self.pairs_read
             && !self.shutdown
     }
 }
@@ -142,9 +145,9 @@ impl Mailbox {
                 mail.loads.push_back(Load::Survey(assets));
             }
             Command::SaveVector(asset, name) => mail.loads.push_back(Load::Save(asset, name)),
-            Command::LoadDataset(asset) => {
-                mail.loads.retain(|l| !matches!(l, Load::Dataset(_)));
-                mail.loads.push_back(Load::Dataset(asset));
+            Command::LoadDataset(asset, asking) => {
+                mail.loads.retain(|l| !matches!(l, Load::Dataset(..)));
+                mail.loads.push_back(Load::Dataset(asset, asking));
             }
             Command::Generate(request) => {
                 self.newest_generate.store(request.run.0, Ordering::Release);
@@ -193,6 +196,12 @@ impl Mailbox {
     /// Leaves word of the running fetch.
     pub(crate) fn news(&self, news: News) {
         self.lock().news = Some(news);
+        self.arrived.notify_one();
+    }
+
+    /// Leaves word that the pairs of a text's control were read, or could not be.
+    pub(crate) fn pairs_read(&self) {
+        self.lock().pairs_read = true;
         self.arrived.notify_one();
     }
 
@@ -270,6 +279,7 @@ mod tests {
             prompt: String::new(),
             chat: None,
             steering: None,
+            reference: crate::protocol::Reference::default(),
             sampling: Sampling::default(),
         })
     }
@@ -308,13 +318,16 @@ mod tests {
         for name in ["a", "b", "c"] {
             mailbox.put(Command::LoadVector(Asset::Bundled(name.into())));
         }
-        mailbox.put(Command::LoadDataset(Asset::Bundled("d".into())));
+        mailbox.put(Command::LoadDataset(
+            Asset::Bundled("d".into()),
+            Asking::default(),
+        ));
         let loads: Vec<Load> = mailbox.take(true).loads.into();
         assert_eq!(
             loads,
             [
                 Load::Vector(Asset::Bundled("c".into())),
-                Load::Dataset(Asset::Bundled("d".into()))
+                Load::Dataset(Asset::Bundled("d".into()), Asking::default())
             ]
         );
     }

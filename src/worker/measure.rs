@@ -75,7 +75,7 @@ impl Job {
             return None;
         };
         // A request for what has been replaced meanwhile; the app asks again for the new one.
-        if vector.id() != request.vector || bench.set().dataset_id != request.dataset {
+        if vector.id() != request.vector || bench.id() != request.dataset {
             return None;
         }
         if let Err(error) = check_multipliers(&request.multipliers) {

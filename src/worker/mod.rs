@@ -6,12 +6,14 @@
 //! needs a lock on the model. It must not know how anything is drawn.
 
 mod archive;
+mod asked;
 mod bench;
 mod catalog;
 mod fetch;
 mod gates;
 mod generate;
 mod job;
+mod lanes;
 mod load;
 mod mailbox;
 mod making;
@@ -19,6 +21,7 @@ mod measure;
 mod memory;
 mod probe;
 mod prompt;
+mod reference;
 mod shipped;
 mod source;
 mod study;
@@ -34,7 +37,6 @@ use std::time::{Duration, Instant};
 pub use catalog::{Library, LibraryError};
 pub use fetch::FETCH_THREAD;
 pub use generate::generate_to_end;
-pub use load::default_block;
 use mailbox::Mailbox;
 pub use source::{LocalModel, Whereabouts, model_name, neither, open_model};
 pub use study::STUDY_THREAD;

@@ -6,9 +6,9 @@ use std::time::Instant;
 use super::catalog::Library;
 use super::job::{Desk, Emit, failure};
 use super::mailbox::Mailbox;
-use super::study::{self, Gate, Slices, Trouble, Word, controls, sweep};
+use super::study::{self, Gate, Prepared, Slices, Trouble, Word, controls, sweep, vectors};
 use crate::engine::Cancel;
-use crate::protocol::{Event, Stage, Study, StudyRequest};
+use crate::protocol::{Event, Stage, Study, StudyNews, StudyRequest};
 use crate::units::RunId;
 
 /// At most one study; a newer one takes its place.
@@ -85,7 +85,7 @@ impl Studying {
     pub(super) fn hear(
         &mut self,
         words: Vec<(RunId, Word)>,
-        desk: &Desk,
+        desk: &mut Desk,
         library: &Library,
         mailbox: &Mailbox,
         emit: Emit<'_>,
@@ -113,9 +113,11 @@ impl Studying {
                 }),
                 Word::News(news) => emit(Event::Study { run, news }),
                 Word::Ready(prepared, arrived) => {
-                    match controls::Job::start(run, *prepared, arrived, desk, mailbox) {
-                        Some(job) => self.slices = Some(Box::new(job)),
-                        None => end(run, None, emit),
+                    let mut tell = |news| emit(Event::Study { run, news });
+                    match slices(run, *prepared, arrived, desk, mailbox, &mut tell) {
+                        Ok(Some(job)) => self.slices = Some(job),
+                        Ok(None) => end(run, None, emit),
+                        Err(trouble) => end(run, Some(trouble), emit),
                     }
                 }
                 Word::Ended(ended) => end(run, ended.err().map(Some), emit),
@@ -123,6 +125,25 @@ impl Studying {
             }
         }
     }
+}
+
+/// The slices of a study that has read what it needs; `None`: nothing is left to do.
+fn slices(
+    run: RunId,
+    prepared: Prepared,
+    arrived: Instant,
+    desk: &mut Desk,
+    mailbox: &Mailbox,
+    tell: &mut dyn FnMut(StudyNews),
+) -> Result<Option<Box<dyn Slices>>, Trouble> {
+    Ok(match prepared {
+        Prepared::Controls(prepared) => controls::Job::start(run, prepared, arrived, desk, mailbox)
+            .map(|job| Box::new(job) as Box<dyn Slices>),
+        Prepared::Vectors(prepared) => {
+            vectors::Job::start(run, prepared, arrived, desk, mailbox, tell)?
+                .map(|job| Box::new(job) as Box<dyn Slices>)
+        }
+    })
 }
 
 fn end(run: RunId, trouble: Option<Trouble>, emit: Emit<'_>) {

@@ -12,6 +12,7 @@ impl App {
         match self.screen {
             Screen::Explore | Screen::Vectors => return None,
             Screen::Layers => self.layers_text(&mut out),
+            Screen::Datasets if self.lab.across_vectors => self.vectors_text(&mut out),
             Screen::Factors | Screen::Datasets => self.datasets_text(&mut out),
             Screen::Shift => self.shift_text(&mut out),
             Screen::Predictors => self.predictors_text(&mut out),
@@ -58,6 +59,23 @@ impl App {
                     out,
                     "{}\t{}\t{i}\t{slope}\t{a}\t{word}",
                     r.dataset, r.vector
+                );
+            }
+        }
+    }
+
+    fn vectors_text(&self, out: &mut String) {
+        out.push_str("vector\tblock\trecommended_block\tscale\tkappa\tinput\tsteerability\n");
+        for r in self.lab.vectors().into_iter().flat_map(|t| &t.rows) {
+            let kappa = r.kappa.map_or_else(String::new, |k| k.to_string());
+            for (i, slope) in r.slopes.iter().enumerate() {
+                let name = crate::text::one_line(&r.name);
+                let _ = writeln!(
+                    out,
+                    "{name}\t{}\t{}\t{}\t{kappa}\t{i}\t{slope}",
+                    r.block,
+                    u8::from(r.recommended),
+                    r.scale
                 );
             }
         }

@@ -6,12 +6,14 @@ mod cells;
 mod copy;
 pub mod fan;
 mod requests;
+mod vectors;
 
 use std::time::Duration;
 
 use crate::protocol::{
     CalibrateStudy, Calibration, ControlsTable, DatasetResponse, ExtractReport, Prediction,
-    ShiftTable, Study, StudyKind, StudyNews, TokenStrip, TokensStudy,
+    ShiftTable, Study, StudyKind, StudyNews, SweepUnit, TaxLine, TokenStrip, TokensStudy,
+    VectorsTable,
 };
 use crate::units::RunId;
 use fan::FanLane;
@@ -149,6 +151,8 @@ pub struct Lab {
     pub shifts: Reports<ShiftTable>,
     /// Many data sets.
     pub responses: Reports<DatasetResponse>,
+    /// Several vectors; at most one report, which grows.
+    pub several: Reports<VectorsTable>,
     /// Other directions; at most one report, which grows.
     pub controls: Reports<ControlsTable>,
     /// The text token by token; at most one.
@@ -157,6 +161,8 @@ pub struct Lab {
     pub fan: Reports<FanLane>,
     /// Coefficient of an effect; at most one.
     pub calibrations: Reports<Calibration>,
+    /// What steering costs over the grid; at most one.
+    pub taxes: Reports<TaxLine>,
     /// The steered side of the strip attends to the unsteered side's keys and values.
     pub frozen: bool,
     /// Control directions among the lanes of a fan.
@@ -169,6 +175,12 @@ pub struct Lab {
     pub all_datasets: bool,
     /// The loaded vector on all data sets instead of each its own.
     pub one_vector: bool,
+    /// Several vectors on the loaded data set instead of data sets.
+    pub across_vectors: bool,
+    /// All of them at the slider's block instead of each at its own.
+    pub one_block: bool,
+    /// As they are, or at the loaded one's κ.
+    pub vectors_unit: SweepUnit,
     /// Which of a screen's figures is shown, and the selected row.
     pub figure: usize,
     /// Selected row.
@@ -196,10 +208,12 @@ impl Lab {
             StudyKind::Predict => &self.predictions,
             StudyKind::Shift => &self.shifts,
             StudyKind::Datasets => &self.responses,
+            StudyKind::Vectors => &self.several,
             StudyKind::Controls => &self.controls,
             StudyKind::Tokens => &self.strips,
             StudyKind::Fan => &self.fan,
             StudyKind::Calibrate => &self.calibrations,
+            StudyKind::Tax => &self.taxes,
             StudyKind::Extract => &self.extractions,
         }
     }
@@ -210,10 +224,12 @@ impl Lab {
             StudyKind::Predict => &mut self.predictions,
             StudyKind::Shift => &mut self.shifts,
             StudyKind::Datasets => &mut self.responses,
+            StudyKind::Vectors => &mut self.several,
             StudyKind::Controls => &mut self.controls,
             StudyKind::Tokens => &mut self.strips,
             StudyKind::Fan => &mut self.fan,
             StudyKind::Calibrate => &mut self.calibrations,
+            StudyKind::Tax => &mut self.taxes,
             StudyKind::Extract => &mut self.extractions,
         }
     }
@@ -236,6 +252,12 @@ impl Lab {
         if !same || self.finished(kind).is_some() {
             self.answer_mut(kind).outdate(!same);
         }
+    }
+
+    /// Whether a study is asked for already and was not given up.
+    pub(super) fn answers(&self, study: &Study) -> bool {
+        let kind = study.kind();
+        self.asked(kind) == Some(study) && self.finished(kind).is_some()
     }
 
     pub(super) fn requested(&mut self, run: RunId, study: Study) {
@@ -264,6 +286,16 @@ impl Lab {
         self.controls.fresh()
     }
 
+    /// The vectors compared last.
+    pub fn vectors(&self) -> Option<&VectorsTable> {
+        self.several.items.first()
+    }
+
+    /// The tax over the grid of the present question.
+    pub fn taxes(&self) -> Option<&TaxLine> {
+        self.taxes.fresh()
+    }
+
     /// The strip of the present question.
     pub fn strip(&self) -> Option<&TokenStrip> {
         self.strips.items.first()
@@ -288,8 +320,10 @@ impl Lab {
             StudyNews::Extracted(report) => self.extractions.replace(*report),
             StudyNews::Shifted(table) => self.shifts.push(*table),
             StudyNews::Dataset(response) => self.responses.push(*response),
+            StudyNews::Vectors(table) => self.several.replace(*table),
             StudyNews::Controls(table) => self.controls.replace(*table),
             StudyNews::Tokens(strip) => self.strips.replace(*strip),
+            StudyNews::Taxed(line) => self.taxes.replace(*line),
             StudyNews::Calibrated(found) => self.calibrations.replace(*found),
             StudyNews::FanLanes(labels) => {
                 self.fan.refresh();
@@ -322,6 +356,9 @@ impl Lab {
         *self = Self {
             all_datasets: self.all_datasets,
             one_vector: self.one_vector,
+            across_vectors: self.across_vectors,
+            one_block: self.one_block,
+            vectors_unit: self.vectors_unit,
             controls_shown: self.controls_shown,
             frozen: self.frozen,
             fan_controls: self.fan_controls,

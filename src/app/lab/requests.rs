@@ -7,7 +7,7 @@ use crate::app::messages::Level;
 use crate::app::screen::Screen;
 use crate::protocol::{
     Asset, CalibrateStudy, Command, ControlsStudy, DatasetsStudy, FanStudy, PredictStudy,
-    ShiftStudy, Study, StudyKind, StudyRequest, SweepStudy, SweepUnit, TokensStudy,
+    ShiftStudy, Study, StudyKind, StudyRequest, SweepStudy, SweepUnit, TaxStudy, TokensStudy,
 };
 use crate::units::{BlockIndex, RunId};
 
@@ -37,8 +37,21 @@ impl App {
     /// What the screen's study is to be; `None` while something it needs is missing.
     pub fn study_wanted(&self) -> Option<Study> {
         let shown = self.lab.controls_shown && self.screen == Screen::Explore;
-        let kind = self.screen.study().or(shown.then_some(StudyKind::Controls));
-        self.study_of(kind?)
+        let kind = match self.screen {
+            Screen::Datasets if self.lab.across_vectors => Some(StudyKind::Vectors),
+            screen => screen.study(),
+        };
+        if kind.is_some() || self.screen != Screen::Explore {
+            return self.study_of(kind?);
+        }
+        // On the first screen what is shown beside the figures comes one after the other.
+        let controls = shown.then(|| self.study_of(StudyKind::Controls)).flatten();
+        let missing = |study: &Study| !self.lab.answers(study);
+        let tax = || self.study_of(StudyKind::Tax);
+        match controls {
+            Some(controls) if missing(&controls) => Some(controls),
+            controls => tax().filter(missing).or(controls).or_else(tax),
+        }
     }
 
     fn study_of(&self, kind: StudyKind) -> Option<Study> {
@@ -61,6 +74,7 @@ impl App {
             StudyKind::Extract => return None,
             StudyKind::Predict => Study::Predict(PredictStudy {
                 datasets: self.studied_datasets()?,
+                asking: self.asking.clone(),
                 block,
             }),
             StudyKind::Shift => Study::Shift(ShiftStudy {
@@ -79,6 +93,7 @@ impl App {
                     vector: vector.id.clone(),
                     dataset: dataset.id.clone(),
                     pairs: dataset.asset.clone(),
+                    asking: dataset.asking.clone(),
                     others: others.filter(|a| *a != vector.asset).collect(),
                     block,
                     mask: setting.mask,
@@ -136,8 +151,21 @@ impl App {
                 target: TARGET,
                 negative: setting.coefficient < 0.0,
             }),
+            StudyKind::Tax => {
+                let vector = self.vector.as_ref()?;
+                vector.norms.get(setting.block).copied().flatten()?;
+                Study::Tax(TaxStudy {
+                    vector: vector.id.clone(),
+                    block,
+                    mask: setting.mask,
+                    edit: setting.edit,
+                    multipliers,
+                })
+            }
+            StudyKind::Vectors => self.vectors_study()?,
             StudyKind::Datasets => Study::Datasets(DatasetsStudy {
                 datasets: self.every_dataset()?,
+                asking: self.asking.clone(),
                 vector: if self.lab.one_vector {
                     Some(self.vector.as_ref()?.id.clone())
                 } else {
@@ -163,7 +191,7 @@ impl App {
                 .flatten()
                 .is_some_and(|n| n > 0.0)
         };
-        let start = (0.42 * self.blocks() as f64).round() as usize;
+        let start = BlockIndex::start_of(self.blocks()).0;
         let recommended = vector.recommended_block.map(|b| b.0).filter(|b| has(*b));
         recommended
             .or_else(|| {
@@ -206,6 +234,12 @@ impl App {
             return;
         };
         let kind = study.kind();
+        // What it costs is read when nothing else is on its way; the end of that asks again.
+        let other = self.lab.running().is_some_and(|r| r.kind != kind);
+        let busy = self.experiment.is_running() || self.compare.is_running() || other;
+        if kind == StudyKind::Tax && !forced && busy {
+            return;
+        }
         let running = self.lab.running().is_some_and(|r| r.kind == kind);
         let there =
             self.lab.asked(kind) == Some(&study) && (running || self.lab.finished(kind).is_some());
@@ -285,6 +319,14 @@ impl App {
         here.then_some(found)
     }
 
+    /// The tax over the grid at the present site, where it is known.
+    pub fn tax_line(&self) -> Option<&crate::protocol::TaxLine> {
+        let here = self.study_of(StudyKind::Tax)?;
+        self.lab
+            .taxes()
+            .filter(|_| self.lab.asked(StudyKind::Tax) == Some(&here))
+    }
+
     /// Moves along the strip.
     pub(in crate::app) fn step_token(&mut self, step: isize) {
         self.go_to_token(self.lab.row.saturating_add_signed(step));
@@ -304,6 +346,8 @@ impl App {
             let at = all.iter().position(|f| *f == self.lab.layers.figure);
             let next = at.map_or(0, |i| (i + 1) % all.len());
             self.lab.layers.figure = all.get(next).copied().unwrap_or_default();
+        } else if self.screen == Screen::Datasets {
+            self.next_vectors_unit();
         } else {
             self.lab.figure = self.lab.figure.wrapping_add(1);
         }
@@ -318,10 +362,11 @@ impl App {
                     SweepUnit::EqualKappa => SweepUnit::Raw,
                 };
             }
-            Pane::Factors | Pane::Datasets => {
+            Pane::Factors => {
                 self.lab.one_vector = !self.lab.one_vector;
                 self.lab.wanted = true;
             }
+            Pane::Datasets => self.next_comparison(),
             Pane::Shift | Pane::Predictors => {
                 self.lab.all_datasets = !self.lab.all_datasets;
                 self.lab.wanted = true;

@@ -7,6 +7,7 @@ use super::{PromptCache, Site};
 use crate::engine::{Branch, Cancel, Keep, KvCache, NoHook, Part, Rows};
 use crate::measure::MeasureError;
 use crate::measure::prepare::PreparedInput;
+use crate::measure::summed::summed_propensity;
 use crate::steering::{LaneSteering, apply};
 use crate::units::BlockIndex;
 
@@ -36,10 +37,27 @@ impl PromptCache {
         if let Some(bad) = multipliers.iter().find(|m| !m.is_finite()) {
             return Err(MeasureError::Multiplier { value: *bad });
         }
+        if self.is_summed() {
+            return self.evaluate_summed(site, multipliers, inputs, cancel);
+        }
         let results = self.in_groups(inputs, cancel, |cache, group| {
             cache.evaluate_group(site, multipliers, group, cancel)
         })?;
         Ok(results.into_iter().flatten().collect())
+    }
+
+    /// Summed logits depend on whole answers, of which nothing is kept: every input by itself.
+    pub(super) fn evaluate_summed(
+        &self,
+        site: &Site<'_>,
+        multipliers: &[f32],
+        inputs: Range<usize>,
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<f32>>, MeasureError> {
+        self.check_range(&inputs)?;
+        let inputs = &self.set.inputs[inputs];
+        let one = |input| summed_propensity(&self.model, input, site, multipliers, cancel);
+        inputs.iter().map(one).collect()
     }
 
     pub(super) fn evaluate_group(

@@ -17,6 +17,7 @@ use self::share::Cluster;
 pub use self::sweep::SweepCell;
 use super::error::MeasureError;
 use super::prepare::PreparedSet;
+use super::protocol::Propensity;
 use crate::engine::{Cancel, Keep, KvCache, Model, NoHook, Part};
 use crate::steering::fits;
 use crate::units::{BlockIndex, Edit, Mask};
@@ -103,14 +104,22 @@ impl PromptCache {
         &self.set
     }
 
-    /// Inputs computed so far.
+    /// Inputs that are ready.
     pub fn ready(&self) -> usize {
         (0..self.len()).filter(|i| self.is_ready(*i)).count()
     }
 
-    /// Whether an input is computed and in memory.
+    /// Whether nothing has to be computed before an input's multipliers: its prompt is in memory, or
+    /// no prompt is of use.
     pub fn is_ready(&self, input: usize) -> bool {
+        if self.is_summed() {
+            return input < self.len();
+        }
         self.kv.len(input) > 0 && self.kept.get(input).is_some_and(Option::is_some)
+    }
+
+    pub(super) fn is_summed(&self) -> bool {
+        self.set.propensity == Propensity::SumLogits
     }
 
     /// Propensity without any vector, once the input was computed.

@@ -49,6 +49,12 @@ impl PromptCache {
                 return Err(MeasureError::Multiplier { value: *bad });
             }
         }
+        if self.is_summed() {
+            let cell = |c: &SweepCell<'_>| {
+                self.evaluate_summed(&c.site, c.multipliers, inputs.clone(), cancel)
+            };
+            return cells.iter().map(cell).collect();
+        }
         let joins =
             |c: &SweepCell<'_>| c.site.mask.spares_prompt() && c.site.edit.point.is_canonical();
         let alone = !cells.iter().all(joins);

@@ -6,6 +6,7 @@
 //! coefficient, so that it rises with small jumps; a fixed text gives a smooth curve of its own.
 
 mod band;
+mod solved;
 mod solver;
 mod statistic;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use band::{Band, Edge, HARDLY, INCOHERENT, PERPLEXITY_RATIO, Reason};
+pub use solved::Solved;
 pub use solver::{BRACKET, EVALUATIONS, Evaluation, Search, Solution, TOLERANCE, Verdict, solve};
 pub use statistic::{KlStatistic, QUANTILE, ROLLOUT};
 

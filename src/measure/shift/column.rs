@@ -7,6 +7,7 @@ use super::matrix::MEAN_VECTOR;
 use super::run::{ShiftPlan, ShiftResources};
 use super::setting::Setting;
 use crate::engine::Cancel;
+use crate::measure::Propensity;
 use crate::measure::cache::prompt_bytes;
 use crate::measure::{
     PreparedInput, PreparedSet, PromptCache, Protocol, Site, Template, store_cell, store_key,
@@ -152,6 +153,7 @@ fn set_of(plan: &ShiftPlan<'_>, inputs: Vec<PreparedInput>) -> PreparedSet {
         inputs,
         rejected: Rejections::default(),
         texts_only: 0,
+        propensity: Propensity::AnswerLogit,
     }
 }
 

@@ -191,7 +191,8 @@ fn table(c: &mut Canvas<'_>, area: Rect, rows: &[Row<'_>]) {
     axis.labels(c, axis_line.y);
 }
 
-fn anti(c: &mut Canvas<'_>, x: u16, y: u16, share: f64, bar: u16) {
+/// The anti-steerable share, and a bar of it where `bar` columns allow.
+pub(super) fn anti(c: &mut Canvas<'_>, x: u16, y: u16, share: f64, bar: u16) {
     let role = if share > 1.0 / 3.0 {
         Role::Negative
     } else {

@@ -7,6 +7,7 @@ mod fan;
 mod map;
 mod plots;
 mod predictors;
+mod several;
 mod shift;
 mod tokens;
 
@@ -66,6 +67,7 @@ pub(super) fn pane(c: &mut Canvas<'_>, area: Rect, pane: Pane) {
         Pane::Controls => controls::draw(c, area),
         Pane::Tokens => tokens::draw(c, area),
         Pane::Fan => fan::draw(c, area),
+        Pane::Datasets if c.app.lab().across_vectors => several::draw(c, area),
         _ => datasets::draw(c, area),
     }
 }
@@ -181,8 +183,20 @@ fn protocol(c: &mut Canvas<'_>, area: Rect, pieces: &[String]) {
     c.text(area.x, y, &line, muted, area.width);
 }
 
-/// The facts that every study shares.
+/// The facts of studies that measure rows as they are asked.
 fn protocol_words(c: &Canvas<'_>, more: &[String]) -> Vec<String> {
+    let mut words = site_words(c, more);
+    if let Some(dataset) = c.app.dataset() {
+        let asked = &dataset.words;
+        let badge = "paper parity: not comparable with other figures";
+        words.extend(asked.badge.as_ref().map(|_| badge.to_owned()));
+        words.extend([asked.rows.clone(), asked.prompts.clone()]);
+    }
+    words
+}
+
+/// The facts that every study shares.
+fn site_words(c: &Canvas<'_>, more: &[String]) -> Vec<String> {
     let app = c.app;
     let setting = app.setting();
     let mut words = more.to_vec();
@@ -192,8 +206,6 @@ fn protocol_words(c: &Canvas<'_>, more: &[String]) -> Vec<String> {
         "slope over {} multipliers",
         app.multipliers().len()
     ));
-    words.push("test part, seed 0".to_owned());
-    words.push("prompts as written".to_owned());
     words
 }
 

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::plots::scatter;
-use super::{empty, number, protocol, protocol_words, right};
+use super::{empty, number, protocol, right, site_words};
 use crate::app::focus::Pane;
 use crate::app::hits::Target;
 use crate::protocol::{ShiftTable, Study};
@@ -310,10 +310,8 @@ fn footnotes(c: &mut Canvas<'_>, area: Rect, table: &ShiftTable, muted: Style) {
         height: 1,
         ..area
     };
-    let words = protocol_words(c, &[format!("block {block}"), rows, norms.to_owned(), chat]);
-    let words: Vec<String> = words
-        .into_iter()
-        .filter(|w| w != "prompts as written")
-        .collect();
+    // The settings word the rows themselves.
+    let mut words = site_words(c, &[format!("block {block}"), rows, norms.to_owned(), chat]);
+    words.push("test part, seed 0".to_owned());
     protocol(c, line, &words);
 }

@@ -34,7 +34,7 @@ pub(super) fn between_vectors(c: &mut Canvas<'_>, area: Rect) {
         return;
     }
     let longest = vectors.iter().map(|a| text::width(&a.label())).max();
-    let names = (longest.unwrap_or(0) as u16 + 4).clamp(8, area.width / 3);
+    let names = (longest.unwrap_or(0) as u16 + 4).clamp(8, (area.width / 3).max(8));
     let columns = usize::from(area.width.saturating_sub(names) / CELL);
     let conflict = c.style(Role::Warning);
     c.text(area.x, area.y, &format!("block {block}"), muted, names);

@@ -31,7 +31,10 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
         LibraryFigure::Across => "cosines between blocks",
         LibraryFigure::Extraction => "new vector",
     };
-    let count = format!("{}  ", library.rows().len());
+    let count = match library.marked() {
+        0 => format!("{}  ", library.rows().len()),
+        n => format!("{}, {n} marked  ", library.rows().len()),
+    };
     let inner = c.pane(area, Pane::Vectors, &[(&count, muted), (figure, accent)]);
     if inner.is_empty() {
         return;
@@ -118,6 +121,10 @@ fn table(c: &mut Canvas<'_>, area: Rect) {
             _ => (" ", plain),
         };
         c.text(area.x, y, mark, style, 1);
+        if library.is_marked(i) {
+            let accent = c.style(Role::Accent);
+            c.text(area.x + 1, y, c.glyphs.check, accent, 1);
+        }
         let name = text::one_line(&asset.label());
         let fits = !matches!(facts, Some(Ok(f)) if f.misfit.is_some());
         let name_style = if fits { plain } else { muted };

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::rows::{self, Wanted};
 use super::{Room, Trouble};
-use crate::measure::{check_multipliers, reference};
+use crate::measure::{Asked, check_multipliers, reference};
 use crate::protocol::{Asset, DatasetResponse, DatasetsStudy, Published, StudyNews};
 use crate::stats::steerability;
-use crate::steering::dataset::{Dataset, Part};
-use crate::steering::{PairSet, SteeringVector, extract_mean};
+use crate::steering::dataset::Dataset;
+use crate::steering::{SteeringVector, extract_mean};
 
 /// Returns how many data sets the store had.
 pub(super) fn run(room: &Room<'_>, study: &DatasetsStudy) -> Result<usize, Trouble> {
@@ -18,19 +18,20 @@ pub(super) fn run(room: &Room<'_>, study: &DatasetsStudy) -> Result<usize, Troub
         Some(id) => Some(room.vector.clone().filter(|v| v.id() == *id).ok_or(None)?),
         None => None,
     };
+    let asked = room.asked(&study.asking)?;
     let (mut from_store, mut done) = (0, 0);
     let total = study.datasets.len() * 100;
     room.each(&study.datasets, |asset| {
         let at = done;
         done += 100;
         let part = |share: usize, i: usize, n: usize| at + share + 50 * i / n.max(1);
-        let dataset = load(room, asset)?;
+        let dataset = load(room, asset, &asked)?;
         let mut told = |i, n| room.progress(part(0, i, n), total);
         let (vector, how) = if let Some(vector) = &loaded {
             (Arc::clone(vector), vector.name.clone())
         } else {
-            let extract = || own_vector(room, &dataset, &mut told);
-            let vector = room.shelf.vectors.get(dataset.id.clone(), extract)?;
+            let extract = || own_vector(room, &dataset, &asked, &mut told);
+            let vector = (room.shelf.vectors).get(study.asking.identify(&dataset.id), extract)?;
             (vector, "mean of its training pairs".to_owned())
         };
         let wanted = Wanted {
@@ -41,7 +42,7 @@ pub(super) fn run(room: &Room<'_>, study: &DatasetsStudy) -> Result<usize, Troub
             grid: &study.multipliers,
         };
         let mut told = |i, n| room.progress(part(50, i, n), total);
-        let measured = rows::measure(room, &dataset, &wanted, &mut told)?;
+        let measured = rows::measure(room, &dataset, &asked, &wanted, &mut told)?;
         from_store += usize::from(measured.from_store);
         let slope =
             |row: &Vec<f32>| steerability(&study.multipliers, row).map_or(f32::NAN, |s| s as f32);
@@ -59,6 +60,7 @@ pub(super) fn run(room: &Room<'_>, study: &DatasetsStudy) -> Result<usize, Troub
             .collect();
         room.news(StudyNews::Dataset(Box::new(DatasetResponse {
             dataset: dataset.name.clone(),
+            asset: asset.clone(),
             vector: how,
             norm: vector.norm(study.block).unwrap_or(f32::NAN),
             inputs,
@@ -81,24 +83,24 @@ fn published(name: &str) -> Option<Published> {
 }
 
 /// A data set of the library, or a file.
-pub(super) fn load(room: &Room<'_>, asset: &Asset) -> Result<Dataset, Trouble> {
+pub(super) fn load(room: &Room<'_>, asset: &Asset, asked: &Asked) -> Result<Dataset, Trouble> {
     room.library
-        .load_dataset(asset)
+        .load_dataset_with(asset, asked.load_options())
         .map_err(|e| room.trouble(e.id(), &e))
 }
 
-/// The mean difference over the training part, which no reported input is in.
+/// The mean difference over the training part, which no reported input is in unless the published
+/// split is asked for.
 fn own_vector(
     room: &Room<'_>,
     dataset: &Dataset,
+    asked: &Asked,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<SteeringVector, Trouble> {
-    let (model, rows) = (room.model, dataset.part(Part::Train, 0));
-    let most = model.config().max_positions;
-    let pairs = PairSet::of_rows(dataset, &rows, model.tokenizer(), most)
-        .map_err(|e| room.trouble(e.id(), &e))?;
+    let pairs = rows::training(room.model, dataset, asked);
+    let pairs = pairs.map_err(|e| room.trouble(e.id(), &e))?;
     extract_mean(
-        model,
+        room.model,
         &dataset.name,
         room.model_name,
         &pairs,

@@ -14,28 +14,33 @@ mod rows;
 mod shift;
 mod slices;
 pub(super) mod sweep;
+mod tax;
 mod tokens;
+pub(super) mod vectors;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub(in crate::worker) use controls::pairs_of;
 pub(crate) use gate::Gate;
 pub(crate) use kept::Shelf;
-pub(super) use rows::live;
+pub(super) use rows::part;
 pub(crate) use slices::Slices;
 pub(crate) use tokens::LastText;
 
 use super::archive::Archive;
-use super::bench::Bench;
+use super::asked::asked;
+use super::bench::{Bench, Loaded};
 use super::catalog::Library;
 use super::generate::prompt_ids;
 use super::job::Desk;
 use super::mailbox::Mailbox;
 use super::memory::Memory;
 use crate::engine::{Cancel, Model};
-use crate::protocol::{Asset, ChatFormat, Study, StudyNews, StudyRequest};
+use crate::measure::Asked;
+use crate::protocol::{Asking, Asset, ChatFormat, Study, StudyNews, StudyRequest};
 use crate::steering::SteeringVector;
 
 /// Name of the thread; its panics are reported like the engine's.
@@ -49,11 +54,18 @@ pub(crate) enum Word {
     /// Something to pass on.
     News(StudyNews),
     /// What the slices of a study need is there: with when it was asked for.
-    Ready(Box<controls::Prepared>, Instant),
+    Ready(Box<Prepared>, Instant),
     /// A vector was written, also where the study was given up.
     Saved(PathBuf),
     /// It ended: with the stable id and words of what went wrong, or well.
     Ended(Result<(), (&'static str, String)>),
+}
+
+/// What was read for a study whose slices run on the engine's thread.
+#[derive(Debug)]
+pub(crate) enum Prepared {
+    Controls(controls::Prepared),
+    Vectors(vectors::Prepared),
 }
 
 /// Why a study ends early; `None`: it was stopped.
@@ -68,6 +80,8 @@ pub(super) struct Room<'a> {
     pub(super) archive: Archive,
     pub(super) shelf: Shelf,
     pub(super) text: LastText,
+    /// The loaded data set.
+    pub(super) loaded: Option<Loaded>,
     /// Prompts of the loaded data set, as tokens.
     pub(super) prompts: Vec<Vec<u32>>,
     /// `H_b` per block over its prompts.
@@ -102,6 +116,11 @@ impl Room<'_> {
         } else {
             Ok(())
         }
+    }
+
+    /// How rows are asked of the running model.
+    pub(super) fn asked(&self, asking: &Asking) -> Result<Asked, Trouble> {
+        asked(self.model, asking).map_err(|e| self.trouble(e.id(), &e))
     }
 
     /// The loaded vector, unless it is another one by now; the app asks again then.
@@ -158,6 +177,7 @@ pub(crate) fn start(
     let cancel = mailbox.study_cancel(run);
     let (library, archive) = (library.clone(), desk.archive.clone());
     let bench = desk.bench.as_ref();
+    let loaded = bench.map(Bench::loaded);
     let prompts = bench.map_or_else(Vec::new, Bench::prompts);
     let norms = bench.map_or_else(Vec::new, |b| b.norms().to_vec());
     let text = desk.text.clone();
@@ -177,6 +197,7 @@ pub(crate) fn start(
                 archive,
                 shelf,
                 text,
+                loaded,
                 prompts,
                 norms,
                 memory: desk_memory,
@@ -192,10 +213,18 @@ pub(crate) fn start(
                 Study::Tokens(study) => tokens::run(&room, study).map(Some),
                 Study::Extract(study) => extract::run(&room, study).map(Some),
                 Study::Fan(study) => fan::run(&room, study).map(Some),
+                Study::Tax(study) => tax::run(&room, study).map(Some),
                 Study::Calibrate(study) => calibrate::run(&room, study).map(Some),
                 Study::Controls(study) => {
-                    let prepared = controls::prepare(&room, study)?;
-                    tell(Word::Ready(Box::new(prepared), arrived));
+                    let Some(prepared) = controls::prepare(&room, study)? else {
+                        return Ok(Some(1));
+                    };
+                    tell(Word::Ready(Box::new(Prepared::Controls(prepared)), arrived));
+                    Ok(None)
+                }
+                Study::Vectors(study) => {
+                    let prepared = vectors::prepare(&room, study)?;
+                    tell(Word::Ready(Box::new(Prepared::Vectors(prepared)), arrived));
                     Ok(None)
                 }
                 Study::Sweep(_) => Ok(None),

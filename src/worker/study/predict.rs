@@ -3,29 +3,42 @@
 
 use super::datasets::load;
 use super::{Room, Trouble};
-use crate::measure::{Cloud, Predictors, Separation};
-use crate::protocol::{Apart, PredictStudy, Prediction, StudyNews};
+use crate::measure::{Asked, Cloud, Predictors, Separation};
+use crate::protocol::{Apart, Asking, PredictStudy, Prediction, StudyNews};
 use crate::steering::dataset::{Dataset, Part};
-use crate::steering::{PairSet, pair_activations};
+use crate::steering::pair_activations;
 use crate::units::BlockIndex;
 
 /// Seed of the split and of the subsamples.
 const SEED: u64 = 0;
 
 pub(super) fn run(room: &Room<'_>, study: &PredictStudy) -> Result<usize, Trouble> {
+    // Geometry knows no split of the published code's: only the wording counts.
+    let asking = Asking {
+        parity: false,
+        ..study.asking.clone()
+    };
+    let asked = room.asked(&asking)?;
     let (mut done, total) = (0, study.datasets.len() * 100);
     room.each(&study.datasets, |asset| {
         let at = done;
         done += 100;
-        let dataset = load(room, asset)?;
+        let dataset = load(room, asset, &asked)?;
         let mut told = |i: usize, n: usize| room.progress(at + 70 * i / n.max(1), total);
-        let train = cloud(room, &dataset, Part::Train, study.block, &mut told)?;
+        let train = cloud(room, &dataset, &asked, Part::Train, study.block, &mut told)?;
         let others = dataset.part(Part::Validation, SEED);
         let held_out = if others.is_empty() {
             Cloud::default()
         } else {
             let mut told = |i: usize, n: usize| room.progress(at + 70 + 30 * i / n.max(1), total);
-            cloud(room, &dataset, Part::Validation, study.block, &mut told)?
+            cloud(
+                room,
+                &dataset,
+                &asked,
+                Part::Validation,
+                study.block,
+                &mut told,
+            )?
         };
         let predictors = Predictors::of_clouds(&train, &held_out, SEED);
         let places = |cloud: &Cloud| train.places(cloud);
@@ -45,14 +58,14 @@ pub(super) fn run(room: &Room<'_>, study: &PredictStudy) -> Result<usize, Troubl
 fn cloud(
     room: &Room<'_>,
     dataset: &Dataset,
+    asked: &Asked,
     part: Part,
     block: BlockIndex,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Cloud, Trouble> {
-    let (model, rows) = (room.model, dataset.part(part, SEED));
-    let most = model.config().max_positions;
-    let pairs = PairSet::of_rows(dataset, &rows, model.tokenizer(), most)
-        .map_err(|e| room.trouble(e.id(), &e))?;
+    let model = room.model;
+    let examples = asked.prompting.examples(&dataset.part(part, SEED));
+    let pairs = (asked.pairs(model, dataset, &examples)).map_err(|e| room.trouble(e.id(), &e))?;
     let activations = pair_activations(model, &pairs, block, progress, room.cancel)
         .map_err(|e| room.trouble(e.id(), &e))?;
     Ok(Cloud::from(&activations))

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::{Room, Trouble};
-use crate::measure::{PreparedSet, PromptCache, Protocol, Site, Split, store_cell, store_key};
-use crate::steering::SteeringVector;
+use crate::engine::Model;
+use crate::measure::{
+    Asked, MeasureError, PreparedSet, PromptCache, Protocol, Site, Split, store_cell, store_key,
+};
 use crate::steering::dataset::{Dataset, Example, Part};
+use crate::steering::{PairSet, SteeringVector};
 use crate::store::Names;
 use crate::units::{BlockIndex, Edit, Mask};
 
@@ -13,14 +16,29 @@ use crate::units::{BlockIndex, Edit, Mask};
 const SLICE: usize = 8;
 
 /// What the live histogram measures: the first rows of the test part (seed 0), and their split as the
-/// protocol names it.
-pub(in crate::worker) fn live(dataset: &Dataset, limit: usize) -> (Vec<&Example>, Split) {
-    let mut rows = dataset.part(Part::Test, 0);
+/// protocol names it. The rows stand as their data set has them.
+pub(in crate::worker) fn part<'a>(
+    asked: &Asked,
+    dataset: &'a Dataset,
+    limit: usize,
+) -> Result<(Vec<&'a Example>, Split), MeasureError> {
+    let (mut rows, split) = asked.part(dataset, Part::Test, 0)?;
     rows.retain(|e| e.prompt_text().is_some());
     // A limit that takes nothing away is none: the key is that of a measurement without it.
     let cut = rows.len() > limit;
     rows.truncate(limit);
-    (rows, Split::part(Part::Test, 0).first(cut.then_some(limit)))
+    Ok((rows, split.first(cut.then_some(limit))))
+}
+
+/// Pairs of the training part, as they are asked.
+pub(super) fn training(
+    model: &Model,
+    dataset: &Dataset,
+    asked: &Asked,
+) -> Result<PairSet, MeasureError> {
+    let (rows, _) = asked.part(dataset, Part::Train, 0)?;
+    let examples = asked.prompting.examples(&rows);
+    asked.pairs(model, dataset, &examples)
 }
 
 /// A vector at one site.
@@ -42,22 +60,24 @@ pub(super) struct Measured {
 pub(super) fn measure(
     room: &Room<'_>,
     dataset: &Dataset,
+    asked: &Asked,
     wanted: &Wanted<'_>,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Measured, Trouble> {
     let model = room.model;
-    let (rows, split) = live(dataset, room.inputs);
+    let told = |e: MeasureError| room.trouble(e.id(), &e);
+    let (rows, split) = part(asked, dataset, room.inputs).map_err(told)?;
     if rows.is_empty() {
         let words = format!("'{}' has no input that can be measured", dataset.name);
         return Err(Some(("no-measurable-rows", words)));
     }
-    let most = model.config().max_positions;
-    let set = PreparedSet::of_rows(dataset, &rows, model.tokenizer(), most)
-        .map_err(|e| room.trouble(e.id(), &e))?;
+    let examples = asked.prompting.examples(&rows);
+    let set = asked.prepared(model, dataset, &examples).map_err(told)?;
     let set = Arc::new(set);
     let protocol = Protocol::new(wanted.block, wanted.mask, wanted.grid, split)
         .with_edit(wanted.edit)
         .on(model);
+    let protocol = asked.stamp(protocol);
     let key = store_key(model, wanted.vector, &set, &protocol);
     if let Some(cell) = room.archive.find(&key) {
         let rows = cell.rows().map(<[f32]>::to_vec).collect();
@@ -92,13 +112,14 @@ pub(super) fn measure(
         measured.extend(new);
         progress(measured.len(), cache.len());
     }
+    let refs: Vec<&Example> = examples.iter().collect();
     let names = Names {
         model: room.model_name.to_owned(),
         vector: wanted.vector.name.clone(),
         dataset: dataset.name.clone(),
     };
     room.archive
-        .put(key, store_cell(names, &protocol, &set, &rows, &measured));
+        .put(key, store_cell(names, &protocol, &set, &refs, &measured));
     Ok(Measured {
         set,
         rows: measured,

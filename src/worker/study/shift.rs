@@ -2,6 +2,7 @@
 
 use super::datasets::load;
 use super::{Room, Trouble, rows};
+use crate::measure::Asked;
 use crate::measure::shift::{
     DEFAULT_SYSTEM, MEAN_VECTOR, SentenceFile, Sentences, Setting, ShiftMatrix, ShiftPlan,
     ShiftResources, ShiftRun, measure_shift_with,
@@ -14,18 +15,21 @@ pub(super) fn run(room: &Room<'_>, study: &ShiftStudy) -> Result<usize, Trouble>
     if let Some(error) = room.model.chat_error() {
         room.remark(format!("{error}; prompts are plain text"));
     }
+    // Its settings word the rows themselves.
+    let asked = Asked::default();
     let (mut done, total) = (0, study.datasets.len() * 100);
     let (mut keeping, mut from_store) = (room.archive.own(), 0);
     room.each(&study.datasets, |asset| {
         let at = done;
         done += 100;
-        let dataset = load(room, asset)?;
+        let dataset = load(room, asset, &asked)?;
         let known = files.iter().find_map(|file| file.get(&dataset.name));
         let sentences = known
             .cloned()
             .unwrap_or_else(|| Sentences::from_name(&dataset.name));
         let train = dataset.part(Part::Train, 0);
-        let (test, split) = rows::live(&dataset, room.inputs);
+        let (test, split) =
+            rows::part(&asked, &dataset, room.inputs).map_err(|e| room.trouble(e.id(), &e))?;
         let plan = ShiftPlan {
             model: room.model,
             dataset: &dataset,

@@ -60,7 +60,7 @@ impl Job {
         let (Some(vector), Some(bench)) = (desk.vector.clone(), desk.bench.as_mut()) else {
             return Ok(None);
         };
-        if vector.id() != study.vector || bench.set().dataset_id != study.dataset {
+        if vector.id() != study.vector || bench.id() != study.dataset {
             return Ok(None);
         }
         check_multipliers(&study.multipliers).map_err(|e| Some((e.id(), e.to_string())))?;
@@ -138,9 +138,7 @@ impl Slices for Job {
         tell: &mut dyn FnMut(StudyNews),
     ) -> Result<bool, Trouble> {
         // Rows of another data set must not get under this one's name.
-        let Some(bench) =
-            (desk.bench.as_mut()).filter(|b| b.set().dataset_id == self.study.dataset)
-        else {
+        let Some(bench) = (desk.bench.as_mut()).filter(|b| b.id() == self.study.dataset) else {
             return Ok(false);
         };
         // First all groups get a few inputs, then the last of the list is finished.

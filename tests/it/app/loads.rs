@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use steerscope::app::{Effect, Engine, Msg};
-use steerscope::protocol::{Command, Event, Failure, ModelSource, Stage};
+use steerscope::protocol::{Asking, Command, Event, Failure, ModelSource, Stage};
 
 use super::world::{self, World, bundled, settings};
 
@@ -23,7 +23,7 @@ fn after_the_model_comes_the_companion_pair_she_he_and_the_first_prompt_generate
     world.model_loaded(world::model());
     let pair = [
         Command::LoadVector(bundled("she_he")),
-        Command::LoadDataset(bundled("she_he")),
+        Command::LoadDataset(bundled("she_he"), Asking::default()),
     ];
     assert_eq!(world.waiting, pair);
     world.load();
@@ -43,7 +43,7 @@ fn the_order_of_catalog_and_model_does_not_matter() {
     world.send(Msg::Worker(world::catalog()));
     let pair = [
         Command::LoadVector(bundled("she_he")),
-        Command::LoadDataset(bundled("she_he")),
+        Command::LoadDataset(bundled("she_he"), Asking::default()),
     ];
     assert_eq!(world.waiting, pair);
 }
@@ -60,7 +60,7 @@ fn another_model_is_not_given_a_vector_of_the_bundled_one_unasked() {
     world.model_loaded(world::model());
     assert!(matches!(
         world.waiting.as_slice(),
-        [Command::LoadDataset(_)]
+        [Command::LoadDataset(..)]
     ));
     // Named on the command line it is tried; the worker's refusal is the answer.
     let mut world = World::new(steerscope::app::Settings {
@@ -83,12 +83,15 @@ fn choosing_a_vector_brings_its_data_set_along_unless_one_was_chosen() {
     world.keys("v up enter");
     let both = [
         Command::LoadVector(bundled("mood")),
-        Command::LoadDataset(bundled("mood")),
+        Command::LoadDataset(bundled("mood"), Asking::default()),
     ];
     assert_eq!(world.waiting, both);
     world.settle();
     world.keys("d down enter");
-    assert_eq!(world.waiting, [Command::LoadDataset(bundled("she_he"))]);
+    assert_eq!(
+        world.waiting,
+        [Command::LoadDataset(bundled("she_he"), Asking::default())]
+    );
     world.settle();
     world.key("v");
     world.type_text("she");

@@ -11,6 +11,7 @@
 )]
 
 mod actions;
+mod asking;
 mod bindings;
 mod chat;
 pub mod condition;
@@ -25,7 +26,9 @@ mod notices;
 pub mod proofs;
 mod properties;
 mod receipt;
+mod reference;
 mod requests;
+mod several;
 mod studies;
 mod text;
 pub mod tokens;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use steerscope::protocol::{
-    Apart, Calibration, ControlGroup, ControlReport, ControlsTable, DatasetResponse, Event,
+    Apart, Asset, Calibration, ControlGroup, ControlReport, ControlsTable, DatasetResponse, Event,
     ExtractBlock, ExtractReport, ExtractStudy, FanPart, FinishReason, Lens, MeasureRequest,
-    Prediction, ShiftTable, Study, StudyNews, StudyRequest, SweepPart, SweepUnit, Tax, TokenRow,
-    TokenStrip, TokensStudy,
+    Prediction, ShiftTable, Study, StudyNews, StudyRequest, SweepPart, SweepUnit, Tax, TaxLine,
+    TokenRow, TokenStrip, TokensStudy, VectorResponse, VectorsStudy, VectorsTable,
 };
 use steerscope::units::{BlockIndex, RunId};
 
@@ -86,6 +86,17 @@ pub fn news(request: &StudyRequest, parts: usize) -> Vec<Event> {
             news.insert(0, StudyNews::FanLanes(labels));
             news
         }
+        Study::Tax(study) => {
+            let at = |c: f32| Tax {
+                coefficient: c,
+                top1: 0.5 - 0.12 * f64::from(c * c),
+                perplexity: 8.0 + 5.0 * f64::from(c * c * c.abs()),
+            };
+            vec![StudyNews::Taxed(Box::new(TaxLine {
+                unsteered: at(0.0),
+                rows: study.multipliers.iter().map(|c| at(*c)).collect(),
+            }))]
+        }
         Study::Calibrate(study) => vec![StudyNews::Calibrated(Box::new(Calibration {
             coefficient: 0.8,
             achieved: 1.02,
@@ -101,6 +112,10 @@ pub fn news(request: &StudyRequest, parts: usize) -> Vec<Event> {
                 })
                 .into(),
         }))],
+        Study::Vectors(study) => vec![
+            StudyNews::Vectors(Box::new(several(study, 20))),
+            StudyNews::Vectors(Box::new(several(study, 64))),
+        ],
         Study::Datasets(_) => {
             let mut news: Vec<StudyNews> = ["kindness", "patience", "she_he", "few"]
                 .iter()
@@ -302,6 +317,7 @@ fn response(name: &str, k: usize) -> DatasetResponse {
     let lettered = matches!(name, "kindness" | "patience");
     DatasetResponse {
         dataset: name.to_owned(),
+        asset: Asset::Bundled(name.to_owned()),
         vector: "mean of its training pairs".to_owned(),
         norm: 3.5,
         inputs: (0..n)
@@ -313,6 +329,37 @@ fn response(name: &str, k: usize) -> DatasetResponse {
             .collect(),
         from_store: k == 1,
         published: None,
+    }
+}
+
+fn several(study: &VectorsStudy, done: usize) -> VectorsTable {
+    let slope =
+        |k: usize, i: usize| 1.1 - 0.5 * k as f32 + 0.9 * ((i * 37 % 64) as f32 / 64.0 - 0.5);
+    let rows = study.vectors.iter().enumerate().map(|(k, asset)| {
+        let recommended = study.own_blocks && k != 1;
+        let slopes: Vec<f32> = (0..done).map(|i| slope(k, i)).collect();
+        let middle = f64::from(slopes.iter().sum::<f32>()) / done as f64;
+        VectorResponse {
+            asset: asset.clone(),
+            name: asset.label(),
+            block: if recommended { 2 + k } else { study.block.0 },
+            recommended,
+            norm: 3.0 + k as f32,
+            kappa: Some(0.2 + 0.1 * k as f32),
+            scale: if study.equal_kappa.is_some() {
+                1.0 + 0.5 * k as f32
+            } else {
+                1.0
+            },
+            slopes,
+            interval: (done == 64).then_some((middle - 0.11, middle + 0.1)),
+            from_store: k == 0,
+        }
+    });
+    VectorsTable {
+        rows: rows.collect(),
+        reference: study.equal_kappa.as_ref().map(|a| (a.label(), 0.2)),
+        inputs: (done, 64),
     }
 }
 

@@ -9,9 +9,9 @@ use ratatui::buffer::Buffer;
 use steerscope::app::input::{Key, KeyCode, Mouse, MouseKind};
 use steerscope::app::{App, Effect, Msg, Settings};
 use steerscope::protocol::{
-    Asset, CatalogEntry, ChatSupport, Command, DatasetInfo, Event, FinishReason, GenerateRequest,
-    InputItem, InputResult, MeasureRequest, ModelInfo, ModelSource, StudyRequest, TokenPiece,
-    VectorInfo,
+    AskedWords, Asking, Asset, CatalogEntry, ChatSupport, Command, DatasetInfo, Event,
+    FinishReason, GenerateRequest, InputItem, InputResult, MeasureRequest, ModelInfo, ModelSource,
+    StudyRequest, TokenPiece, VectorInfo,
 };
 use steerscope::ui::{Depth, Glyphs, Theme, render};
 use steerscope::units::{BlockIndex, Lane};
@@ -71,8 +71,8 @@ impl World {
                     Command::LoadVector(asset) => {
                         self.send(Msg::Worker(Event::VectorLoaded(vector(&asset))));
                     }
-                    Command::LoadDataset(asset) => {
-                        self.send(Msg::Worker(Event::DatasetLoaded(dataset(&asset))));
+                    Command::LoadDataset(asset, asking) => {
+                        self.send(Msg::Worker(Event::DatasetLoaded(asked(&asset, &asking))));
                     }
                     other => self.waiting.push(other),
                 }
@@ -151,7 +151,7 @@ impl World {
                         self.send(Msg::Worker(proofs::receipt(&request, &[], 9)));
                     }
                     Command::Survey(assets) => self.send(Msg::Worker(proofs::survey(&assets))),
-                    Command::LoadVector(_) | Command::LoadDataset(_) | Command::LoadModel(_) => {
+                    Command::LoadVector(_) | Command::LoadDataset(..) | Command::LoadModel(_) => {
                         self.waiting.push(command);
                         self.load();
                     }
@@ -199,7 +199,12 @@ impl World {
     /// The first `n` tokens of both lanes.
     pub fn stream(&mut self, request: &GenerateRequest, n: usize) {
         let c = request.steering.as_ref().map_or(0.0, |s| s.coefficient);
-        for (lane, c) in [(Lane::Baseline, 0.0), (Lane::Steered, c)] {
+        let left = if request.reference.is_steered() {
+            -c
+        } else {
+            0.0
+        };
+        for (lane, c) in [(Lane::Baseline, left), (Lane::Steered, c)] {
             let tokens = story(&request.prompt, c).into_iter().take(n).collect();
             self.send(Msg::Worker(Event::Tokens {
                 run: request.run,
@@ -364,9 +369,37 @@ pub fn items() -> Vec<InputItem> {
         .collect()
 }
 
+/// The same, asked as the user chose.
+pub fn asked(asset: &Asset, asking: &Asking) -> DatasetInfo {
+    let plain = dataset(asset);
+    let mut words = (*plain.words).clone();
+    if let Some(chat) = &asking.chat {
+        let system = chat.system.as_deref().unwrap_or_default();
+        words.prompts = format!("chat template, system text {system:?}");
+    }
+    if asking.parity {
+        words.rows = "test part of the published overlapping split, seed 0".into();
+        words.propensity = "summed logits (published code)".into();
+        words.badge = Some("paper-parity: overlapping split, summed logits; not comparable with figures of the default protocol".to_owned());
+    }
+    DatasetInfo {
+        id: asking.identify(&plain.id),
+        asking: asking.clone(),
+        words: Arc::new(words),
+        ..plain
+    }
+}
+
 pub fn dataset(asset: &Asset) -> DatasetInfo {
     DatasetInfo {
         id: format!("dataset-{}", asset.label()),
+        asking: Asking::default(),
+        words: Arc::new(AskedWords {
+            rows: "test part, seed 0, first 64".to_owned(),
+            prompts: "plain prompts".to_owned(),
+            propensity: "answer logits".to_owned(),
+            badge: None,
+        }),
         name: asset.label(),
         asset: asset.clone(),
         format: "steerscope rows".to_owned(),

@@ -49,6 +49,7 @@ fn generated(model: &Arc<Model>, prompt: &str, chat: Option<ChatFormat>) -> (usi
         prompt: prompt.to_owned(),
         chat,
         steering: None,
+        reference: steerscope::protocol::Reference::Unsteered,
         sampling: Sampling {
             max_tokens: 6,
             ..Sampling::default()

@@ -220,3 +220,60 @@ fn controls_stand_beside_the_vector() {
     assert_eq!(csv.lines().count(), 1 + 2 + 6 + 1 + 8 + 2, "{csv}");
     assert!(csv.starts_with("control,inputs,mean"), "{csv}");
 }
+
+/// Equal but for the last digits of numbers.
+fn same(a: &Value, b: &Value) {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
+            assert!((a - b).abs() <= 1e-9 * b.abs(), "{a} {b}");
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            assert_eq!(a.len(), b.len());
+            a.iter().zip(b).for_each(|(a, b)| same(a, b));
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            assert!(a.keys().eq(b.keys()));
+            a.values().zip(b.values()).for_each(|(a, b)| same(a, b));
+        }
+        _ => assert_eq!(a, b),
+    }
+}
+
+#[test]
+fn controls_and_calibrations_are_kept_and_found_again() {
+    let home = home();
+    let run = |args: &[&str]| {
+        let output = steerscope(&home).args(args).arg("--json").output().unwrap();
+        assert!(output.status.success());
+        let value: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+        let said = String::from_utf8_lossy(&output.stderr).contains("from the store");
+        (value, said)
+    };
+    let controls = "controls --vector mood --dataset mood --limit 6 --random 2 --shuffled 2";
+    for line in [controls, "calibrate --vector mood"] {
+        let args: Vec<&str> = line.split(' ').collect();
+        let (first, kept) = run(&args);
+        assert!(!kept);
+        let (second, kept) = run(&args);
+        assert!(kept, "{line}");
+        same(&first, &second);
+        let (anew, kept) = run(&[&args[..], &["--no-store"]].concat());
+        assert!(!kept);
+        same(&anew, &first);
+    }
+    let (_, kept) = run(&[
+        "controls",
+        "--vector",
+        "mood",
+        "--dataset",
+        "mood",
+        "--limit",
+        "6",
+        "--random",
+        "3",
+        "--shuffled",
+        "2",
+    ]);
+    assert!(!kept, "other directions are another question");
+}

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use steerscope::protocol::{
-    Asset, Command, Event, GenerateRequest, MeasureRequest, ModelSource, Sampling, Steering,
+    Asking, Asset, Command, Event, GenerateRequest, MeasureRequest, ModelSource, Sampling, Steering,
 };
 use steerscope::units::{BlockIndex, Mask, RunId};
 use steerscope::worker::{Options, Worker};
@@ -159,7 +159,7 @@ fn engine_thread_answers_the_screen_on_every_family() {
             Event::VectorLoaded(info) => Some(info.id.clone()),
             _ => None,
         });
-        worker.send(Command::LoadDataset(Asset::File(words)));
+        worker.send(Command::LoadDataset(Asset::File(words), Asking::default()));
         let dataset = wait(&|e| match e {
             Event::DatasetLoaded(info) => Some(info.id.clone()),
             _ => None,
@@ -176,6 +176,7 @@ fn engine_thread_answers_the_screen_on_every_family() {
                 coefficient: 1.5,
                 mask: Mask::default(),
             }),
+            reference: steerscope::protocol::Reference::Unsteered,
             sampling: Sampling {
                 max_tokens: 6,
                 ..Sampling::default()

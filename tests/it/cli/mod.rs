@@ -3,6 +3,7 @@
 mod calibrate;
 mod chat;
 mod commands;
+mod compare;
 mod dataset;
 mod extract;
 mod families;

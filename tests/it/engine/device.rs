@@ -196,7 +196,7 @@ fn tensors_write_the_texts_of_the_kernel_in_every_family() {
                 if !again && texts[1].len() == 3 {
                     again = true;
                     texts[1].clear();
-                    run.restart(1, Box::new(hook.clone())).expect("restarts");
+                    run.restart(&[1], Box::new(hook.clone())).expect("restarts");
                 }
             }
             texts

@@ -107,7 +107,7 @@ fn a_restarted_lane_equals_a_fresh_one_and_the_other_goes_on() {
                         block: 0,
                         ..edit(vec![0.0, -0.9], after.first_position(ids.len()))
                     };
-                    pair.restart(1, Box::new(hook)).expect("a lane");
+                    pair.restart(&[1], Box::new(hook)).expect("a lane");
                     texts[1].clear();
                 }
                 for step in pair.step(&Cancel::never()).expect("a step") {
@@ -121,7 +121,9 @@ fn a_restarted_lane_equals_a_fresh_one_and_the_other_goes_on() {
     let mut one =
         Generation::start(model, ids, 1, &sampling(9), vec![], Box::new(NoHook)).expect("starts");
     assert_eq!(
-        one.restart(1, Box::new(NoHook)).expect_err("no lane").id(),
+        one.restart(&[1], Box::new(NoHook))
+            .expect_err("no lane")
+            .id(),
         "engine-request"
     );
 }

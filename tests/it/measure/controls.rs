@@ -111,7 +111,10 @@ fn controls(model: &Arc<Model>, name: &str) -> Controls {
         0..n,
         &never,
     );
-    Controls::of(&directions, &measured.unwrap())
+    {
+        let controls: Vec<Control> = directions.iter().map(|d| d.control.clone()).collect();
+        Controls::of(&controls, &measured.unwrap())
+    }
 }
 
 #[test]

@@ -145,8 +145,8 @@ fn answers_beyond_the_context_are_left_out_and_wrong_sites_refused() {
     let set = (*prepared(&model)).clone();
     let longest = |i: &PreparedInput| i.prefix.len() + 1 + i.tails[0].len().max(i.tails[1].len());
     let most = set.inputs.iter().map(longest).max().unwrap();
-    assert_eq!(set.clone().with_whole_answers(most).inputs.len(), 5);
-    let fewer = set.clone().with_whole_answers(most - 1);
+    assert_eq!(set.clone().summed(most).inputs.len(), 5);
+    let fewer = set.clone().summed(most - 1);
     assert!(fewer.inputs.len() < 5 && fewer.rejected.total() == 5 - fewer.inputs.len());
     let v = direction(model.hidden_size());
     let site = |block, direction| Site {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use steerscope::engine::{Config, Model, TextTokenizer};
-use steerscope::measure::{PreparedInput, PreparedSet};
+use steerscope::measure::{PreparedInput, PreparedSet, Propensity};
 use steerscope::steering::dataset::Dataset;
 
 pub(crate) use crate::reference::{json, shared, stories};
@@ -68,6 +68,7 @@ pub(crate) fn synthetic(model: &Model, shapes: &[(usize, usize)]) -> Arc<Prepare
         inputs: shapes.iter().enumerate().map(input).collect(),
         rejected: steerscope::steering::Rejections::default(),
         texts_only: 0,
+        propensity: Propensity::AnswerLogit,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Shards of a job array become one store.
 
-use steerscope::store::{Filter, Merged};
+use steerscope::store::{Expiry, Filter, Merged, Names, Question};
 
 use super::{cell, key, open, place};
 
@@ -49,4 +49,49 @@ fn a_conflict_names_both_runs_and_changes_nothing() {
         assert!(said.contains(named), "{said}");
     }
     assert!(!store.has(&key(4)).unwrap(), "all or nothing");
+}
+
+fn question(details: &str) -> Question {
+    Question {
+        kind: "controls/1",
+        key: key(1),
+        details: details.to_owned(),
+        block: 1,
+        names: Names::default(),
+    }
+}
+
+#[test]
+fn answers_are_found_by_their_whole_question_merged_and_removed() {
+    let (_a, left) = place();
+    let (_b, right) = place();
+    let mut store = open(&left);
+    store.keep_answer(&question("a"), "1").unwrap();
+    // The first answer stays.
+    store.keep_answer(&question("a"), "2").unwrap();
+    let other = Question {
+        kind: "tax/1",
+        ..question("a")
+    };
+    assert_eq!(store.answer(&question("a")).unwrap().as_deref(), Some("1"));
+    assert_eq!(store.answer(&question("b")).unwrap(), None);
+    assert_eq!(store.answer(&other).unwrap(), None);
+    let mut theirs = open(&right);
+    theirs.keep_answer(&question("b"), "3").unwrap();
+    theirs.keep_answer(&question("a"), "4").unwrap();
+    store.merge(&right).unwrap();
+    assert_eq!(store.answers().unwrap(), 2);
+    assert_eq!(store.answer(&question("b")).unwrap().as_deref(), Some("3"));
+    assert_eq!(store.answer(&question("a")).unwrap().as_deref(), Some("1"));
+    let named = |vector: &str| Expiry {
+        filter: Filter {
+            vector: Some(vector.to_owned()),
+            ..Filter::default()
+        },
+        ..Expiry::default()
+    };
+    store.gc(&named("x")).unwrap();
+    assert_eq!(store.answers().unwrap(), 2, "another vector");
+    store.gc(&named("cccc")).unwrap();
+    assert_eq!(store.answers().unwrap(), 0);
 }

@@ -171,8 +171,10 @@ fn a_store_of_the_first_layout_is_brought_up_to_date_with_its_cells() {
     let (_folder, path) = place();
     open(&path).put(&key(2), &cell(2)).unwrap();
     let raw = rusqlite::Connection::open(&path).unwrap();
-    raw.execute_batch("DROP TABLE summary; DROP INDEX cell_by_time; PRAGMA user_version = 1")
-        .unwrap();
+    raw.execute_batch(
+        "DROP TABLE answer; DROP TABLE summary; DROP INDEX cell_by_time; PRAGMA user_version = 1",
+    )
+    .unwrap();
     drop(raw);
     let store = open(&path);
     assert!(store.has(&key(2)).unwrap());

@@ -107,8 +107,60 @@ fn data_sets() {
 }
 
 #[test]
+fn a_control_beside_the_steered_text() {
+    snapshot("control_text", |settings| {
+        let mut world = World::new(settings);
+        world.load();
+        world.settle();
+        world.keys("B B");
+        if let Some(request) = world.generation() {
+            let words = Ok("seed 0".to_owned());
+            let run = request.run;
+            world.send(steerscope::app::Msg::Worker(
+                steerscope::protocol::Event::Reference { run, words },
+            ));
+        }
+        world.settle();
+        world
+    });
+}
+
+fn compared(settings: steerscope::app::Settings, keys: &str) -> World {
+    let mut world = World::new(settings);
+    world.load();
+    world.settle();
+    world.keys("F8 e e");
+    world.settle();
+    world.keys(keys);
+    world.settle();
+    world
+}
+
+#[test]
+fn vectors_side_by_side() {
+    snapshot("lab_several", |settings| compared(settings, "j"));
+}
+
+#[test]
+fn vectors_side_by_side_at_equal_kappa() {
+    snapshot("lab_several_kappa", |settings| compared(settings, "s b"));
+}
+
+#[test]
+fn vectors_side_by_side_while_they_fill() {
+    snapshot("lab_several_filling", |settings| {
+        let mut world = World::new(settings);
+        world.load();
+        world.settle();
+        world.keys("F8 e e");
+        world.study_in_part(1);
+        world
+    });
+}
+
+#[test]
 fn vectors_with_the_card_of_one() {
-    snapshot("vectors_card", shown("F12", &["j"]));
+    snapshot("vectors_card", shown("F12", &["space", "j"]));
 }
 
 #[test]

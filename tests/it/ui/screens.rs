@@ -6,10 +6,10 @@ use std::time::Duration;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use steerscope::app::{GlyphSet, Msg, Settings};
-use steerscope::protocol::{Event, Failure, Stage};
+use steerscope::protocol::{ChatSupport, Event, Failure, ModelInfo, Stage};
 use steerscope::ui::{Depth, Theme};
 
-use crate::app::world::{World, catalog, model, settings};
+use crate::app::world::{self, World, catalog, model, settings};
 
 const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
 
@@ -185,6 +185,33 @@ fn the_sampling_dialog() {
     snapshot("sampling", |s| {
         let mut world = ready(s);
         world.key("o");
+        world
+    });
+}
+
+#[test]
+fn the_protocol_dialog() {
+    snapshot("protocol", |s| {
+        let mut world = ready(s);
+        world.model_loaded(ModelInfo {
+            chat: ChatSupport::Template,
+            ..world::model()
+        });
+        world.settle();
+        world.keys("A right down");
+        world
+    });
+}
+
+#[test]
+fn paper_parity_is_said_on_every_screen() {
+    snapshot("parity", |s| {
+        let mut world = ready(s);
+        world.keys("A up right enter");
+        world.load();
+        world.settle();
+        world.key("F4");
+        world.settle();
         world
     });
 }

@@ -2,7 +2,7 @@
 
 use steerscope::protocol::{
     Asset, ChatFormat, Command, Condition, Event, GenerateRequest, InputResult, MeasureRequest,
-    Sampling, Steering,
+    Reference, Sampling, Steering,
 };
 use steerscope::units::{BlockIndex, DEFAULT_MULTIPLIERS, Edit, Lane, Mask, RunId};
 
@@ -82,6 +82,7 @@ fn a_text_is_steered_only_where_the_condition_opens() {
             run: RunId(run),
             prompt: "Once upon a time there was a little child.".to_owned(),
             chat: None::<ChatFormat>,
+            reference: Reference::default(),
             steering: Some(Steering {
                 condition,
                 vector: bench.vector.id.clone(),

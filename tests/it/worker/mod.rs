@@ -9,16 +9,20 @@
     reason = "a failed unwrap is a failed test, and exact figures are meant exactly"
 )]
 
+mod asked;
 mod condition;
 mod extraction;
+mod kept;
+mod several;
 mod studies;
+mod texts;
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use steerscope::protocol::{
-    Asset, Command, DatasetInfo, Event, Factor, MeasureRequest, ModelSource, ProbeRequest,
+    Asking, Asset, Command, DatasetInfo, Event, Factor, MeasureRequest, ModelSource, ProbeRequest,
     PromptPart, Stage, Study, StudyNews, StudyRequest, VectorChange, VectorInfo, Verdict,
 };
 use steerscope::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask, RunId};
@@ -53,7 +57,10 @@ impl Bench {
         .unwrap();
         worker.send(Command::LoadModel(ModelSource::Bundled));
         worker.send(Command::LoadVector(Asset::Bundled("kindness".into())));
-        worker.send(Command::LoadDataset(Asset::Bundled("kindness".into())));
+        worker.send(Command::LoadDataset(
+            Asset::Bundled("kindness".into()),
+            Asking::default(),
+        ));
         let (mut vector, mut dataset) = (None, None);
         while vector.is_none() || dataset.is_none() {
             match events.recv_timeout(LIMIT).expect("loads end") {

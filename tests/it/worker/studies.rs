@@ -1,15 +1,15 @@
 use std::time::Duration;
 
 use steerscope::protocol::{
-    Asset, CalibrateStudy, Command, ControlGroup, ControlsStudy, DatasetsStudy, Event, FanStudy,
-    PredictStudy, Sampling, ShiftStudy, Stage, Study, StudyNews, SweepStudy, SweepUnit,
+    Asking, Asset, CalibrateStudy, Command, ControlGroup, ControlsStudy, DatasetsStudy, Event,
+    FanStudy, PredictStudy, Sampling, ShiftStudy, Stage, Study, StudyNews, SweepStudy, SweepUnit,
     TokensStudy,
 };
 use steerscope::units::{BlockIndex, DEFAULT_MULTIPLIERS, Mask};
 
 use super::{Bench, INPUTS};
 
-fn sweep(bench: &Bench) -> Study {
+pub(super) fn sweep(bench: &Bench) -> Study {
     Study::Sweep(SweepStudy {
         edit: steerscope::units::Edit::ADD,
         vector: bench.vector.id.clone(),
@@ -22,6 +22,7 @@ fn sweep(bench: &Bench) -> Study {
 
 fn datasets(names: &[&str]) -> Study {
     Study::Datasets(DatasetsStudy {
+        asking: Asking::default(),
         edit: steerscope::units::Edit::ADD,
         datasets: assets(names),
         vector: None,
@@ -36,7 +37,7 @@ fn assets(names: &[&str]) -> Vec<Asset> {
 }
 
 /// Raw rows of one block.
-fn rows_of(news: &[StudyNews], unit: SweepUnit, block: usize) -> Vec<Vec<f32>> {
+pub(super) fn rows_of(news: &[StudyNews], unit: SweepUnit, block: usize) -> Vec<Vec<f32>> {
     let mut rows: Vec<Vec<f32>> = Vec::new();
     for part in news.iter().flat_map(|n| match n {
         StudyNews::Sweep(parts) => parts.as_slice(),
@@ -50,7 +51,7 @@ fn rows_of(news: &[StudyNews], unit: SweepUnit, block: usize) -> Vec<Vec<f32>> {
     rows
 }
 
-fn close(a: &[Vec<f32>], b: &[Vec<f32>]) {
+pub(super) fn close(a: &[Vec<f32>], b: &[Vec<f32>]) {
     assert_eq!(a.len(), b.len());
     for (x, y) in a.iter().flatten().zip(b.iter().flatten()) {
         assert!((x - y).abs() < 1e-4, "{x} {y}");
@@ -174,6 +175,7 @@ fn studies_on_their_own_thread_go_on_after_a_measurement() {
 fn predictors_and_shifts_arrive_with_their_figures() {
     let mut bench = Bench::start(None);
     let run = bench.study(Study::Predict(PredictStudy {
+        asking: Asking::default(),
         datasets: assets(&["kindness_texts"]),
         block: BlockIndex(2),
     }));
@@ -210,6 +212,7 @@ fn predictors_and_shifts_arrive_with_their_figures() {
 fn a_clean_trait_stands_apart_from_its_controls() {
     let mut bench = Bench::start(None);
     let study = Study::Controls(ControlsStudy {
+        asking: Asking::default(),
         edit: steerscope::units::Edit::ADD,
         vector: bench.vector.id.clone(),
         dataset: bench.dataset.id.clone(),
@@ -410,6 +413,7 @@ fn a_study_of_what_was_replaced_or_is_not_there_is_refused() {
     }
     assert!(failed.unwrap().message.contains("three"));
     let study = Study::Datasets(DatasetsStudy {
+        asking: Asking::default(),
         edit: steerscope::units::Edit::ADD,
         datasets: vec![Asset::File("/nowhere/at/all.jsonl".into())],
         vector: None,

@@ -1,0 +1,77 @@
+//! What steering costs over the grid of multipliers: top-1 accuracy and perplexity of the neutral text.
+
+use super::{Room, Trouble};
+use crate::measure::{Applied, NEUTRAL_TEXT, Site, TaxRow, tax, text_ids};
+use crate::protocol::{StudyNews, Tax, TaxLine, TaxStudy};
+use crate::units::Edit;
+
+pub(super) fn run(room: &Room<'_>, study: &TaxStudy) -> Result<usize, Trouble> {
+    let vector = room.vector_of(&study.vector)?;
+    let model = room.model;
+    let direction = vector
+        .direction(study.block)
+        .map_err(|e| room.trouble(e.id(), &e))?;
+    let site = Site {
+        direction,
+        block: study.block,
+        mask: study.mask,
+        edit: study.edit,
+    };
+    let mut coefficients = study.multipliers.clone();
+    coefficients.sort_by(f32::total_cmp);
+    let ids = text_ids(model, NEUTRAL_TEXT).map_err(|e| room.trouble(e.id(), &e))?;
+    let place = Applied {
+        model,
+        model_name: room.model_name,
+        vector: &vector,
+        block: study.block,
+        mask: study.mask,
+        edit: study.edit,
+    };
+    let question = place.tax_question(&ids, &coefficients);
+    let mut found = 0;
+    let rows = room.shelf.taxes.get(question.digest(), || {
+        if let Some(rows) = room.archive.answer(&question) {
+            found = 1;
+            return Ok(rows);
+        }
+        // The model as it is comes first: not every operator leaves it alone at 0.
+        let plain = Site {
+            edit: Edit::ADD,
+            ..site
+        };
+        let first = [(&plain, 0.0)];
+        let sites = first
+            .into_iter()
+            .chain(coefficients.iter().map(|c| (&site, *c)));
+        let mut rows: Vec<TaxRow> = Vec::new();
+        for (i, (site, coefficient)) in sites.enumerate() {
+            room.progress(i, coefficients.len() + 1);
+            if site.edit.operator.is_off(coefficient)
+                && let Some(before) = rows.first().copied()
+            {
+                rows.push(before);
+                continue;
+            }
+            let one = tax(model, site, &ids, &[coefficient], room.cancel);
+            rows.extend(one.map_err(|e| room.trouble(e.id(), &e))?);
+        }
+        room.archive.put_answer(question.clone(), &rows);
+        Ok(rows)
+    })?;
+    if let Some((unsteered, rows)) = rows.split_first() {
+        room.news(StudyNews::Taxed(Box::new(TaxLine {
+            unsteered: row(unsteered),
+            rows: rows.iter().map(row).collect(),
+        })));
+    }
+    Ok(found)
+}
+
+pub(super) fn row(row: &TaxRow) -> Tax {
+    Tax {
+        coefficient: row.coefficient,
+        top1: row.top1,
+        perplexity: row.perplexity,
+    }
+}
