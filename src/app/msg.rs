@@ -27,6 +27,10 @@ pub enum Msg {
 
 /// What update asks the shell to do.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a few per key press; nearly all of them are commands"
+)]
 pub enum Effect {
     /// Hand this to the worker.
     Send(Command),

@@ -82,6 +82,7 @@ fn a_text_is_steered_only_where_the_condition_opens() {
             run: RunId(run),
             prompt: "Once upon a time there was a little child.".to_owned(),
             chat: None::<ChatFormat>,
+            reference: Reference::default(),
             steering: Some(Steering {
                 condition,
                 vector: bench.vector.id.clone(),
@@ -90,7 +91,6 @@ fn a_text_is_steered_only_where_the_condition_opens() {
                 mask: Mask::default(),
                 edit: Edit::ADD,
             }),
-            reference: Reference::Unsteered,
             sampling: Sampling {
                 max_tokens: 12,
                 ..Sampling::default()
