@@ -52,7 +52,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, screen: Rect, form: &ConditionForm) -> Op
     let y = inner.y + FIELDS.len() as u16 + 1;
     let found = c.app.similarities(form);
     let found = found.unwrap_or_else(|| {
-        "similarity: cos of the prompt's mean row and its part along the vector".to_owned()
+        "cosine of the prompt's mean row with its part along the vector".to_owned()
     });
     let room = inner.width.saturating_sub(2);
     c.text(inner.x + 2, y, &found, muted, room);
