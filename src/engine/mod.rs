@@ -36,6 +36,7 @@ mod jobs;
 mod kernel;
 mod linear;
 mod load;
+pub mod logits;
 mod memory;
 mod model;
 mod names;

@@ -1,50 +1,31 @@
 //! Kullback–Leibler divergence and likelihood of next-token distributions, in f64.
 
+use super::tokens::{kl_divergence, log_normaliser};
+use crate::engine::logits::{all_finite, largest_k};
+
 /// KL(p‖q) in nats of two rows of logits over one vocabulary: Σ p·(log p − log q).
 ///
 /// Infinite where a row is not finite: such a model says nothing any more.
 pub fn kl(p: &[f32], q: &[f32]) -> f64 {
-    let (Some(log_p), Some(log_q)) = (log_sum_exp(p), log_sum_exp(q)) else {
-        return f64::INFINITY;
-    };
-    let term = |(a, b): (&f32, &f32)| {
-        let a = f64::from(*a) - log_p;
-        a.exp() * (a - (f64::from(*b) - log_q))
-    };
-    // Rounding may leave a sum just below 0.
-    p.iter().zip(q).map(term).sum::<f64>().max(0.0)
+    if all_finite(p) && all_finite(q) {
+        kl_divergence(p, q)
+    } else {
+        f64::INFINITY
+    }
 }
 
 /// −log p(token) in nats; infinite where the row is not finite or has no such token.
 pub(super) fn surprise(logits: &[f32], token: u32) -> f64 {
-    match (log_sum_exp(logits), logits.get(token as usize)) {
-        (Some(total), Some(own)) => total - f64::from(*own),
+    match logits.get(token as usize) {
+        Some(own) if all_finite(logits) => log_normaliser(logits) - f64::from(*own),
         _ => f64::INFINITY,
     }
 }
 
 /// Index of the greatest logit, the first of equal ones; `None` where the row is not finite.
 pub(super) fn most_likely(logits: &[f32]) -> Option<u32> {
-    let mut best: Option<(usize, f32)> = None;
-    for (i, &logit) in logits.iter().enumerate() {
-        if !logit.is_finite() {
-            return None;
-        }
-        if best.is_none_or(|(_, b)| logit > b) {
-            best = Some((i, logit));
-        }
-    }
-    best.map(|(i, _)| i as u32)
-}
-
-/// log Σ exp; `None` where a value is not finite, and for none.
-fn log_sum_exp(logits: &[f32]) -> Option<f64> {
-    if !logits.iter().all(|l| l.is_finite()) {
-        return None;
-    }
-    let most = f64::from(logits.iter().copied().reduce(f32::max)?);
-    let sum: f64 = logits.iter().map(|l| (f64::from(*l) - most).exp()).sum();
-    Some(most + sum.ln())
+    let top = all_finite(logits).then(|| largest_k(logits, 1))?;
+    top.first().map(|(id, _)| *id)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod activation;
 mod few;
 mod isa;
 mod layer_norm;
+pub(super) mod logits;
 mod panel;
 mod portable;
 mod right;

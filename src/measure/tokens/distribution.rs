@@ -1,13 +1,12 @@
 //! Next-token distributions from logits, in f64.
 
-use std::cmp::Ordering;
+use crate::engine::logits::{largest, largest_k, rank, sum_apart, sum_exp};
 
 /// Logarithm of the sum of the exponentials of `logits`: `log p(i) = logits[i] − log_normaliser`. Natural logarithm, f64
 /// sum; not finite where the logits are not.
 pub fn log_normaliser(logits: &[f32]) -> f64 {
-    let largest = largest(logits);
-    let sum: f64 = logits.iter().map(|x| (f64::from(*x) - largest).exp()).sum();
-    largest + sum.ln()
+    let top = f64::from(largest(logits));
+    top + sum_exp(logits, top).ln()
 }
 
 /// KL(p‖q) = Σ p (log p − log q) in nats of the distributions with these logits, which have the same length. At least 0,
@@ -28,22 +27,13 @@ pub(super) struct Pair {
 impl Pair {
     /// Of logits `p` and `q` in one pass over both.
     pub(super) fn of(p: &[f32], q: &[f32]) -> Self {
-        let (top_p, top_q) = (largest(p), largest(q));
-        let (mut sum_p, mut sum_q, mut apart) = (0.0, 0.0, 0.0);
-        for (p, q) in p.iter().zip(q) {
-            // Below the largest: differences stay small where the two distributions are close.
-            let (p, q) = (f64::from(*p) - top_p, f64::from(*q) - top_q);
-            let weight = p.exp();
-            sum_p += weight;
-            sum_q += q.exp();
-            // A logit of −∞ on both sides has no part in either distribution.
-            if weight > 0.0 {
-                apart += weight * (p - q);
-            }
-        }
+        // Below the largest: differences stay small where the two distributions are close. A logit of −∞ on
+        // both sides has no part in either.
+        let tops = [p, q].map(|row| f64::from(largest(row)));
+        let [sum_p, sum_q, apart] = sum_apart(p, q, tops);
         let kl = apart / sum_p + (sum_q.ln() - sum_p.ln());
         Self {
-            normalisers: [top_p + sum_p.ln(), top_q + sum_q.ln()],
+            normalisers: [tops[0] + sum_p.ln(), tops[1] + sum_q.ln()],
             // Rounding may leave −1e-17 where the two hardly differ; NaN stays.
             kl: if kl < 0.0 { 0.0 } else { kl },
         }
@@ -133,35 +123,6 @@ impl Side {
     }
 }
 
-/// The `k` largest logits, largest first, of equal ones the lower id first: `(id, logit)`.
-pub(super) fn largest_k(logits: &[f32], k: usize) -> Vec<(u32, f32)> {
-    let mut top: Vec<(u32, f32)> = Vec::with_capacity(k + 1);
-    for (id, logit) in logits.iter().enumerate() {
-        if top.len() == k && top.last().is_none_or(|(_, least)| logit <= least) {
-            continue;
-        }
-        let at = top.partition_point(|(_, other)| other >= logit);
-        top.insert(at, (id as u32, *logit));
-        top.truncate(k);
-    }
-    top
-}
-
-/// Place of `id` among the logits, 1 for the largest; of equal ones the lower id stands first.
-pub(super) fn rank(logits: &[f32], id: u32) -> usize {
-    let own = logits[id as usize];
-    let before = |(i, x): (usize, &f32)| match x.partial_cmp(&own) {
-        Some(Ordering::Greater) => true,
-        Some(Ordering::Equal) => i < id as usize,
-        _ => false,
-    };
-    1 + logits.iter().enumerate().filter(|l| before(*l)).count()
-}
-
-fn largest(logits: &[f32]) -> f64 {
-    f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,15 +138,5 @@ mod tests {
         );
         assert!(!kl_divergence(&[f32::NAN, 1.0], &[0.0, 1.0]).is_finite());
         assert!(!kl_divergence(&[f32::INFINITY, 1.0], &[0.0, 1.0]).is_finite());
-    }
-
-    #[test]
-    fn of_equal_logits_the_lower_id_comes_first() {
-        let logits = [1.0, 4.0, 2.0, 4.0, 2.0];
-        let ids: Vec<u32> = largest_k(&logits, 3).iter().map(|(id, _)| *id).collect();
-        assert_eq!(ids, [1, 3, 2]);
-        assert_eq!([0, 1, 2, 3, 4].map(|id| rank(&logits, id)), [5, 1, 3, 2, 4]);
-        assert_eq!(largest_k(&logits, 9).len(), 5);
-        assert!(largest_k(&logits, 0).is_empty());
     }
 }
