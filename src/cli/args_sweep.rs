@@ -6,7 +6,8 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 
 use super::args::{
-    AskArgs, EditArgs, MemoryArgs, ModelArgs, SplitChoice, StoreArgs, parse_finite, parse_positive,
+    AskArgs, ConditionArgs, EditArgs, MemoryArgs, ModelArgs, SplitChoice, StoreArgs, parse_finite,
+    parse_positive,
 };
 use crate::measure::SweepUnit;
 use crate::units::{BlockIndex, Mask};
@@ -32,6 +33,9 @@ pub struct SweepArgs {
     /// What is done.
     #[command(flatten)]
     pub edit: EditArgs,
+    /// Condition.
+    #[command(flatten)]
+    pub condition: ConditionArgs,
     /// Multiplier grid of the slope, at least three values
     #[arg(long, value_name = "LIST", value_delimiter = ',', allow_hyphen_values = true, value_parser = parse_finite)]
     pub multipliers: Option<Vec<f32>>,

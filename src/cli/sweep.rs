@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 
 use super::args::{Blocks, SplitChoice, SweepArgs};
+use super::condition::{self, Condition, SetGate};
 use super::lab::{self, number, store_fault};
-use super::open::{self, Opened};
+use super::open::{self, Opened, failed};
 use super::output::Ending;
 use super::study::Study;
 use super::sweep_cells::{CellRun, Cells};
@@ -55,6 +56,12 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
     };
     let rows = study.rows(args.split.unwrap_or(default).into(), args.limit)?;
     let set = study.prepared(&rows, args.mask)?;
+    let edit = args.edit.of(&vector)?;
+    let unsteered = condition::unsteered(&args.condition, &grid, edit)?;
+    let gate = match Condition::of(&args.condition, &opened)? {
+        Some(condition) => Some(condition.set(&set)?),
+        None => None,
+    };
     let mut keeping = args.store.keeping();
     if args.shard.is_some() {
         kept_somewhere(&mut keeping)?;
@@ -73,7 +80,8 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
         set: &set,
         grid: &grid,
         mask: args.mask,
-        edit: args.edit.of(&vector)?,
+        edit,
+        closed: gate.as_ref().map(|gate| (gate, unsteered)),
         options: args.memory.options(&opened.model),
     };
     let Cells { mut figures, found } = run.all(&mine, &mut keeping)?;
@@ -107,6 +115,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
         dataset: lab::dataset_identity(&study.dataset, set.warnings()),
         badge: protocol.badge(),
         protocol,
+        condition: (gate.as_ref().map(serde_json::to_value).transpose()).map_err(failed)?,
         shard: args.shard.map(|shard| shard.to_string()),
         inputs: set.inputs.iter().map(|i| i.row).collect(),
         residual_norms: norms,
@@ -123,7 +132,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
     } else if args.csv {
         csv(&result, &mut out)?;
     } else {
-        table(&result, &mut out)?;
+        table(&result, gate.as_ref(), &mut out)?;
     }
     Ok(())
 }
@@ -179,7 +188,7 @@ fn percent(row: &SweepRow) -> String {
     fraction.map_or_else(|| "-".to_owned(), |f| format!("{:.0} %", 100.0 * f))
 }
 
-fn table(result: &SweepResult, out: &mut impl Write) -> Result<(), Ending> {
+fn table(result: &SweepResult, gate: Option<&SetGate>, out: &mut impl Write) -> Result<(), Ending> {
     writeln!(out, "model    {}", result.model.name)?;
     writeln!(
         out,
@@ -195,6 +204,9 @@ fn table(result: &SweepResult, out: &mut impl Write) -> Result<(), Ending> {
     )?;
     if let Some(badge) = &result.badge {
         writeln!(out, "         {badge}")?;
+    }
+    if let Some(gate) = gate {
+        writeln!(out, "steered  {}", gate.words())?;
     }
     if let Some(shard) = &result.shard {
         writeln!(out, "part     {shard} of the cells")?;

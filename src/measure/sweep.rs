@@ -260,6 +260,9 @@ pub struct SweepResult {
     /// [`Protocol::badge`]: said wherever the figures are shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub badge: Option<String>,
+    /// Condition under which prompts were steered; inputs whose prompts were not have slope 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<serde_json::Value>,
     /// The part of the cells that this is, as `i/n`; without it all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<String>,

@@ -312,6 +312,10 @@ fn footnotes(c: &mut Canvas<'_>, area: Rect, table: &ShiftTable, muted: Style) {
     };
     // The settings word the rows themselves.
     let mut words = site_words(c, &[format!("block {block}"), rows, norms.to_owned(), chat]);
+    // Its settings reword the prompts that a condition would judge.
+    if c.app.setting().condition.is_some() {
+        words.push("without the condition".to_owned());
+    }
     words.push("test part, seed 0".to_owned());
     protocol(c, line, &words);
 }

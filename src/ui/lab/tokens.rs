@@ -4,7 +4,7 @@
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-use super::{empty, number, protocol, right};
+use super::{empty, gate, number, protocol, right};
 use crate::app::focus::Pane;
 use crate::app::hits::Target;
 use crate::app::signed;
@@ -26,8 +26,10 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
     };
     let (accent, muted) = (c.style(Role::Accent), c.style(Role::Muted));
     let stale = if lab.strips.stale { "  stale" } else { "" };
+    let (condition, style) = gate(c, lab.strip().and_then(|s| s.gate));
     let facts = [
         ("KL(steered to unsteered) per token", accent),
+        (condition.as_str(), style),
         ("  ", muted),
         (attention, muted),
         (stale, c.style(Role::Stale)),

@@ -3,6 +3,7 @@
 //! stand back while a moved slider is being measured.
 
 mod calibrate;
+mod condition;
 pub(super) mod controls;
 mod datasets;
 mod extract;
@@ -177,6 +178,9 @@ pub(crate) fn start(
     let cancel = mailbox.study_cancel(run);
     let (library, archive) = (library.clone(), desk.archive.clone());
     let bench = desk.bench.as_ref();
+    if let Some(bench) = bench {
+        condition::lend(desk, bench);
+    }
     let loaded = bench.map(Bench::loaded);
     let prompts = bench.map_or_else(Vec::new, Bench::prompts);
     let norms = bench.map_or_else(Vec::new, |b| b.norms().to_vec());
