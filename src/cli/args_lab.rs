@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::args::{
-    AskArgs, ConditionArgs, MemoryArgs, ModelArgs, SiteArgs, SplitChoice, StoreArgs, UnitChoice,
+    AskArgs, ConditionArgs, LengthChoice, MemoryArgs, ModelArgs, SiteArgs, SplitChoice, StoreArgs,
     parse_block, parse_finite, parse_positive,
 };
 use crate::measure::DEFAULT_SYSTEM;
@@ -173,8 +173,8 @@ pub struct CompareArgs {
     #[command(flatten)]
     pub grid: GridArgs,
     /// Length: the vectors as they are, at the κ of the first, or both
-    #[arg(long, value_enum, default_value_t = UnitChoice::Raw)]
-    pub unit: UnitChoice,
+    #[arg(long, alias = "unit", value_enum, default_value_t = LengthChoice::Raw)]
+    pub length: LengthChoice,
     /// Part of the data set to measure after the seeded shuffle
     #[arg(long, value_enum, default_value_t = SplitChoice::Test)]
     pub split: SplitChoice,

@@ -87,9 +87,11 @@ pub(super) fn run(args: &CompareArgs) -> Result<(), Ending> {
     }
     let mut reference = None;
     let mut sites: Vec<(PlacedVector, SweepUnit)> = Vec::new();
-    for unit in args.unit.units() {
+    for unit in args.length.units() {
         match unit {
-            SweepUnit::Raw => sites.extend(placed.iter().map(|v| (v.clone(), *unit))),
+            SweepUnit::Raw | SweepUnit::Given => {
+                sites.extend(placed.iter().map(|v| (v.clone(), *unit)))
+            }
             SweepUnit::EqualKappa => {
                 let first = equal_kappa(args, &placed)?;
                 let all = placed.iter().filter_map(|v| {
@@ -175,7 +177,7 @@ fn equal_kappa(args: &CompareArgs, placed: &[PlacedVector]) -> Result<Reference,
     let operator = args.site.edit.own().operator;
     if !operator.scales_with_norm() {
         return Err(Ending::Usage(format!(
-            "{operator} does not depend on the vector's length; give --unit raw"
+            "{operator} does not depend on the vector's length; give --length raw"
         )));
     }
     let known = placed.iter().find_map(|v| {
@@ -185,7 +187,7 @@ fn equal_kappa(args: &CompareArgs, placed: &[PlacedVector]) -> Result<Reference,
             kappa: v.kappa?,
         })
     });
-    known.ok_or_else(|| Ending::Failed("no vector's κ is known; give --unit raw".to_owned()))
+    known.ok_or_else(|| Ending::Failed("no vector's κ is known; give --length raw".to_owned()))
 }
 
 fn row(((placed, _), figures): (&(PlacedVector, SweepUnit), SweepRow)) -> Row {
@@ -297,7 +299,7 @@ fn table(report: &Report, args: &CompareArgs, out: &mut impl Write) -> Result<()
         writeln!(out, "steered  {}", gate.words())?;
     }
     let width = lab::widest(report.rows.iter().map(|r| r.vector.name.as_str())).max(6);
-    for unit in args.unit.units() {
+    for unit in args.length.units() {
         let mut rows: Vec<&Row> = report.rows.iter().collect();
         rows.retain(|r| r.figures.unit == *unit);
         let median = |r: &Row| r.figures.summary.median.unwrap_or(f64::NEG_INFINITY);

@@ -52,7 +52,9 @@ pub use result::{
 pub use several::{Placed, PlacedVector};
 pub use stored::{store_cell, store_key};
 pub use summed::summed_propensity;
-pub use sweep::{Sweep, SweepResult, SweepRow, SweepSite, SweepUnit, suggested_block, sweep_sites};
+pub use sweep::{
+    Sweep, SweepGiven, SweepResult, SweepRow, SweepSite, SweepUnit, suggested_block, sweep_sites,
+};
 pub use tax::{TaxRow, tax};
 
 /// Checks a grid of multipliers: at least three distinct finite values.

@@ -257,7 +257,7 @@ fn part(site: &SweepSite, first: usize, rows: Vec<Vec<f32>>) -> SweepPart {
     SweepPart {
         block: site.block,
         unit: match site.unit {
-            Unit::Raw => SweepUnit::Raw,
+            Unit::Raw | Unit::Given => SweepUnit::Raw,
             Unit::EqualKappa => SweepUnit::EqualKappa,
         },
         scale: site.scale,
