@@ -6,7 +6,9 @@ use std::io::{self, Write};
 use super::args::{MeasureArgs, TemplateChoice};
 use super::bundle::Bundle;
 use super::condition::{self, Condition, SetGate};
+use super::extract_positions;
 use super::lab::{self, Keep, Measured, beside_published, number, store_fault};
+use super::measure_positions;
 use super::open::{self, failed};
 use super::output::Ending;
 use super::probe;
@@ -23,6 +25,9 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     let grid = args.grid();
     check_multipliers(&grid).map_err(|e| Ending::Usage(e.to_string()))?;
     let opened = open::model(&args.model)?;
+    if let Some(rows) = extract_positions::rows(args.vector.as_deref())? {
+        return measure_positions::run(args, &opened, &rows, &grid);
+    }
     let study = Study::open(&opened, &args.dataset, &args.ask, args.parity, args.seed)?;
     let dataset = &study.dataset;
     let vector = match &args.vector {
@@ -163,7 +168,11 @@ fn flags(args: &MeasureArgs) -> String {
 }
 
 /// Title and protocol of the figure, the same figures as in the table.
-fn figure(result: &Measurement, rows: &[Vec<f32>], gate: Option<&SetGate>) -> ResponseFigure {
+pub(super) fn figure(
+    result: &Measurement,
+    rows: &[Vec<f32>],
+    gate: Option<&SetGate>,
+) -> ResponseFigure {
     ResponseFigure {
         title: format!(
             "{} on {}, block {} of {}",
@@ -216,7 +225,7 @@ pub(super) fn csv(result: &Measurement, out: &mut impl Write) -> Result<(), Endi
     })
 }
 
-fn table(
+pub(super) fn table(
     result: &Measurement,
     split: &str,
     set: &PreparedSet,
@@ -229,6 +238,12 @@ fn table(
         "vector   {} at block {}, mask {}",
         result.vector.name, result.protocol.block, result.protocol.mask
     )?;
+    if let Some(n) = result.per_position {
+        writeln!(
+            out,
+            "         row t is added at position t of the prompt, {n} rows"
+        )?;
+    }
     writeln!(
         out,
         "data     {} ({split}), {} inputs",

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::apply::{fits, is_orthonormal};
 use super::error::VectorError;
-use super::extract::{PER_POSITION, PositionRows};
+use super::extract::PositionRows;
 use super::{format, hex};
 use crate::units::{BlockIndex, Edit};
 
@@ -264,9 +264,8 @@ impl SteeringVector {
 /// A file with a row for each position is no direction.
 pub(super) fn refuse_position_rows(file: &str, bytes: &[u8]) -> Result<(), VectorError> {
     if PositionRows::recognise(bytes) {
-        return Err(VectorError::OperatorUnsupported {
+        return Err(VectorError::PositionRows {
             file: file.to_owned(),
-            operator: PER_POSITION.to_owned(),
         });
     }
     Ok(())
