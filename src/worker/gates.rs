@@ -78,6 +78,17 @@ impl Gates {
         model: &Model,
         cancel: &Cancel,
     ) -> Result<Vec<Gated>, EngineError> {
+        let is_newest = |known: &(Asset, BlockIndex, Vec<f32>)| {
+            (known.1, known.2.as_slice()) == (gate.block, gate.direction.as_slice())
+        };
+        if !self.known.as_ref().is_some_and(is_newest) {
+            // A study that began under another condition vector.
+            let prompts: Vec<&[u32]> = (bench.set().inputs.get(range).unwrap_or_default().iter())
+                .map(PreparedInput::prompt_ids)
+                .collect();
+            let read = gate.read(model, &prompts, cancel)?;
+            return Ok(read.into_iter().map(|s| judgement(gate, s)).collect());
+        }
         // The same data set asked in another way has other prompts.
         if self.inputs.0 != bench.id() {
             self.inputs = (bench.id().to_owned(), BTreeMap::new());

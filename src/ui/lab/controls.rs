@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::plots::{Axis, ridge};
-use super::{empty, number, percent, protocol, protocol_words, right};
+use super::{empty, loaded_words, number, percent, protocol, right};
 use crate::app::focus::Pane;
 use crate::protocol::{ControlGroup, ControlReport, ControlsTable, Study};
 use crate::stats::{anti_steerable_count, mean, sd};
@@ -41,7 +41,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
         Some(Study::Controls(study)) => study.block.0.to_string(),
         _ => "-".to_owned(),
     };
-    let words = protocol_words(c, &[format!("block {block}"), "seed 0".to_owned()]);
+    let words = loaded_words(c, &[format!("block {block}"), "seed 0".to_owned()]);
     protocol(c, line, &words);
 }
 

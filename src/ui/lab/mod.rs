@@ -202,13 +202,27 @@ fn protocol(c: &mut Canvas<'_>, area: Rect, pieces: &[String]) {
     c.text(area.x, y, &line, muted, area.width);
 }
 
+/// The facts of studies of the loaded data set, with how many of its prompts the condition steers.
+fn loaded_words(c: &Canvas<'_>, more: &[String]) -> Vec<String> {
+    let condition = c.app.condition_words();
+    asked_words(
+        c,
+        more,
+        match c.app.prompts_open() {
+            Some((open, n)) => format!("{condition}: {open}/{n} prompts"),
+            None => condition,
+        },
+    )
+}
+
 /// The facts of studies that measure rows as they are asked, under the condition if there is one.
 fn protocol_words(c: &Canvas<'_>, more: &[String]) -> Vec<String> {
+    asked_words(c, more, c.app.condition_words())
+}
+
+fn asked_words(c: &Canvas<'_>, more: &[String], condition: String) -> Vec<String> {
     let mut words = site_words(c, more);
-    words.push(match c.app.prompts_open() {
-        Some((open, n)) => format!("{}: {open}/{n} prompts", c.app.condition_words()),
-        None => c.app.condition_words(),
-    });
+    words.push(condition);
     if let Some(dataset) = c.app.dataset() {
         let asked = &dataset.words;
         let badge = "paper parity: not comparable with other figures";
