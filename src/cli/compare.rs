@@ -90,7 +90,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<(), Ending> {
     for unit in args.length.units() {
         match unit {
             SweepUnit::Raw | SweepUnit::Given => {
-                sites.extend(placed.iter().map(|v| (v.clone(), *unit)))
+                sites.extend(placed.iter().map(|v| (v.clone(), *unit)));
             }
             SweepUnit::EqualKappa => {
                 let first = equal_kappa(args, &placed)?;

@@ -177,20 +177,23 @@ fn blocks(
     Ok(wanted.clone())
 }
 
+/// What a unit is at each block, in words.
+type Meanings = Vec<(BlockIndex, String)>;
+
 /// The blocks with their raw multipliers for values in a unit, and what the unit is at each.
 fn given_sites<'a>(
     scales: &Scales<'_>,
     directions: impl Iterator<Item = (BlockIndex, &'a [f32])>,
     grid: &[f32],
     (mask, edit): (Mask, Edit),
-) -> Result<(Vec<SweepSite>, Vec<(BlockIndex, String)>), Ending> {
+) -> Result<(Vec<SweepSite>, Meanings), Ending> {
     let (mut sites, mut means) = (Vec::new(), Vec::new());
     for (block, direction) in directions {
         let site = Site {
+            edit,
             direction,
             block,
             mask,
-            edit,
         };
         let stated = scales.state(grid, &site)?;
         sites.push(SweepSite {

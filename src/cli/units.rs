@@ -243,13 +243,11 @@ impl<'a> Scales<'a> {
 
 /// What a cell holds, computed at the first question.
 fn known<T>(cell: &OnceCell<T>, compute: impl FnOnce() -> Result<T, Ending>) -> Result<&T, Ending> {
-    match cell.get() {
-        Some(value) => Ok(value),
-        None => {
-            let value = compute()?;
-            Ok(cell.get_or_init(|| value))
-        }
+    if let Some(value) = cell.get() {
+        return Ok(value);
     }
+    let value = compute()?;
+    Ok(cell.get_or_init(|| value))
 }
 
 fn neutral(opened: &Opened) -> Result<Vec<Vec<u32>>, Ending> {

@@ -142,7 +142,7 @@ fn slices(
                 .map(|job| Box::new(job) as Box<dyn Slices>)
         }
         Prepared::Vectors(prepared) => {
-            vectors::Job::start(run, prepared, arrived, desk, mailbox, tell)?
+            vectors::Job::start(run, *prepared, arrived, desk, mailbox, tell)?
                 .map(|job| Box::new(job) as Box<dyn Slices>)
         }
     })

@@ -16,7 +16,7 @@ use super::npy;
 use super::pickle::{Node, Pickle};
 use super::reading::{Found, Reading};
 use super::source::{Opened, read_json};
-use super::torch::Tensors;
+use super::torch::{Tensors, shape_of};
 use super::zipped::Zipped;
 use crate::units::HookPoint;
 
@@ -158,8 +158,8 @@ pub(super) fn directory(folder: &Path, context: &Context<'_>) -> Result<Reading,
 
 /// A state dict, by itself or under `state_dict` beside its `cfg`; `None` for any other dictionary.
 ///
-/// `W_dec` is `[features, d]`, as SAELens has it; `decoder.weight` is `[d, features]`, as `nn.Linear` keeps
-/// it (OpenAI's autoencoders, `dictionary_learning`). A language model's head may have the latter's name, so
+/// `W_dec` is `[features, d]`, as `SAELens` has it; `decoder.weight` is `[d, features]`, as `nn.Linear` keeps
+/// it (`OpenAI`'s autoencoders, `dictionary_learning`). A language model's head may have the latter's name, so
 /// that the encoder of the opposite shape has to stand beside it.
 pub(super) fn state_dict(
     pickle: &Pickle,
@@ -168,7 +168,7 @@ pub(super) fn state_dict(
     context: &Context<'_>,
 ) -> Result<Option<Reading>, VectorError> {
     let state = pickle.get(root, "state_dict").unwrap_or(root);
-    let shape = |key: &str| pickle.get(state, key).and_then(|node| tensors.shape(node));
+    let shape = |key: &str| pickle.get(state, key).and_then(|node| shape_of(node));
     let opposite =
         |a: &[usize], b: &[usize]| matches!((a, b), ([m, n], [p, q]) if m == q && n == p);
     let (key, axis) = match (
@@ -183,7 +183,7 @@ pub(super) fn state_dict(
     let Some(node) = pickle.get(state, key) else {
         return Ok(None);
     };
-    let shape: Vec<usize> = tensors.shape(node).unwrap_or_default().to_vec();
+    let shape: Vec<usize> = shape_of(node).unwrap_or_default().to_vec();
     let refused = || VectorError::Shape {
         file: context.file.to_owned(),
         key: key.to_owned(),
@@ -192,7 +192,7 @@ pub(super) fn state_dict(
     let [rows, columns] = shape.as_slice() else {
         return Err(refused());
     };
-    let encoder = pickle.get(state, "W_enc").and_then(|n| tensors.shape(n));
+    let encoder = pickle.get(state, "W_enc").and_then(shape_of);
     if encoder.is_some_and(|encoder| axis == 0 && !opposite(encoder, &shape)) {
         return Err(refused());
     }

@@ -121,6 +121,15 @@ fn open(path: &Path, limit: u64) -> Result<(Pickle, Tensors), VectorError> {
     Ok((pickle, tensors))
 }
 
+/// Shape of the tensor or array that a value stands for.
+pub(super) fn shape_of(node: &Node) -> Option<&[usize]> {
+    match node {
+        Node::Tensor(tensor) => Some(&tensor.shape),
+        Node::Array(array) => Some(&array.shape),
+        _ => None,
+    }
+}
+
 /// The numbers behind a pickle.
 pub(super) struct Tensors {
     zip: Option<Zipped>,
@@ -195,15 +204,6 @@ impl Tensors {
             zip.strided(&entry, from * wide, *along as u64 * wide, wide, n)?
         };
         Ok(Some(tensor.number.decode(&data, false)))
-    }
-
-    /// Shape of the tensor or array that a value stands for.
-    pub(super) fn shape<'a>(&self, node: &'a Node) -> Option<&'a [usize]> {
-        match node {
-            Node::Tensor(tensor) => Some(&tensor.shape),
-            Node::Array(array) => Some(&array.shape),
-            _ => None,
-        }
     }
 
     /// Refuses arrays that are too large together: entries of an archive may all show one storage.

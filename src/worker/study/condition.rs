@@ -67,7 +67,7 @@ impl Room<'_> {
 }
 
 /// What is done to a text that a gate judges so: nothing where it is closed, whatever the operator.
-pub(super) fn under<'a>(site: Site<'a>, coefficient: f32, gate: Option<Gated>) -> (Site<'a>, f32) {
+pub(super) fn under(site: Site<'_>, coefficient: f32, gate: Option<Gated>) -> (Site<'_>, f32) {
     if gate.is_none_or(|gate| gate.open) {
         return (site, coefficient);
     }

@@ -66,7 +66,7 @@ pub(crate) enum Word {
 #[derive(Debug)]
 pub(crate) enum Prepared {
     Controls(Box<controls::Prepared>),
-    Vectors(vectors::Prepared),
+    Vectors(Box<vectors::Prepared>),
 }
 
 /// Why a study ends early; `None`: it was stopped.
@@ -231,7 +231,8 @@ pub(crate) fn start(
                 }
                 Study::Vectors(study) => {
                     let prepared = vectors::prepare(&room, study)?;
-                    tell(Word::Ready(Box::new(Prepared::Vectors(prepared)), arrived));
+                    let prepared = Prepared::Vectors(Box::new(prepared));
+                    tell(Word::Ready(Box::new(prepared), arrived));
                     Ok(None)
                 }
                 Study::Sweep(_) => Ok(None),

@@ -23,7 +23,7 @@ fn columns() -> Vec<f32> {
         .collect()
 }
 
-/// `W_dec [features, d]` beside its encoder, as SAELens has them.
+/// `W_dec [features, d]` beside its encoder, as `SAELens` has them.
 fn sae_lens(p: P) -> P {
     p.op(b"}(")
         .text("W_enc")
@@ -187,8 +187,6 @@ fn what_is_not_certain_is_asked_and_what_is_wrong_refused() {
         .op(b"s");
     assert_eq!(id(&beyond.pt(), &told(1)), "torch-invalid");
     // A decoder without an encoder of the opposite shape may be a language model's head.
-    for file in [linear(&[D, N]).pt()] {
-        let found = read(&file, &told(1));
-        assert!(found.is_err() || found.unwrap().format != VectorFormat::Sae);
-    }
+    let found = read(&linear(&[D, N]).pt(), &told(1));
+    assert!(found.is_err() || found.unwrap().format != VectorFormat::Sae);
 }
