@@ -6,7 +6,7 @@ use super::args::{Blocks, SplitChoice, SweepArgs};
 use super::condition::{self, Condition, SetGate};
 use super::lab::{self, number, store_fault};
 use super::open::{self, Opened, failed};
-use super::output::Ending;
+use super::output::{Ending, Progress};
 use super::study::Study;
 use super::sweep_cells::{CellRun, Cells};
 use super::units::Scales;
@@ -188,7 +188,10 @@ fn given_sites<'a>(
     (mask, edit): (Mask, Edit),
 ) -> Result<(Vec<SweepSite>, Meanings), Ending> {
     let (mut sites, mut means) = (Vec::new(), Vec::new());
-    for (block, direction) in directions {
+    let directions: Vec<_> = directions.collect();
+    let mut progress = Progress::start("converting the unit");
+    for (i, (block, direction)) in directions.iter().copied().enumerate() {
+        progress.update(i, directions.len());
         let site = Site {
             edit,
             direction,
@@ -205,6 +208,7 @@ fn given_sites<'a>(
         });
         means.push((block, stated.means));
     }
+    progress.finish();
     Ok((sites, means))
 }
 
