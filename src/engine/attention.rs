@@ -10,6 +10,7 @@ use super::cache::{Geometry, Page};
 use super::kernel::{Isa, Left, PANEL, Panel, Shared, Store, Target, product, row, softcap};
 use super::ops::contiguous;
 use super::rope::Rope;
+use super::scratch;
 use super::threads::in_pool_thread;
 
 /// Query rows (positions × heads of a group) of one tile.
@@ -69,7 +70,7 @@ impl CustomOp1 for Attention<'_> {
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let qkv = contiguous(qkv, layout)?;
         let g = self.geometry;
-        let mut out = vec![0.0; self.queries.len() * g.heads * g.head_dim];
+        let mut out = scratch::values(self.queries.len() * g.heads * g.head_dim);
         let target = Shared::new(&mut out);
         let visible: usize = self
             .queries

@@ -11,6 +11,7 @@ use super::linear::{ROWS, left, product};
 use super::ops::contiguous;
 use super::packed::{Packed, Product};
 use super::precision::Precision;
+use super::scratch;
 use super::spec::Activation;
 use super::weights::RowSource;
 
@@ -112,7 +113,7 @@ impl CustomOp1 for Gated {
     fn cpu_fwd(&self, x: &CpuStorage, lx: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
         let x = contiguous(x, lx)?;
         let m = x.len() / self.k;
-        let mut y = vec![0.0; m * self.f];
+        let mut y = scratch::values(m * self.f);
         let out = Shared::new(&mut y);
         let layer = self;
         self.packed.sweep(m, &Run { layer, x, out });

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::EngineError;
@@ -10,6 +10,7 @@ use super::kernel::{self, Isa, Left, MANY, PANEL, PANELS, Right, Shared};
 use super::ops::contiguous;
 use super::packed::{Packed, Product};
 use super::precision::Precision;
+use super::scratch;
 use super::threads::{STREAM, in_pool_thread};
 use super::weights::RowSource;
 
@@ -21,7 +22,7 @@ const RESIDENT: usize = 280_000;
 /// Multiply-adds below which one thread is faster than waking the others.
 pub(super) const ALONE: usize = 1 << 19;
 /// Tasks per thread: enough that threads which another process delays do not hold up the rest.
-const TASKS: usize = 8;
+const TASKS: usize = 16;
 
 /// `y = x Wᵀ (+ bias)` with W of shape `(n, k)`.
 #[derive(Debug)]
@@ -54,9 +55,33 @@ impl Linear {
         x.apply_op1_no_bwd(&MatMul(self))
     }
 
-    /// `x (m, k), residual (m, n) → residual + x Wᵀ`.
-    pub(super) fn forward_add(&self, x: &Tensor, residual: &Tensor) -> candle_core::Result<Tensor> {
-        x.apply_op2_no_bwd(residual, &MatMul(self))
+    /// `x (m, k), residual (m, n) → residual + x Wᵀ`, in the residual's place: nobody else looks at it.
+    pub(super) fn forward_onto(&self, x: &Tensor, residual: Tensor) -> candle_core::Result<Tensor> {
+        let shape = residual.dims2()?;
+        let mut y = scratch::taken(residual)?;
+        with_f32(x, |x| self.multiply(x, &mut y, true))??;
+        Tensor::from_vec(y, shape, x.device())
+    }
+
+    /// `x Wᵀ` into `y`, or onto what stands there.
+    fn multiply(&self, x: &[f32], y: &mut [f32], add: bool) -> candle_core::Result<()> {
+        let m = x.len() / self.k;
+        if x.len() != m * self.k || y.len() != m * self.n {
+            let (x, y) = (x.len(), y.len());
+            candle_core::bail!(
+                "{x} values as rows of {}, {y} as rows of {}",
+                self.k,
+                self.n
+            );
+        }
+        let run = Run {
+            layer: self,
+            x,
+            out: Shared::new(y),
+            add,
+        };
+        self.packed.sweep(m, &run);
+        Ok(())
     }
 
     /// The rows `ids` of W, one below the other.
@@ -227,48 +252,17 @@ pub(super) fn with_f32<T>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> T) -> candl
 
 struct MatMul<'a>(&'a Linear);
 
-impl MatMul<'_> {
-    fn run(&self, x: &[f32], residual: Option<&[f32]>) -> candle_core::Result<(CpuStorage, Shape)> {
-        let layer = self.0;
-        let Linear { n, k, .. } = *layer;
-        if !x.len().is_multiple_of(k) {
-            candle_core::bail!("{} values as rows of {k}", x.len());
-        }
-        let m = x.len() / k;
-        let (mut y, add) = match residual {
-            Some(r) if r.len() == m * n => (r.to_vec(), true),
-            Some(r) => candle_core::bail!("residual of {} values for {m} rows of {n}", r.len()),
-            None => (vec![0.0; m * n], false),
-        };
-        let out = Shared::new(&mut y);
-        let run = Run { layer, x, out, add };
-        layer.packed.sweep(m, &run);
-        Ok((CpuStorage::F32(y), Shape::from((m, n))))
-    }
-}
-
 impl CustomOp1 for MatMul<'_> {
     fn name(&self) -> &'static str {
         "panel-matmul"
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, lx: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        self.run(contiguous(x, lx)?, None)
-    }
-}
-
-impl CustomOp2 for MatMul<'_> {
-    fn name(&self) -> &'static str {
-        "panel-matmul-add"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        r: &CpuStorage,
-        lr: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        self.run(contiguous(x, lx)?, Some(contiguous(r, lr)?))
+        let Linear { n, k, .. } = *self.0;
+        let x = contiguous(x, lx)?;
+        let m = x.len() / k;
+        let mut y = scratch::values(m * n);
+        self.0.multiply(x, &mut y, false)?;
+        Ok((CpuStorage::F32(y), Shape::from((m, n))))
     }
 }

@@ -53,6 +53,7 @@ mod replay;
 mod rope;
 mod rows;
 mod sample;
+mod scratch;
 mod source;
 mod spec;
 mod stream;

@@ -1,11 +1,13 @@
 //! The norms of a model as custom operations on all cores.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::cache::Geometry;
 use super::kernel::{Isa, layer_norm, row};
+use super::linear::with_f32;
 use super::ops::contiguous;
+use super::scratch;
 use super::threads::in_pool_thread;
 
 /// Values below which one thread is faster than waking the others.
@@ -24,12 +26,25 @@ pub(super) struct Norm {
 impl Norm {
     /// `x (n, d) → (n, d)`.
     pub(super) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        x.apply_op1_no_bwd(&Apply(self))
+        x.apply_op1_no_bwd(self)
     }
 
     /// `x, residual (n, d) → residual + norm(x)`.
-    pub(super) fn forward_add(&self, x: &Tensor, residual: &Tensor) -> candle_core::Result<Tensor> {
-        x.apply_op2_no_bwd(residual, &Apply(self))
+    ///
+    /// Nobody else looks at the residual.
+    pub(super) fn forward_onto(&self, x: &Tensor, residual: Tensor) -> candle_core::Result<Tensor> {
+        let shape = residual.dims2()?;
+        let mut y = scratch::taken(residual)?;
+        let normed = with_f32(x, |x| self.rows(x))?;
+        y.iter_mut().zip(&normed).for_each(|(y, v)| *y += v);
+        scratch::keep(normed);
+        Tensor::from_vec(y, shape, x.device())
+    }
+
+    /// All rows.
+    fn rows(&self, x: &[f32]) -> Vec<f32> {
+        let isa = Isa::best();
+        by_rows(x, self.weight.len(), |x, y| self.row(isa, x, y))
     }
 
     /// One row.
@@ -41,43 +56,14 @@ impl Norm {
     }
 }
 
-struct Apply<'a>(&'a Norm);
-
-impl Apply<'_> {
-    fn run(&self, x: &[f32]) -> Vec<f32> {
-        let norm = self.0;
-        let isa = Isa::best();
-        by_rows(x, norm.weight.len(), |x, y| norm.row(isa, x, y))
-    }
-}
-
-impl CustomOp1 for Apply<'_> {
+impl CustomOp1 for Norm {
     fn name(&self) -> &'static str {
         "norm"
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let y = self.run(contiguous(x, layout)?);
+        let y = self.rows(contiguous(x, layout)?);
         Ok((CpuStorage::F32(y), layout.shape().clone()))
-    }
-}
-
-impl CustomOp2 for Apply<'_> {
-    fn name(&self) -> &'static str {
-        "norm-add"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        residual: &CpuStorage,
-        lr: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let mut y = self.run(contiguous(x, lx)?);
-        let residual = contiguous(residual, lr)?;
-        y.iter_mut().zip(residual).for_each(|(y, r)| *y += r);
-        Ok((CpuStorage::F32(y), lx.shape().clone()))
     }
 }
 
@@ -123,7 +109,7 @@ impl CustomOp1 for QkNorms {
 
 /// Runs `f(row, result row)` for all rows of `d` values, on all threads where that pays.
 fn by_rows(x: &[f32], d: usize, f: impl Fn(&[f32], &mut [f32]) + Sync) -> Vec<f32> {
-    let mut y = vec![0.0; x.len()];
+    let mut y = scratch::values(x.len());
     let rows = |(x, y): (&[f32], &mut [f32])| {
         for (x, y) in x.chunks_exact(d).zip(y.chunks_exact_mut(d)) {
             f(x, y);

@@ -14,6 +14,7 @@ use super::kernel::{Element, Isa, MANY, PANEL, PANELS, Right};
 use super::linear::{ALONE, ROWS, grid};
 use super::precision::Precision;
 use super::quant::{self, Blocks, Quant};
+use super::threads::in_pool_thread;
 use super::transpose;
 use super::weights::RowSource;
 
@@ -45,6 +46,9 @@ enum Kept {
 
 /// Bytes of panels between two times that mapped pages are given back.
 const CHUNK: usize = 32 << 20;
+
+/// Gathered values below which one thread is faster than waking the others.
+const SCATTERED: usize = 1 << 14;
 
 /// What is done with panels of a product.
 pub(super) trait Product: Sync {
@@ -171,13 +175,20 @@ impl Packed {
     /// The rows `ids`, one below the other, as f32.
     pub(super) fn gather(&self, ids: &[u32]) -> Vec<f32> {
         let mut out = vec![0.0; ids.len() * self.k];
-        for (row, id) in out.chunks_exact_mut(self.k).zip(ids) {
+        let one = |(row, id): (&mut [f32], &u32)| {
             let (panel, column) = (*id as usize / PANEL, *id as usize % PANEL);
             let segment = self.segments.iter().find(|s| s.panels.contains(&panel));
             if let Some(segment) = segment {
                 let w = segment.data.right(panel - segment.panels.start, self.k);
                 column_of(w, column, row);
             }
+        };
+        // A value of a row stands alone in its line of memory: gathering waits for memory.
+        if out.len() < SCATTERED || !in_pool_thread() {
+            out.chunks_exact_mut(self.k).zip(ids).for_each(one);
+        } else {
+            let rows = out.par_chunks_exact_mut(self.k).zip(ids).with_min_len(8);
+            rows.for_each(one);
         }
         out
     }

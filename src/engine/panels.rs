@@ -17,6 +17,7 @@ use super::norm::Norm;
 use super::ops::times;
 use super::pass::{self, Layers};
 use super::rope::Rope;
+use super::scratch::{self, Keeping};
 use super::spec::Spec;
 use super::threads::{in_pool, thread_count};
 use super::{Cancel, Config, EngineError, Hook, KvCache, Precision, Rows};
@@ -101,10 +102,11 @@ impl Panels {
         hook: &mut dyn Hook,
         cancel: &Cancel,
     ) -> Result<Rows, EngineError> {
+        let _memory = Keeping::begin();
         let rows = pass::run(self, x, blocks, batch, store, hook, cancel)?;
         let d = self.config.hidden_size;
         match rows {
-            Some(rows) => Rows::from_vec(self.values(&rows)?, d),
+            Some(rows) => Rows::from_vec(self.values(rows)?, d),
             None => Ok(Rows::empty(d)),
         }
     }
@@ -151,7 +153,7 @@ impl Decoder for Panels {
                 Some(ids) => self.head.select(ids)?.forward(&x)?,
                 None => self.head.forward(&x)?,
             };
-            Ok(self.values(&logits)?)
+            Ok(scratch::taken(logits)?)
         })
     }
 
@@ -195,13 +197,13 @@ impl Layers for Panels {
 
     fn project(&self, b: usize, x: &Tensor) -> candle_core::Result<Tensor> {
         let block = &self.blocks[b];
-        let qkv = block
-            .qkv
-            .forward(&normed(block.attention_norm.as_ref(), x)?)?;
-        match &block.qk_norms {
-            Some(norms) => norms.forward(&qkv),
-            None => Ok(qkv),
-        }
+        let qkv = reading(block.attention_norm.as_ref(), x, |x| block.qkv.forward(x))?;
+        let Some(norms) = &block.qk_norms else {
+            return Ok(qkv);
+        };
+        let normed = norms.forward(&qkv)?;
+        scratch::done(qkv)?;
+        Ok(normed)
     }
 
     fn remember(
@@ -217,14 +219,14 @@ impl Layers for Panels {
     fn attend(
         &self,
         b: usize,
-        qkv: &Tensor,
+        qkv: Tensor,
         batch: &Batch,
         store: &Store<'_>,
         trim: bool,
     ) -> candle_core::Result<Tensor> {
         let (kind, spec) = (self.blocks[b].kind, &self.config.spec);
         let (queries, jobs) = store.jobs(b, batch, trim, kind.window);
-        qkv.apply_op1_no_bwd(&Attention {
+        let mixed = qkv.apply_op1_no_bwd(&Attention {
             geometry: self.geometry,
             rope: &self.ropes[kind.rope],
             positions: &batch.positions,
@@ -233,14 +235,16 @@ impl Layers for Panels {
             jobs: &jobs,
             scale: spec.attention_scale,
             cap: spec.attention_cap,
-        })
+        })?;
+        scratch::done(qkv)?;
+        Ok(mixed)
     }
 
     fn attention_out(
         &self,
         b: usize,
-        mixed: &Tensor,
-        residual: Option<&Tensor>,
+        mixed: Tensor,
+        residual: Option<Tensor>,
     ) -> candle_core::Result<Tensor> {
         let block = &self.blocks[b];
         contribution(
@@ -253,18 +257,23 @@ impl Layers for Panels {
 
     fn mlp_inner(&self, b: usize, x: &Tensor) -> candle_core::Result<Tensor> {
         let block = &self.blocks[b];
-        let read = normed(block.mlp_norm.as_ref(), x)?;
-        match &block.mlp_in {
-            MlpIn::Gated(both) => both.forward(&read),
-            MlpIn::Plain(first, activation) => first.forward(&read)?.apply_op1_no_bwd(activation),
-        }
+        let inner = reading(block.mlp_norm.as_ref(), x, |x| match &block.mlp_in {
+            MlpIn::Gated(both) => both.forward(x),
+            MlpIn::Plain(first, _) => first.forward(x),
+        })?;
+        let MlpIn::Plain(_, activation) = &block.mlp_in else {
+            return Ok(inner);
+        };
+        let active = inner.apply_op1_no_bwd(activation)?;
+        scratch::done(inner)?;
+        Ok(active)
     }
 
     fn mlp_out(
         &self,
         b: usize,
-        inner: &Tensor,
-        residual: Option<&Tensor>,
+        inner: Tensor,
+        residual: Option<Tensor>,
     ) -> candle_core::Result<Tensor> {
         let block = &self.blocks[b];
         contribution(&block.mlp_out, block.mlp_post.as_ref(), inner, residual)
@@ -284,8 +293,8 @@ impl Layers for Panels {
         Tensor::from_vec(values, (rows.len(), d), &Device::Cpu)
     }
 
-    fn values(&self, x: &Tensor) -> candle_core::Result<Vec<f32>> {
-        with_f32(x, <[f32]>::to_vec)
+    fn values(&self, x: Tensor) -> candle_core::Result<Vec<f32>> {
+        scratch::taken(x)
     }
 
     fn rows(&self, values: Vec<f32>, shape: (usize, usize)) -> candle_core::Result<Tensor> {
@@ -293,22 +302,41 @@ impl Layers for Panels {
     }
 }
 
-/// `norm(x)`, or `x` itself where there is no norm.
-fn normed(norm: Option<&Norm>, x: &Tensor) -> candle_core::Result<Tensor> {
-    norm.map_or_else(|| Ok(x.clone()), |norm| norm.forward(x))
+/// `f(norm(x))`, or `f(x)` where there is no norm.
+fn reading(
+    norm: Option<&Norm>,
+    x: &Tensor,
+    f: impl FnOnce(&Tensor) -> candle_core::Result<Tensor>,
+) -> candle_core::Result<Tensor> {
+    let Some(norm) = norm else {
+        return f(x);
+    };
+    let normed = norm.forward(x)?;
+    let y = f(&normed)?;
+    scratch::done(normed)?;
+    Ok(y)
 }
 
 /// `x Wᵀ`, normed where there is a norm, plus the residual where there is one.
 fn contribution(
     layer: &Linear,
     norm: Option<&Norm>,
-    x: &Tensor,
-    residual: Option<&Tensor>,
+    x: Tensor,
+    residual: Option<Tensor>,
 ) -> candle_core::Result<Tensor> {
-    match (norm, residual) {
-        (None, None) => layer.forward(x),
-        (None, Some(residual)) => layer.forward_add(x, residual),
-        (Some(norm), None) => norm.forward(&layer.forward(x)?),
-        (Some(norm), Some(residual)) => norm.forward_add(&layer.forward(x)?, residual),
-    }
+    let y = match (norm, residual) {
+        (None, None) => layer.forward(&x)?,
+        (None, Some(residual)) => layer.forward_onto(&x, residual)?,
+        (Some(norm), residual) => {
+            let added = layer.forward(&x)?;
+            let y = match residual {
+                None => norm.forward(&added)?,
+                Some(residual) => norm.forward_onto(&added, residual)?,
+            };
+            scratch::done(added)?;
+            y
+        }
+    };
+    scratch::done(x)?;
+    Ok(y)
 }

@@ -35,26 +35,27 @@ pub(super) trait Layers {
     fn attend(
         &self,
         b: usize,
-        qkv: &Self::Qkv,
+        qkv: Self::Qkv,
         batch: &Batch,
         store: &Store<'_>,
         trim: bool,
     ) -> Computed;
 
-    /// What attention contributes, added to `residual` where that is given.
-    fn attention_out(&self, b: usize, mixed: &Tensor, residual: Option<&Tensor>) -> Computed;
+    /// What attention contributes, added to `residual` where that is given. Rows that are passed by value
+    /// are nobody else's.
+    fn attention_out(&self, b: usize, mixed: Tensor, residual: Option<Tensor>) -> Computed;
 
     /// The MLP up to its second matrix.
     fn mlp_inner(&self, b: usize, x: &Tensor) -> Computed;
 
     /// What the MLP contributes, added to `residual` where that is given.
-    fn mlp_out(&self, b: usize, inner: &Tensor, residual: Option<&Tensor>) -> Computed;
+    fn mlp_out(&self, b: usize, inner: Tensor, residual: Option<Tensor>) -> Computed;
 
     /// Some of the rows.
     fn select(&self, x: &Tensor, rows: &[usize]) -> Computed;
 
-    /// Values of rows.
-    fn values(&self, x: &Tensor) -> candle_core::Result<Vec<f32>>;
+    /// Values of rows that are nobody else's.
+    fn values(&self, x: Tensor) -> candle_core::Result<Vec<f32>>;
 
     /// Rows of values.
     fn rows(&self, values: Vec<f32>, shape: (usize, usize)) -> Computed;
@@ -81,7 +82,7 @@ pub(super) fn run<L: Layers>(
                 return Ok::<_, EngineError>(x);
             }
             let shape = x.dims2()?;
-            let mut rows = layers.values(&x)?;
+            let mut rows = layers.values(x)?;
             hook.visit_at(BlockIndex(b), point, &batch.places, &mut rows, shape.1);
             Ok(layers.rows(rows, shape)?)
         };
@@ -97,22 +98,28 @@ pub(super) fn run<L: Layers>(
             }
             x = layers.select(&x, &batch.kept)?;
         }
-        let mixed = layers.attend(b, &qkv, batch, store, trim)?;
+        let mixed = layers.attend(b, qkv, batch, store, trim)?;
         let [_, attention, _, mlp, _] = points;
+        let beside = match layers.spec().parallel {
+            true => Some(layers.mlp_inner(b, &x)?),
+            false => None,
+        };
         let after = if attention {
-            let out = visit(HookPoint::AttnOut, layers.attention_out(b, &mixed, None)?)?;
+            let out = visit(HookPoint::AttnOut, layers.attention_out(b, mixed, None)?)?;
             (out + &x)?
         } else {
-            layers.attention_out(b, &mixed, Some(&x))?
+            layers.attention_out(b, mixed, Some(x))?
         };
         let after = visit(HookPoint::ResidMid, after)?;
-        let read = if layers.spec().parallel { &x } else { &after };
-        let inner = layers.mlp_inner(b, read)?;
+        let inner = match beside {
+            Some(inner) => inner,
+            None => layers.mlp_inner(b, &after)?,
+        };
         x = if mlp {
-            let out = visit(HookPoint::MlpOut, layers.mlp_out(b, &inner, None)?)?;
+            let out = visit(HookPoint::MlpOut, layers.mlp_out(b, inner, None)?)?;
             (out + &after)?
         } else {
-            layers.mlp_out(b, &inner, Some(&after))?
+            layers.mlp_out(b, inner, Some(after))?
         };
         x = visit(HookPoint::ResidPost, x)?;
         if trim {

@@ -47,7 +47,8 @@ pub(super) unsafe fn product_at<T: Element>(
             return x86::sweep(x, data.as_ptr(), panels, y, ys, store);
         }
         for i in 0..panels {
-            let panel = Panel::packed(&data[i * size..][..size]);
+            // The panels behind it are left in sight.
+            let panel = Panel::packed(&data[i * size..]);
             one(isa, x, panel, y.add(i * PANEL), ys, store);
         }
     }
@@ -60,10 +61,8 @@ mod x86 {
         _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
     };
 
+    use super::super::x86::AHEAD;
     use super::super::{Element, Left, PANEL, Store};
-
-    /// Bytes ahead that each panel's stream is asked for.
-    const AHEAD: usize = 2048;
 
     /// # Safety
     /// As for [`super::product_at`], all reads checked, at most 6 rows, on a machine with AVX-512F.

@@ -1,9 +1,9 @@
 //! The tile product with AVX-512 and with AVX2.
 
 use std::arch::x86_64::{
-    __m256, __m512, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps,
-    _mm256_setzero_ps, _mm256_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-    _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    __m256, __m512, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm256_add_ps, _mm256_fmadd_ps,
+    _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm512_add_ps,
+    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
 use super::{Element, Left, PANEL, Panel, Store};
@@ -12,6 +12,12 @@ use super::{Element, Left, PANEL, Panel, Store};
 const ROWS_512: usize = 12;
 /// 3 rows × 4 registers of 16.
 const ROWS_256: usize = 3;
+/// Bytes ahead that a panel is asked for: the first rows that meet it wait for memory otherwise, and
+/// the others for the second-level cache, which holds more of it than the first.
+pub(super) const AHEAD: usize = 2048;
+/// Bytes of the next panel that a tile asks for with every step: eight tiles, which is what one product
+/// has at most, ask for all of an f32 panel, so that it is in the second-level cache when its turn comes.
+const ASKED: usize = 16;
 
 macro_rules! sweep {
     ($tile:ident, $tallest:expr, $x:expr, $p:expr, $y:expr, $ys:expr, $store:expr, [$($m:literal),*]) => {{
@@ -41,16 +47,37 @@ pub(super) unsafe fn product_512<T: Element>(
     ys: usize,
     store: Store,
 ) {
-    sweep!(
-        tile_512,
-        ROWS_512,
-        x,
-        p,
-        y,
-        ys,
-        store,
-        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
-    );
+    let size = x.k * PANEL;
+    // With one tile nothing is gained: whoever comes next may have few rows too.
+    let next = x.m > ROWS_512 && p.stride == PANEL && p.data.len() >= 2 * size;
+    let from = if next { size } else { 0 };
+    let mut i = 0;
+    while i < x.m {
+        let take = (x.m - i).min(ROWS_512);
+        // Every tile asks for another part of the panel behind this one.
+        let ahead = p.data.as_ptr().wrapping_add(from).cast::<u8>();
+        let ahead = ahead.wrapping_add(if next { i / ROWS_512 * x.k * ASKED } else { 0 });
+        macro_rules! tile {
+            ($($m:literal),*) => {
+                match take {
+                    // SAFETY: rows i..i + take lie inside what the caller promised.
+                    $($m => unsafe { tile_512::<$m, T>(Tile {
+                        x: x.data.as_ptr().add(i * x.stride),
+                        xs: x.stride,
+                        k: x.k,
+                        p: p.data.as_ptr(),
+                        ps: p.stride,
+                        ahead,
+                        y: y.add(i * ys),
+                        ys,
+                    }, store) },)*
+                    _ => {}
+                }
+            };
+        }
+        tile!(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
+        i += take;
+    }
 }
 
 /// # Safety
@@ -66,23 +93,34 @@ pub(super) unsafe fn product_256<T: Element>(
     sweep!(tile_256, ROWS_256, x, p, y, ys, store, [1, 2, 3]);
 }
 
-#[target_feature(enable = "avx512f")]
-#[expect(unsafe_code, reason = "vector intrinsics on raw memory")]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "three matrices with their strides"
-)]
-unsafe fn tile_512<const M: usize, T: Element>(
+/// Three matrices with their strides.
+struct Tile<T> {
     x: *const f32,
     xs: usize,
     k: usize,
     p: *const T,
     ps: usize,
+    /// From here on [`ASKED`] bytes per step are asked for: what the next tiles need, or what is there.
+    ahead: *const u8,
     y: *mut f32,
     ys: usize,
-    store: Store,
-) {
-    // SAFETY: M rows of x and y and k rows of p are readable and writable by the caller's promise.
+}
+
+#[target_feature(enable = "avx512f")]
+#[expect(unsafe_code, reason = "vector intrinsics on raw memory")]
+unsafe fn tile_512<const M: usize, T: Element>(tile: Tile<T>, store: Store) {
+    let Tile {
+        x,
+        xs,
+        k,
+        p,
+        ps,
+        ahead,
+        y,
+        ys,
+    } = tile;
+    // SAFETY: M rows of x and y and k rows of p are readable and writable by the caller's promise;
+    // prefetching may name any address.
     unsafe {
         let mut acc: [[__m512; 2]; M] = [[_mm512_setzero_ps(); 2]; M];
         if store == Store::Continue {
@@ -94,7 +132,13 @@ unsafe fn tile_512<const M: usize, T: Element>(
             }
         }
         for i in 0..k {
-            let b = [T::load_512(p.add(i * ps)), T::load_512(p.add(i * ps + 16))];
+            let at = p.add(i * ps);
+            for line in 0..(PANEL * size_of::<T>()).div_ceil(64) {
+                let soon = at.cast::<u8>().wrapping_add(AHEAD + 64 * line);
+                _mm_prefetch::<_MM_HINT_T0>(soon.cast());
+            }
+            _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(ASKED * i).cast());
+            let b = [T::load_512(at), T::load_512(at.add(16))];
             for (m, acc) in acc.iter_mut().enumerate() {
                 let a = _mm512_set1_ps(*x.add(m * xs + i));
                 acc[0] = _mm512_fmadd_ps(a, b[0], acc[0]);

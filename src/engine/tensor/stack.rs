@@ -188,7 +188,7 @@ impl Layers for Run<'_> {
     fn attend(
         &self,
         b: usize,
-        qkv: &Qkv,
+        qkv: Qkv,
         batch: &Batch,
         store: &Store<'_>,
         trim: bool,
@@ -198,16 +198,19 @@ impl Layers for Run<'_> {
             .tiles(self.stack.block(b).kind.window, trim, batch)?;
         let cap = self.stack.config.spec.attention_cap;
         let kept = |sequence: usize| store.cache().kept(b, sequence);
-        attend(tiles, qkv, &kept, Geometry::new(&self.stack.config), cap)
+        attend(tiles, &qkv, &kept, Geometry::new(&self.stack.config), cap)
     }
 
     fn attention_out(
         &self,
         b: usize,
-        mixed: &Tensor,
-        residual: Option<&Tensor>,
+        mixed: Tensor,
+        residual: Option<Tensor>,
     ) -> candle_core::Result<Tensor> {
-        plus(self.stack.block(b).attention_out(mixed)?, residual)
+        plus(
+            self.stack.block(b).attention_out(&mixed)?,
+            residual.as_ref(),
+        )
     }
 
     fn mlp_inner(&self, b: usize, x: &Tensor) -> candle_core::Result<Tensor> {
@@ -218,10 +221,10 @@ impl Layers for Run<'_> {
     fn mlp_out(
         &self,
         b: usize,
-        inner: &Tensor,
-        residual: Option<&Tensor>,
+        inner: Tensor,
+        residual: Option<Tensor>,
     ) -> candle_core::Result<Tensor> {
-        plus(self.stack.block(b).mlp_out(inner)?, residual)
+        plus(self.stack.block(b).mlp_out(&inner)?, residual.as_ref())
     }
 
     fn select(&self, x: &Tensor, rows: &[usize]) -> candle_core::Result<Tensor> {
@@ -231,8 +234,8 @@ impl Layers for Run<'_> {
         x.index_select(&indices(rows, x.device())?, 0)
     }
 
-    fn values(&self, x: &Tensor) -> candle_core::Result<Vec<f32>> {
-        values(x)
+    fn values(&self, x: Tensor) -> candle_core::Result<Vec<f32>> {
+        values(&x)
     }
 
     fn rows(&self, values: Vec<f32>, shape: (usize, usize)) -> candle_core::Result<Tensor> {
