@@ -310,7 +310,7 @@ pub(super) fn check_directions(
             return Err(VectorError::NonFinite { file, block, count });
         }
         let d = (width / rank).max(1);
-        if direction.chunks(d).any(|v| v.iter().all(|x| *x == 0.0)) {
+        if width == 0 || direction.chunks(d).any(|v| v.iter().all(|x| *x == 0.0)) {
             return Err(VectorError::ZeroVector { file, block });
         }
         if rank > 1 && !is_orthonormal(direction, d, 1e-3) {

@@ -221,8 +221,7 @@ fn protocol_words(c: &Canvas<'_>, more: &[String]) -> Vec<String> {
 }
 
 fn asked_words(c: &Canvas<'_>, more: &[String], condition: String) -> Vec<String> {
-    let mut words = site_words(c, more);
-    words.push(condition);
+    let mut words = site_words(c, more, condition);
     if let Some(dataset) = c.app.dataset() {
         let asked = &dataset.words;
         let badge = "paper parity: not comparable with other figures";
@@ -233,10 +232,12 @@ fn asked_words(c: &Canvas<'_>, more: &[String], condition: String) -> Vec<String
 }
 
 /// The facts that every study shares.
-fn site_words(c: &Canvas<'_>, more: &[String]) -> Vec<String> {
+fn site_words(c: &Canvas<'_>, more: &[String], condition: String) -> Vec<String> {
     let app = c.app;
     let setting = app.setting();
     let mut words = more.to_vec();
+    // It changes figures more than what follows, which has to go first where room is short.
+    words.push(condition);
     words.push(format!("mask {}", setting.mask));
     words.push(setting.edit.to_string());
     words.push(format!(

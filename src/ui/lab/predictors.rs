@@ -41,16 +41,11 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
     }
     if let Some(prediction) = items.get(selected) {
         details(c, one, prediction);
-        let unsteered = match c.app.setting().condition {
-            Some(_) => "before any steering: no condition".to_owned(),
-            None => String::new(),
-        };
         let words = [
             format!("block {}", prediction.block),
             format!("v: mean of {} training pairs, seed 0", prediction.pairs),
             "held out: validation pairs".to_owned(),
             "kproj = 2(a - mid).v/|v|^2".to_owned(),
-            unsteered,
         ];
         protocol(c, line, &words);
     }
