@@ -1,7 +1,8 @@
 """The loop of the scripts that steering reliability was measured with, against this crate.
 
     python steering_bench.py --peer PROGRAM [--cache DIR] [--model DIR] [--dataset FILE.json]
-                             [--inputs N] [--loop-inputs N] [--threads N] [--rounds N] [--json FILE]
+                             [--precision f32|bf16] [--inputs N] [--loop-inputs N] [--threads N]
+                             [--rounds N] [--json FILE]
 
 The loop is that of steering-bench (github.com/dtch1997/steering-bench): for every example, every
 multiplier and both answers, one forward pass of the whole text through transformers, one text at a
@@ -9,7 +10,9 @@ time, with the vector added by steering-vectors' hook from the last prompt token
 of all positions; propensity is the difference of the two answers' summed log-probabilities.
 
 Ours: the same examples, vector, site and multipliers through `PromptCache`, which `steerscope
-measure` and the screen use. Weights are f32 on both sides; the propensities are compared.
+measure` and the screen use. Both sides read the same files; the propensities are compared. In f32 they
+agree but for rounding. In bf16, as such models are published, transformers also rounds what flows through
+the blocks, which this crate does not, so that they differ by about a hundredth of the largest.
 
 DIR: a Hugging Face directory (default: random weights of SmolLM2-135M's shape). FILE.json: a data set
 in steering-bench's processed format (default: seeded texts made here).
@@ -72,7 +75,7 @@ class Loop:
         finally:
             if handle is not None:
                 handle.remove()
-        chosen = torch.log_softmax(logits, dim=-1)[0, :-1].gather(1, inputs.input_ids[0, 1:, None])
+        chosen = torch.log_softmax(logits.float(), dim=-1)[0, :-1].gather(1, inputs.input_ids[0, 1:, None])
         return [(int(t), float(p)) for t, p in zip(inputs.input_ids[0, 1:], chosen[:, 0])]
 
     def propensity(self, row, multiplier):
@@ -94,6 +97,7 @@ def main():
     parser.add_argument("--cache")
     parser.add_argument("--model", type=Path)
     parser.add_argument("--dataset", type=Path)
+    parser.add_argument("--precision", choices=("f32", "bf16"), default="f32")
     parser.add_argument("--words", type=int, default=60, help="of a seeded text")
     parser.add_argument("--inputs", type=int, default=64)
     parser.add_argument("--loop-inputs", type=int, help="inputs of the loop; its time is scaled by count")
@@ -103,19 +107,21 @@ def main():
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     cache = weights.cache_dir(args.cache)
-    directory = args.model or weights.write(cache, "smollm2-135m") / "f32"
+    directory = args.model or weights.write(cache, "smollm2-135m") / args.precision
     dataset = args.dataset or cache / f"texts-{args.words}.json"
     if not args.dataset:
         synthetic(dataset, 256, args.words)
 
     torch.set_num_threads(args.threads)
-    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32 if args.precision == "f32" else torch.bfloat16).eval()
     loop = Loop(model, AutoTokenizer.from_pretrained(directory), None)
     blocks, width = model.config.num_hidden_layers, model.config.hidden_size
     block = blocks // 2 if args.block is None else args.block
     direction = torch.randn(width, generator=torch.Generator().manual_seed(0)) * 0.5
-    loop.vector = SteeringVector({block: direction}, "decoder_block")
-    ours = Engine("steerscope-f32", directory, args)
+    # The hook adds a vector in the number type of the rows, as the library expects.
+    held = direction.to(model.dtype)
+    loop.vector = SteeringVector({block: held}, "decoder_block")
+    ours = Engine(f"steerscope-{args.precision}", directory, args)
     every = list(range(blocks))
 
     def ask(cold, sites, sweep=False):
@@ -149,7 +155,7 @@ def main():
 
     lengths = answer["prefix_lengths"]
     result = {
-        "date": datetime.date.today().isoformat(), "processor": processor(), "threads": args.threads,
+        "date": datetime.date.today().isoformat(), "processor": processor(), "threads": args.threads, "precision": args.precision,
         "model": directory.name if args.model else "smollm2-135m", "blocks": blocks, "block": block,
         "inputs": len(lengths), "loop_inputs": len(rows), "tokens": sum(lengths),
         "multipliers": len(MULTIPLIERS), "propensity_off": off, "sweep_off": same, "seconds": seconds,
@@ -159,7 +165,7 @@ def main():
         args.json.write_text(json.dumps([*runs, result], indent=1))
     median = {name: sorted(all_of)[len(all_of) // 2] for name, all_of in seconds.items()}
     one = median["loop, one layer"]
-    print(f"{result['model']}: {len(lengths)} inputs, {sum(lengths)} tokens; propensities differ by {off:.1e}, "
+    print(f"{result['model']} in {args.precision}: {len(lengths)} inputs, {sum(lengths)} tokens; propensities differ by {off:.1e}, "
           f"the sweep from one layer at a time by {same:.1e}")
     for name, time_taken in median.items():
         against = one * (blocks if name.startswith("every") else 1)

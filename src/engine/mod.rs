@@ -76,6 +76,7 @@ pub use precision::Precision;
 pub use quant::Quant;
 pub use rows::Rows;
 pub use sample::SamplerSettings;
+pub use scratch::WorkingMemory;
 pub use stream::StreamDecoder;
 pub use tensor::{Suffix, SuffixInputs};
 pub use threads::{init_threads, thread_count};

@@ -17,7 +17,7 @@ use super::norm::Norm;
 use super::ops::times;
 use super::pass::{self, Layers};
 use super::rope::Rope;
-use super::scratch::{self, Keeping};
+use super::scratch::{self, WorkingMemory};
 use super::spec::Spec;
 use super::threads::{in_pool, thread_count};
 use super::{Cancel, Config, EngineError, Hook, KvCache, Precision, Rows};
@@ -102,7 +102,7 @@ impl Panels {
         hook: &mut dyn Hook,
         cancel: &Cancel,
     ) -> Result<Rows, EngineError> {
-        let _memory = Keeping::begin();
+        let _memory = WorkingMemory::keep();
         let rows = pass::run(self, x, blocks, batch, store, hook, cancel)?;
         let d = self.config.hidden_size;
         match rows {

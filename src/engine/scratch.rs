@@ -2,43 +2,86 @@
 //! tenth of a prefill, and every block asks for the same sizes.
 
 use std::cell::RefCell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor};
 
 /// Most pieces that are kept: those of one block.
 const PIECES: usize = 8;
 
-thread_local! {
-    /// `None` outside of passes.
-    static KEPT: RefCell<Option<Vec<Vec<f32>>>> = const { RefCell::new(None) };
-}
+static POOL: Mutex<Pool> = Mutex::new(Pool::new());
 
-/// While it lives, rows given back on this thread are kept for it. Passes may nest: a thread that waits for
-/// others may run another pass meanwhile.
-pub(super) struct Keeping(Option<Vec<Vec<f32>>>);
+/// While one of these lives, passes leave their memory to the passes after them. It is freed with the last.
+#[derive(Debug)]
+pub struct WorkingMemory(());
 
-impl Keeping {
-    pub(super) fn begin() -> Self {
-        Self(KEPT.replace(Some(Vec::new())))
+impl WorkingMemory {
+    /// Hold it for as long as passes of similar size follow each other.
+    pub fn keep() -> Self {
+        pool().holders += 1;
+        Self(())
     }
 }
 
-impl Drop for Keeping {
+impl Drop for WorkingMemory {
     fn drop(&mut self) {
-        KEPT.set(self.0.take());
+        pool().leave();
     }
+}
+
+#[derive(Debug)]
+struct Pool {
+    holders: usize,
+    pieces: Vec<Vec<f32>>,
+}
+
+impl Pool {
+    const fn new() -> Self {
+        Self {
+            holders: 0,
+            pieces: Vec::new(),
+        }
+    }
+
+    fn leave(&mut self) {
+        self.holders = self.holders.saturating_sub(1);
+        if self.holders == 0 {
+            self.pieces = Vec::new();
+        }
+    }
+
+    /// The smallest piece of at least `len` values.
+    fn find(&mut self, len: usize) -> Option<Vec<f32>> {
+        let fits = self.pieces.iter().enumerate();
+        let fits = fits.filter(|(_, v)| v.capacity() >= len);
+        let (i, _) = fits.min_by_key(|(_, v)| v.capacity())?;
+        Some(self.pieces.swap_remove(i))
+    }
+
+    fn keep(&mut self, values: Vec<f32>) {
+        if self.holders == 0 {
+            return;
+        }
+        if self.pieces.len() == PIECES {
+            let least = self.pieces.iter_mut().min_by_key(|v| v.capacity());
+            if let Some(least) = least.filter(|v| v.capacity() < values.capacity()) {
+                *least = values;
+            }
+            return;
+        }
+        self.pieces.push(values);
+    }
+}
+
+fn pool() -> MutexGuard<'static, Pool> {
+    // A panic cannot leave it in a state that matters: it holds memory that nobody reads.
+    POOL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// `len` values, whatever they are: the caller writes every one.
 pub(super) fn values(len: usize) -> Vec<f32> {
-    let found = KEPT.with_borrow_mut(|kept| {
-        let kept = kept.as_mut()?;
-        let fits = kept.iter().enumerate().filter(|(_, v)| v.capacity() >= len);
-        let (i, _) = fits.min_by_key(|(_, v)| v.capacity())?;
-        Some(kept.swap_remove(i))
-    });
     // Zeros straight from the system cost nothing that writing does not cost anyway.
-    let Some(mut values) = found else {
+    let Some(mut values) = pool().find(len) else {
         return vec![0.0; len];
     };
     values.resize(len, 0.0);
@@ -47,11 +90,7 @@ pub(super) fn values(len: usize) -> Vec<f32> {
 
 /// Keeps memory for the rows to come.
 pub(super) fn keep(values: Vec<f32>) {
-    KEPT.with_borrow_mut(|kept| {
-        if let Some(kept) = kept.as_mut().filter(|kept| kept.len() < PIECES) {
-            kept.push(values);
-        }
-    });
+    pool().keep(values);
 }
 
 /// The values of rows that nobody else looks at: theirs, or a copy where they are part of something.
@@ -97,25 +136,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_kept_within_a_pass_alone() {
-        keep(vec![1.0; 100]);
-        assert!(values(10).capacity() < 100, "nothing is kept outside");
-        let outer = Keeping::begin();
-        keep(vec![1.0; 100]);
-        keep(vec![1.0; 50]);
-        {
-            let _inner = Keeping::begin();
-            assert!(values(10).capacity() < 50, "an inner pass has its own");
-        }
-        let found = values(40);
-        assert_eq!((found.len(), found.capacity()), (40, 50), "the best fit");
-        drop(outer);
-        assert!(values(40).capacity() < 100);
+    fn memory_is_kept_while_somebody_holds_it() {
+        let mut pool = Pool::new();
+        pool.keep(vec![1.0; 100]);
+        assert_eq!(pool.find(10), None, "nobody holds it");
+        pool.holders = 2;
+        pool.keep(vec![1.0; 100]);
+        pool.keep(vec![1.0; 50]);
+        pool.leave();
+        let found = pool.find(40).map(|v| v.capacity());
+        assert_eq!(found, Some(50), "the best fit");
+        pool.leave();
+        assert_eq!(pool.find(40), None, "the last one left");
+    }
+
+    #[test]
+    fn large_pieces_push_small_ones_out() {
+        let mut pool = Pool::new();
+        pool.holders = 1;
+        (1..=PIECES).for_each(|i| pool.keep(vec![0.0; i]));
+        pool.keep(vec![0.0; 100]);
+        pool.keep(vec![0.0; 1]);
+        let mut kept: Vec<usize> = pool.pieces.iter().map(Vec::capacity).collect();
+        kept.sort_unstable();
+        assert_eq!((kept.len(), kept[0], kept[PIECES - 1]), (PIECES, 2, 100));
     }
 
     #[test]
     fn a_part_of_a_tensor_is_copied() {
-        let _pass = Keeping::begin();
         let whole = Tensor::from_vec(vec![1.0f32, 2.0, 3.0, 4.0], (2, 2), &Device::Cpu).unwrap();
         let row = whole.narrow(0, 1, 1).unwrap();
         assert_eq!(taken(row).unwrap(), [3.0, 4.0]);

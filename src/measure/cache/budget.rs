@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::PromptCache;
 use super::checkpoint::{Kept, tail_start};
-use crate::engine::{Cancel, Model};
+use crate::engine::{Cancel, Model, WorkingMemory};
 use crate::measure::{MeasureError, PreparedInput};
 
 /// A group of prompts takes at most this part of the memory for keys and values, so that what is
@@ -98,6 +98,7 @@ impl PromptCache {
         mut work: impl FnMut(&mut Self, &[usize]) -> Result<T, MeasureError>,
     ) -> Result<Vec<T>, MeasureError> {
         self.check_range(&inputs)?;
+        let _memory = WorkingMemory::keep();
         let all: Vec<usize> = inputs.collect();
         let per_pass = self.options.tokens_per_pass;
         let mut done = Vec::new();
