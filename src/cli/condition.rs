@@ -86,7 +86,7 @@ impl<'a> Condition<'a> {
             "condition at block {}: similarity {}, threshold {}: {}",
             self.gate.block,
             similarity.map_or_else(|| "undefined".to_owned(), |s| format!("{s:.4}")),
-            self.gate.threshold,
+            self.gate.threshold as f32,
             if open { "steered" } else { "not steered" }
         ));
         Ok(TextGate {
@@ -138,7 +138,8 @@ impl SetGate {
         format!(
             "only prompts {} {} in similarity to {} at block {} ({} of {})",
             if self.above { "above" } else { "below" },
-            self.threshold,
+            // As it was given.
+            self.threshold as f32,
             self.vector,
             self.block,
             self.steered,

@@ -296,14 +296,15 @@ fn table(result: &SweepResult, gate: Option<&SetGate>, out: &mut impl Write) -> 
             )?,
             SweepUnit::Given => {
                 let unit = result.unit.as_ref().map_or("", |u| u.unit.as_str());
+                let words = unit.parse().map(CoefficientUnit::words).unwrap_or_default();
                 writeln!(
                     out,
-                    "multipliers in {unit}; ×vector: what 1 {unit} is in multiples of the vector"
+                    "multipliers in {unit}: {words}; ×vector: 1 in multiples of the vector"
                 )?;
             }
         }
         let raw_too = if unit == SweepUnit::Given {
-            "  raw multipliers "
+            "   raw multipliers"
         } else {
             ""
         };
