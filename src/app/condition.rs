@@ -201,18 +201,22 @@ impl App {
         })
     }
 
-    /// The present condition in words, from long to short; empty without one.
-    pub fn condition_words(&self) -> String {
+    /// The present condition.
+    pub fn condition(&self) -> Option<Condition> {
         self.condition_of(self.steering.now().condition)
-            .map_or_else(String::new, |c| {
-                format!(
-                    "if like '{}' b{} {} {}",
-                    one_line(&c.vector.label()),
-                    c.block,
-                    if c.above { ">" } else { "<=" },
-                    c.threshold
-                )
-            })
+    }
+
+    /// The present condition in words; empty without one.
+    pub fn condition_words(&self) -> String {
+        self.condition().map_or_else(String::new, |c| {
+            format!(
+                "if like '{}' b{} {} {}",
+                one_line(&c.vector.label()),
+                c.block,
+                if c.above { ">" } else { "<=" },
+                c.threshold
+            )
+        })
     }
 
     /// Prompts of the data set that are steered, of those that were judged; `None` without a condition.
@@ -224,7 +228,7 @@ impl App {
 
     /// Similarities of the data set's prompts in words, for choosing a threshold.
     pub fn similarities(&self, form: &ConditionForm) -> Option<String> {
-        let now = self.condition_of(self.steering.now().condition)?;
+        let now = self.condition()?;
         if form.asset() != Some(&now.vector) || form.block != now.block.0 {
             return None;
         }

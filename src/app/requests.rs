@@ -88,7 +88,7 @@ impl App {
             coefficient: setting.effective(),
             mask: setting.mask,
             edit: setting.effective_edit(),
-            condition: self.condition_of(setting.condition),
+            condition: self.condition(),
         })
     }
 
@@ -116,7 +116,7 @@ impl App {
             edit: setting.edit,
             multipliers: self.settings.multipliers.clone(),
             probe: (!on_grid).then_some(setting.coefficient),
-            condition: self.condition_of(setting.condition),
+            condition: self.condition(),
         };
         let inputs = dataset.items.len();
         if self

@@ -14,7 +14,7 @@ pub use super::args_keep::{MemoryArgs, StoreArgs};
 pub use super::args_lab::{CompareArgs, ControlsArgs, FactorsArgs, PredictArgs, ShiftArgs};
 pub use super::args_rows::{AskArgs, SplitChoice, TemplateChoice};
 pub use super::args_site::{ConditionArgs, EditArgs, SiteArgs, UnitArgs};
-pub use super::args_sweep::{Blocks, Shard, SweepArgs, UnitChoice};
+pub use super::args_sweep::{Blocks, LengthChoice, Shard, SweepArgs};
 pub use super::args_tokens::TokensArgs;
 pub use super::args_vectors::{
     ImportArgs, LocationChoice, ProbeArgs, RowsChoice, VectorConvertArgs, VectorInfoArgs,

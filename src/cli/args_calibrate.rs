@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::args::{AskArgs, ModelArgs, SamplingArgs, SiteArgs, StoreArgs, UnitArgs, parse_finite};
+use super::args::{
+    AskArgs, ConditionArgs, ModelArgs, SamplingArgs, SiteArgs, StoreArgs, UnitArgs, parse_finite,
+};
 
 /// `--sign`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -29,6 +31,9 @@ pub struct CalibrateArgs {
     /// Site.
     #[command(flatten)]
     pub site: SiteArgs,
+    /// Condition.
+    #[command(flatten)]
+    pub condition: ConditionArgs,
     /// Statistic to reach: 95th percentile of KL(steered‖unsteered) in nats
     #[arg(long, value_name = "NATS", default_value_t = 1.0, value_parser = parse_nats)]
     pub target: f64,
@@ -85,6 +90,9 @@ pub struct FanArgs {
     /// Site.
     #[command(flatten)]
     pub site: SiteArgs,
+    /// Condition.
+    #[command(flatten)]
+    pub condition: ConditionArgs,
     /// Raw coefficients, two to nine; the unsteered text is added where 0 is not among them
     #[arg(long, value_name = "LIST", value_delimiter = ',', allow_hyphen_values = true, default_value = "-2,-1,0,1,2", value_parser = parse_finite)]
     pub coefficients: Vec<f32>,

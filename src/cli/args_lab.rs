@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::args::{
-    AskArgs, MemoryArgs, ModelArgs, SiteArgs, SplitChoice, StoreArgs, UnitChoice, parse_block,
-    parse_finite, parse_positive,
+    AskArgs, ConditionArgs, LengthChoice, MemoryArgs, ModelArgs, SiteArgs, SplitChoice, StoreArgs,
+    parse_block, parse_finite, parse_positive,
 };
 use crate::measure::DEFAULT_SYSTEM;
 use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS};
@@ -43,6 +43,9 @@ pub struct FactorsArgs {
     /// Site.
     #[command(flatten)]
     pub site: SiteArgs,
+    /// Condition.
+    #[command(flatten)]
+    pub condition: ConditionArgs,
     /// Grid.
     #[command(flatten)]
     pub grid: GridArgs,
@@ -163,12 +166,15 @@ pub struct CompareArgs {
     /// Site; with --layer all vectors are applied at that block, else each at the one that its file recommends. The operator is the same for all.
     #[command(flatten)]
     pub site: SiteArgs,
+    /// Condition.
+    #[command(flatten)]
+    pub condition: ConditionArgs,
     /// Grid.
     #[command(flatten)]
     pub grid: GridArgs,
     /// Length: the vectors as they are, at the κ of the first, or both
-    #[arg(long, value_enum, default_value_t = UnitChoice::Raw)]
-    pub unit: UnitChoice,
+    #[arg(long, alias = "unit", value_enum, default_value_t = LengthChoice::Raw)]
+    pub length: LengthChoice,
     /// Part of the data set to measure after the seeded shuffle
     #[arg(long, value_enum, default_value_t = SplitChoice::Test)]
     pub split: SplitChoice,
@@ -210,6 +216,9 @@ pub struct ControlsArgs {
     /// Site.
     #[command(flatten)]
     pub site: SiteArgs,
+    /// Condition.
+    #[command(flatten)]
+    pub condition: ConditionArgs,
     /// Grid.
     #[command(flatten)]
     pub grid: GridArgs,

@@ -15,6 +15,9 @@ const POINTS: &str = "Point of the block: resid_pre, attn_out, resid_mid, mlp_ou
 
 const UNITS: &str = "Unit of the coefficients: raw, unit (length), kappa, behaviour-normalised, activation-range, angle (degrees), iso-kl; the output states both";
 
+/// Help of a sweep's `--unit`.
+pub(super) const SWEEP_UNITS: &str = "Unit of the multipliers in place of a comparison, each block with raw multipliers of its own: raw, unit (length), kappa, behaviour-normalised, activation-range, angle (degrees), iso-kl; the output states both";
+
 /// Where and how a vector is applied.
 #[derive(Debug, Clone, Args)]
 pub struct SiteArgs {

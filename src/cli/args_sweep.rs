@@ -6,10 +6,11 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 
 use super::args::{
-    AskArgs, EditArgs, MemoryArgs, ModelArgs, SplitChoice, StoreArgs, parse_finite, parse_positive,
+    AskArgs, ConditionArgs, EditArgs, MemoryArgs, ModelArgs, SplitChoice, StoreArgs, parse_finite,
+    parse_positive,
 };
 use crate::measure::SweepUnit;
-use crate::units::{BlockIndex, Mask};
+use crate::units::{BlockIndex, CoefficientUnit, Mask};
 
 /// `steerscope sweep`
 #[derive(Debug, Args)]
@@ -32,12 +33,18 @@ pub struct SweepArgs {
     /// What is done.
     #[command(flatten)]
     pub edit: EditArgs,
+    /// Condition.
+    #[command(flatten)]
+    pub condition: ConditionArgs,
     /// Multiplier grid of the slope, at least three values
     #[arg(long, value_name = "LIST", value_delimiter = ',', allow_hyphen_values = true, value_parser = parse_finite)]
     pub multipliers: Option<Vec<f32>>,
     /// Comparison of blocks: the vector as it is, at equal length relative to the residual stream, or both
-    #[arg(long, value_enum, default_value_t = UnitChoice::Both)]
-    pub unit: UnitChoice,
+    #[arg(long, value_enum, default_value_t = LengthChoice::Both)]
+    pub length: LengthChoice,
+    /// Unit of the multipliers, in place of a comparison: each block has raw multipliers of its own, and the output states both
+    #[arg(long, value_name = "UNIT", help = super::args_site::SWEEP_UNITS, conflicts_with = "length")]
+    pub unit: Option<CoefficientUnit>,
     /// Part of the data set after the seeded shuffle; layers are chosen on 'val' [default: val; test with --parity]
     #[arg(long, value_enum)]
     pub split: Option<SplitChoice>,
@@ -74,9 +81,9 @@ pub struct SweepArgs {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blocks(pub Vec<BlockIndex>);
 
-/// `--unit`
+/// `--length`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum UnitChoice {
+pub enum LengthChoice {
     /// The vector as it is
     Raw,
     /// Equal length relative to the residual stream at each block
@@ -85,7 +92,7 @@ pub enum UnitChoice {
     Both,
 }
 
-impl UnitChoice {
+impl LengthChoice {
     /// The comparisons asked for.
     pub fn units(self) -> &'static [SweepUnit] {
         match self {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::args::{ModelArgs, SiteArgs, UnitArgs, parse_finite, parse_positive};
+use super::args::{ConditionArgs, ModelArgs, SiteArgs, UnitArgs, parse_finite, parse_positive};
 
 /// `steerscope tokens`
 #[derive(Debug, Args)]
@@ -32,6 +32,9 @@ pub struct TokensArgs {
     /// Site.
     #[command(flatten)]
     pub site: SiteArgs,
+    /// Condition.
+    #[command(flatten)]
+    pub condition: ConditionArgs,
     /// Raw coefficient multiplying the vector
     #[arg(long, value_name = "C", default_value_t = 1.0, allow_negative_numbers = true, value_parser = parse_finite)]
     pub coefficient: f32,

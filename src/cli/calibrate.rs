@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::args::{CalibrateArgs, SignChoice, TemplateChoice};
+use super::condition::Condition;
 use super::lab::{self, store_fault};
 use super::open::{self, Opened, failed, remark};
 use super::output::{Ending, Progress};
@@ -68,9 +69,20 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<(), Ending> {
         mask: args.site.mask,
         edit: args.site.edit(&vector)?,
     };
-    let read = read(args, &opened)?;
+    let condition = Condition::of(&args.condition, &opened)?;
+    // With a fixed text the prompts serve the residual length alone.
+    let of_prompts = condition.as_ref().filter(|_| args.fixed_text.is_none());
+    let read = read(args, &opened, of_prompts)?;
     let (texts, read_on) = if let Some(file) = &args.fixed_text {
         let ids = text_ids(model, &text_of(file)?).map_err(failed)?;
+        if let Some(condition) = &condition
+            && !condition.text(&ids)?.open
+        {
+            return Err(Ending::Failed(format!(
+                "the condition is closed for '{}', so no coefficient does anything there; give another text or threshold",
+                file.display()
+            )));
+        }
         let words = format!("the text '{}', {} tokens", file.display(), ids.len());
         (vec![ids], words)
     } else {
@@ -192,7 +204,11 @@ fn solve(
 }
 
 /// The prompts that the flags ask for; with a fixed text they serve the residual length alone.
-fn read(args: &CalibrateArgs, opened: &Opened) -> Result<Read, Ending> {
+fn read(
+    args: &CalibrateArgs,
+    opened: &Opened,
+    condition: Option<&Condition<'_>>,
+) -> Result<Read, Ending> {
     let model = &opened.model;
     let chat = args.ask.template == TemplateChoice::Chat && model.chat().is_some();
     let stop_ids = if chat {
@@ -234,6 +250,19 @@ fn read(args: &CalibrateArgs, opened: &Opened) -> Result<Read, Ending> {
             "{} of {found} prompts leave no room for {ROLLOUT} tokens and are left out",
             found - prompts.len()
         ));
+    }
+    let mut words = words;
+    if let Some(condition) = condition {
+        // One that is not steered keeps its distribution at every coefficient.
+        let (open, found) = (condition.open(&prompts)?, prompts.len());
+        let mut open = open.into_iter();
+        prompts.retain(|_| open.next().unwrap_or(false));
+        if prompts.is_empty() && found > 0 {
+            return Err(Ending::Failed(format!(
+                "the condition is closed for every prompt of {words}, so no coefficient does anything; give prompts like the condition vector, or another threshold"
+            )));
+        }
+        words = format!("{words}, {} of {found} steered", prompts.len());
     }
     prompts.truncate(PROMPTS[1]);
     if prompts.is_empty() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::args::CompareArgs;
+use super::condition::{self, Condition, SetGate};
 use super::lab::{self, names, number, store_fault};
 use super::open::{self, Opened, failed, remark};
 use super::output::{Ending, Progress};
@@ -13,8 +14,8 @@ use super::study::{Rows, Study, repeated};
 use crate::engine::Cancel;
 use crate::measure::{
     DatasetIdentity, ModelIdentity, Placed, PlacedVector, PreparedSet, PromptCache, Protocol,
-    SCHEMA_VERSION, Sweep, SweepRow, SweepUnit, VectorIdentity, check_multipliers, store_cell,
-    store_key,
+    SCHEMA_VERSION, Sweep, SweepRow, SweepSite, SweepUnit, VectorIdentity, check_multipliers,
+    store_cell, store_key,
 };
 use crate::protocol::Asset;
 use crate::steering::SteeringVector;
@@ -34,6 +35,9 @@ struct Report {
     /// At equal κ: the vector whose κ all have.
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<Reference>,
+    /// Condition on prompts; inputs whose prompts are not steered have slope 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<SetGate>,
     /// Rows of the data set, in the order of the propensities.
     inputs: Vec<usize>,
     rows: Vec<Row>,
@@ -83,9 +87,11 @@ pub(super) fn run(args: &CompareArgs) -> Result<(), Ending> {
     }
     let mut reference = None;
     let mut sites: Vec<(PlacedVector, SweepUnit)> = Vec::new();
-    for unit in args.unit.units() {
+    for unit in args.length.units() {
         match unit {
-            SweepUnit::Raw => sites.extend(placed.iter().map(|v| (v.clone(), *unit))),
+            SweepUnit::Raw | SweepUnit::Given => {
+                sites.extend(placed.iter().map(|v| (v.clone(), *unit)));
+            }
             SweepUnit::EqualKappa => {
                 let first = equal_kappa(args, &placed)?;
                 let all = placed.iter().filter_map(|v| {
@@ -102,6 +108,11 @@ pub(super) fn run(args: &CompareArgs) -> Result<(), Ending> {
     }
     let rows = study.rows(args.split.into(), args.limit)?;
     let set = study.prepared(&rows, args.site.mask)?;
+    let unsteered = condition::unsteered(&args.condition, &grid, edit)?;
+    let gate = match Condition::of(&args.condition, &opened)? {
+        Some(condition) => Some(condition.set(&set)?),
+        None => None,
+    };
     let run = CompareRun {
         args,
         opened: &opened,
@@ -109,6 +120,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<(), Ending> {
         rows: &rows,
         set: &set,
         grid: &grid,
+        closed: gate.as_ref().map(|gate| (gate, unsteered)),
     };
     let mut keeping = args.store.keeping();
     store_fault(&mut keeping);
@@ -122,6 +134,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<(), Ending> {
             .protocol(block, args.site.mask, &grid, &rows)
             .with_edit(edit),
         reference,
+        condition: gate,
         inputs: set.inputs.iter().map(|i| i.row).collect(),
         rows: sites.iter().zip(figures).map(row).collect(),
     };
@@ -164,7 +177,7 @@ fn equal_kappa(args: &CompareArgs, placed: &[PlacedVector]) -> Result<Reference,
     let operator = args.site.edit.own().operator;
     if !operator.scales_with_norm() {
         return Err(Ending::Usage(format!(
-            "{operator} does not depend on the vector's length; give --unit raw"
+            "{operator} does not depend on the vector's length; give --length raw"
         )));
     }
     let known = placed.iter().find_map(|v| {
@@ -174,7 +187,7 @@ fn equal_kappa(args: &CompareArgs, placed: &[PlacedVector]) -> Result<Reference,
             kappa: v.kappa?,
         })
     });
-    known.ok_or_else(|| Ending::Failed("no vector's κ is known; give --unit raw".to_owned()))
+    known.ok_or_else(|| Ending::Failed("no vector's κ is known; give --length raw".to_owned()))
 }
 
 fn row(((placed, _), figures): (&(PlacedVector, SweepUnit), SweepRow)) -> Row {
@@ -197,6 +210,9 @@ struct CompareRun<'a> {
     rows: &'a Rows,
     set: &'a Arc<PreparedSet>,
     grid: &'a [f32],
+    /// The condition on prompts, and the place of the unsteered figure in the grid. What is kept is
+    /// measured without it.
+    closed: Option<(&'a SetGate, usize)>,
 }
 
 impl CompareRun<'_> {
@@ -213,7 +229,7 @@ impl CompareRun<'_> {
             let key = store_key(model, &placed.vector, self.set, &self.protocol(placed));
             figures.push(keeping.find(&key).map(|cell| {
                 let rows: Vec<Vec<f32>> = cell.rows().map(<[f32]>::to_vec).collect();
-                SweepRow::new(&site, self.grid, &rows)
+                self.figures(&site, &rows)
             }));
         }
         let found = figures.iter().flatten().count();
@@ -246,12 +262,19 @@ impl CompareRun<'_> {
                 let cell = store_cell(names, &protocol, self.set, &self.rows.refs(), &measured);
                 let key = store_key(model, &placed.vector, self.set, &protocol);
                 keeping.put(&key, &cell);
-                figures[*i] = Some(SweepRow::new(&site, self.grid, &measured));
+                figures[*i] = Some(self.figures(&site, &measured));
             }
         }
         progress.finish();
         repeated(&cache.facts());
         Ok(figures.into_iter().flatten().collect())
+    }
+
+    fn figures(&self, site: &SweepSite, rows: &[Vec<f32>]) -> SweepRow {
+        match self.closed {
+            Some((gate, unsteered)) => SweepRow::new(site, self.grid, &gate.close(rows, unsteered)),
+            None => SweepRow::new(site, self.grid, rows),
+        }
     }
 
     fn protocol(&self, placed: &PlacedVector) -> Protocol {
@@ -272,8 +295,11 @@ fn table(report: &Report, args: &CompareArgs, out: &mut impl Write) -> Result<()
         report.inputs.len()
     )?;
     writeln!(out, "protocol {}", report.protocol.words())?;
+    if let Some(gate) = &report.condition {
+        writeln!(out, "steered  {}", gate.words())?;
+    }
     let width = lab::widest(report.rows.iter().map(|r| r.vector.name.as_str())).max(6);
-    for unit in args.unit.units() {
+    for unit in args.length.units() {
         let mut rows: Vec<&Row> = report.rows.iter().collect();
         rows.retain(|r| r.figures.unit == *unit);
         let median = |r: &Row| r.figures.summary.median.unwrap_or(f64::NEG_INFINITY);

@@ -1,93 +1,179 @@
 //! `--condition`: steer only prompts that are like a condition vector.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::args::ConditionArgs;
 use super::open::{self, Opened, failed};
 use super::output::Ending;
 use crate::engine::Cancel;
-use crate::measure::PreparedSet;
+use crate::measure::{MeasureError, PreparedInput, PreparedSet, Site, close_rows, unsteered_at};
 use crate::steering::Gate;
-use crate::units::Edit;
+use crate::units::{BlockIndex, Edit};
 
-/// The gate that the flags ask for, with the name of its vector.
-pub(super) fn gate(
-    args: &ConditionArgs,
-    opened: &Opened,
-) -> Result<Option<(Gate, String)>, Ending> {
-    let (Some(text), Some(threshold)) = (&args.condition, args.condition_threshold) else {
-        return Ok(None);
-    };
-    let vector = open::vector(text, opened)?;
-    let block = open::block(args.condition_layer, &vector, opened)?;
-    let direction = vector.direction(block).map_err(failed)?;
-    let gate = Gate {
-        direction: direction
-            .get(..vector.width())
-            .unwrap_or(direction)
-            .to_vec(),
-        block,
-        threshold: f64::from(threshold),
-        above: !args.condition_below,
-    };
-    Ok(Some((gate, vector.name)))
+/// The gate that the flags ask for.
+pub(super) struct Condition<'a> {
+    gate: Gate,
+    vector: String,
+    opened: &'a Opened,
 }
 
-/// Whether a prompt is steered; what was found is a remark.
-pub(super) fn opens(gate: &Gate, opened: &Opened, ids: &[u32]) -> Result<bool, Ending> {
-    let read = gate.read(&opened.model, &[ids], &Cancel::never());
-    let similarity = read.map_err(failed)?.first().copied().flatten();
-    let open = gate.opens(similarity);
-    open::remark(&format!(
-        "condition at block {}: similarity {}, threshold {}: {}",
-        gate.block,
-        similarity.map_or_else(|| "undefined".to_owned(), |s| format!("{s:.4}")),
-        gate.threshold,
-        if open { "steered" } else { "not steered" }
-    ));
-    Ok(open)
+/// How it judges one text, as `--json` prints it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct TextGate {
+    vector: String,
+    block: BlockIndex,
+    threshold: f64,
+    above: bool,
+    similarity: Option<f64>,
+    pub(super) open: bool,
 }
 
-/// Replaces the propensities of prompts that are not steered by their unsteered ones, and says how many
-/// those are.
-pub(super) fn close(
-    (gate, name): &(Gate, String),
-    opened: &Opened,
-    set: &PreparedSet,
-    (multipliers, edit): (&[f32], Edit),
-    rows: &mut [Vec<f32>],
-) -> Result<Value, Ending> {
-    let zero = multipliers.iter().position(|m| edit.operator.is_off(*m));
-    let zero = zero.ok_or_else(|| {
-        Ending::Usage(
-            "a condition needs the unsteered figure: put 0 into the multipliers, and use an operator that is off there".to_owned(),
-        )
-    })?;
-    let prompts: Vec<&[u32]> = (set.inputs.iter())
-        .map(|i| i.prefix.get(..i.prompt_len).unwrap_or(&i.prefix))
-        .collect();
-    let similarities = gate
-        .read(&opened.model, &prompts, &Cancel::never())
-        .map_err(failed)?;
-    let mut steered = 0;
-    for (row, similarity) in rows.iter_mut().zip(&similarities) {
-        if gate.opens(*similarity) {
-            steered += 1;
-        } else if let Some(unsteered) = row.get(zero).copied() {
-            row.fill(unsteered);
-        }
+/// How it judges the inputs of a data set, as `--json` prints it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct SetGate {
+    vector: String,
+    block: BlockIndex,
+    threshold: f64,
+    above: bool,
+    /// Inputs whose prompts are steered; the others have slope 0.
+    steered: usize,
+    similarities: Vec<Option<f64>>,
+    #[serde(skip)]
+    pub(super) open: Vec<bool>,
+}
+
+impl<'a> Condition<'a> {
+    pub(super) fn of(args: &ConditionArgs, opened: &'a Opened) -> Result<Option<Self>, Ending> {
+        let (Some(text), Some(threshold)) = (&args.condition, args.condition_threshold) else {
+            return Ok(None);
+        };
+        let vector = open::vector(text, opened)?;
+        let block = open::block(args.condition_layer, &vector, opened)?;
+        let direction = vector.direction(block).map_err(failed)?;
+        let direction = direction.get(..vector.width()).unwrap_or(direction);
+        let gate = Gate {
+            direction: direction.to_vec(),
+            block,
+            threshold: f64::from(threshold),
+            above: !args.condition_below,
+        };
+        Ok(Some(Self {
+            gate,
+            vector: vector.name,
+            opened,
+        }))
     }
-    open::remark(&format!(
-        "condition '{name}' at block {}: {steered} of {} prompts are steered; the others have slope 0, which counts as anti-steerable",
-        gate.block,
-        rows.len()
-    ));
-    Ok(json!({
-        "vector": name,
-        "block": gate.block,
-        "threshold": gate.threshold,
-        "above": gate.above,
-        "steered": steered,
-        "similarities": similarities,
-    }))
+
+    fn read(&self, prompts: &[&[u32]]) -> Result<Vec<Option<f64>>, Ending> {
+        let read = self
+            .gate
+            .read(&self.opened.model, prompts, &Cancel::never());
+        read.map_err(failed)
+    }
+
+    /// Which of some prompts are steered.
+    pub(super) fn open(&self, prompts: &[Vec<u32>]) -> Result<Vec<bool>, Ending> {
+        let prompts: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
+        let read = self.read(&prompts)?;
+        Ok(read.iter().map(|s| self.gate.opens(*s)).collect())
+    }
+
+    /// Whether a text is steered; what was found is a remark.
+    pub(super) fn text(&self, ids: &[u32]) -> Result<TextGate, Ending> {
+        let similarity = self.read(&[ids])?.first().copied().flatten();
+        let open = self.gate.opens(similarity);
+        open::remark(&format!(
+            "condition at block {}: similarity {}, threshold {}: {}",
+            self.gate.block,
+            similarity.map_or_else(|| "undefined".to_owned(), |s| format!("{s:.4}")),
+            self.gate.threshold as f32,
+            if open { "steered" } else { "not steered" }
+        ));
+        Ok(TextGate {
+            vector: self.vector.clone(),
+            block: self.gate.block,
+            threshold: self.gate.threshold,
+            above: self.gate.above,
+            similarity,
+            open,
+        })
+    }
+
+    /// Which inputs of a data set are steered; how many those are is a remark.
+    pub(super) fn set(&self, set: &PreparedSet) -> Result<SetGate, Ending> {
+        let prompts: Vec<&[u32]> = set.inputs.iter().map(PreparedInput::prompt_ids).collect();
+        let similarities = self.read(&prompts)?;
+        let open: Vec<bool> = similarities.iter().map(|s| self.gate.opens(*s)).collect();
+        let found = SetGate {
+            vector: self.vector.clone(),
+            block: self.gate.block,
+            threshold: self.gate.threshold,
+            above: self.gate.above,
+            steered: open.iter().filter(|open| **open).count(),
+            similarities,
+            open,
+        };
+        open::remark(&format!(
+            "condition '{}' at block {}: {} of {} prompts are steered; the others have slope 0, which counts as anti-steerable",
+            found.vector,
+            found.block,
+            found.steered,
+            found.open.len()
+        ));
+        Ok(found)
+    }
+}
+
+impl SetGate {
+    /// Propensities of the set's inputs, `(inputs, multipliers)`, with those of prompts that are not
+    /// steered as they are at place `unsteered`.
+    pub(super) fn close(&self, rows: &[Vec<f32>], unsteered: usize) -> Vec<Vec<f32>> {
+        let mut rows = rows.to_vec();
+        close_rows(&mut rows, &self.open, unsteered);
+        rows
+    }
+
+    /// In words, for tables and figures.
+    pub(super) fn words(&self) -> String {
+        format!(
+            "only prompts {} {} in similarity to {} at block {} ({} of {})",
+            if self.above { "above" } else { "below" },
+            // As it was given.
+            self.threshold as f32,
+            self.vector,
+            self.block,
+            self.steered,
+            self.open.len()
+        )
+    }
+}
+
+/// Place of the unsteered figure in the multipliers, which a condition needs; 0 without one.
+pub(super) fn unsteered(
+    args: &ConditionArgs,
+    multipliers: &[f32],
+    edit: Edit,
+) -> Result<usize, Ending> {
+    match unsteered_at(multipliers, edit) {
+        Ok(at) => Ok(at),
+        Err(_) if args.condition.is_none() => Ok(0),
+        Err(error @ MeasureError::NoUnsteered) => Err(Ending::Usage(error.to_string())),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// What is done to a text that is judged so: nothing where the gate is closed, whatever the operator.
+pub(super) fn under<'a>(
+    site: Site<'a>,
+    coefficient: f32,
+    gate: Option<&TextGate>,
+) -> (Site<'a>, f32) {
+    if gate.is_none_or(|gate| gate.open) {
+        return (site, coefficient);
+    }
+    let plain = Site {
+        edit: Edit::ADD,
+        ..site
+    };
+    (plain, 0.0)
 }

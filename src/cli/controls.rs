@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::args::ControlsArgs;
+use super::condition::{Condition, SetGate};
 use super::lab::{self, SLICE, number, store_fault};
 use super::open::{self, Opened, failed, remark};
 use super::output::{Ending, Progress};
@@ -33,6 +34,9 @@ struct Report {
     protocol: Protocol,
     seed: u64,
     inputs: usize,
+    /// Condition on prompts; inputs whose prompts are not steered have slope 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<SetGate>,
     groups: Vec<Group>,
     controls: Controls,
     /// Change of propensity when the positive sentence is the system text.
@@ -123,6 +127,14 @@ pub(super) fn run(args: &ControlsArgs) -> Result<(), Ending> {
     for words in &all.remarks {
         remark(words);
     }
+    let condition = match Condition::of(&args.condition, &opened)? {
+        Some(condition) => Some(condition.set(&set)?),
+        None => None,
+    };
+    let all = match &condition {
+        Some(gate) => all.under(&gate.open),
+        None => all,
+    };
     let controls = all.figures();
     let report = Report {
         schema_version: 1,
@@ -136,6 +148,7 @@ pub(super) fn run(args: &ControlsArgs) -> Result<(), Ending> {
         protocol,
         seed: args.seed,
         inputs: all.inputs(),
+        condition,
         groups: groups(&controls),
         system_text: {
             let wide: Vec<f64> = all.system_text.iter().map(|x| f64::from(*x)).collect();
@@ -258,6 +271,9 @@ fn table(report: &Report, out: &mut impl Write) -> Result<(), Ending> {
         report.dataset.name, protocol.split.part, report.inputs
     )?;
     writeln!(out, "protocol {}", protocol.words())?;
+    if let Some(gate) = &report.condition {
+        writeln!(out, "steered  {}", gate.words())?;
+    }
     let width = lab::widest(report.groups.iter().map(|g| g.name.as_str())).max(15);
     writeln!(
         out,

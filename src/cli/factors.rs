@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::args::FactorsArgs;
+use super::condition::{self, Condition, SetGate};
 use super::lab::{self, Keep, Measured, beside_published, number, store_fault};
 use super::open::{self, Opened};
 use super::output::Ending;
@@ -31,6 +32,9 @@ struct Entry {
     protocol: Protocol,
     #[serde(skip_serializing_if = "Option::is_none")]
     badge: Option<String>,
+    /// Condition on prompts; inputs whose prompts are not steered have slope 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<SetGate>,
     factors: SpuriousFactors,
     summary: Summary,
 }
@@ -45,8 +49,9 @@ pub(super) fn run(args: &FactorsArgs) -> Result<(), Ending> {
         keeping: &mut keeping,
         options: args.memory.options(&opened.model),
     };
+    let condition = Condition::of(&args.condition, &opened)?;
     let found = (args.datasets.iter())
-        .map(|text| entry(args, &opened, text, &grid, &mut keep))
+        .map(|text| entry(args, &opened, condition.as_ref(), text, &grid, &mut keep))
         .collect::<Result<Vec<_>, _>>()?;
     let from_store = found.iter().filter(|(_, found)| *found).count();
     if from_store > 0 {
@@ -86,6 +91,7 @@ pub(super) fn run(args: &FactorsArgs) -> Result<(), Ending> {
 fn entry(
     args: &FactorsArgs,
     opened: &Opened,
+    condition: Option<&Condition<'_>>,
     text: &str,
     grid: &[f32],
     keep: &mut Keep<'_>,
@@ -100,11 +106,19 @@ fn entry(
     let protocol = study
         .protocol(block, args.site.mask, grid, &rows)
         .with_edit(args.site.edit(&vector)?);
+    let unsteered = condition::unsteered(&args.condition, grid, protocol.edit())?;
     let Measured {
         set,
-        rows: measured,
+        rows: mut measured,
         found,
     } = lab::measured(&study, opened, &vector, &protocol, &rows, keep)?;
+    let condition = match condition {
+        Some(condition) => Some(condition.set(&set)?),
+        None => None,
+    };
+    if let Some(gate) = &condition {
+        measured = gate.close(&measured, unsteered);
+    }
     let slopes: Vec<(usize, f64)> = (set.inputs.iter().zip(&measured))
         .map(|(input, row)| (input.row, steerability(grid, row).unwrap_or(f64::NAN)))
         .collect();
@@ -118,6 +132,7 @@ fn entry(
         dataset: lab::dataset_identity(&study.dataset, set.warnings()),
         badge: protocol.badge(),
         protocol,
+        condition,
         factors: SpuriousFactors::of_rows(&FactorRow::of_examples(&rows.refs(), slopes)),
         summary: Summary::of_slopes(&values),
     };
@@ -141,6 +156,9 @@ fn table(entry: &Entry, out: &mut impl Write) -> Result<bool, Ending> {
     writeln!(out, "protocol {}", protocol.words())?;
     if let Some(badge) = &entry.badge {
         writeln!(out, "         {badge}")?;
+    }
+    if let Some(gate) = &entry.condition {
+        writeln!(out, "steered  {}", gate.words())?;
     }
     if factors.non_finite > 0 {
         writeln!(

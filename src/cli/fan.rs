@@ -7,6 +7,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::args::FanArgs;
+use super::condition::{Condition, under};
 use super::generate::prompt;
 use super::open::{self, Opened, failed, remark};
 use super::output::{Ending, Progress};
@@ -88,12 +89,23 @@ pub(super) fn run(args: &FanArgs) -> Result<(), Ending> {
             add(directions.len() - 1, coefficient.unwrap_or(1.0), &name);
         }
     }
+    let gate = match Condition::of(&args.condition, &opened)? {
+        Some(condition) => Some(condition.text(&ids)?),
+        None => None,
+    };
+    let lane = |named: &Named| {
+        let (_, coefficient) = under(site, named.lane.coefficient, gate.as_ref());
+        FanLane {
+            coefficient,
+            ..named.lane
+        }
+    };
     let plan = FanPlan {
         block,
         mask: site.mask,
-        edit: site.edit,
+        edit: under(site, 0.0, gate.as_ref()).0.edit,
         directions,
-        lanes: named.iter().map(|n| n.lane).collect(),
+        lanes: named.iter().map(lane).collect(),
     };
     let sampling = SamplerSettings {
         temperature: args.sampling.temperature,
@@ -139,6 +151,7 @@ pub(super) fn run(args: &FanArgs) -> Result<(), Ending> {
             "prompt": text,
             "chat": chat,
             "unit": stated,
+            "condition": gate,
             "lanes": lanes,
             "tokens_per_second": rate,
         });
@@ -146,6 +159,7 @@ pub(super) fn run(args: &FanArgs) -> Result<(), Ending> {
         return Ok(());
     }
     let gap = if chat.is_some() { "\n\n" } else { "" };
+    let closed = gate.as_ref().is_some_and(|gate| !gate.open);
     for (i, (named, made)) in named.iter().zip(fan.texts()).enumerate() {
         let what = match named.direction.as_str() {
             "vector" if named.lane.coefficient == 0.0 => "unsteered".to_owned(),
@@ -155,6 +169,7 @@ pub(super) fn run(args: &FanArgs) -> Result<(), Ending> {
         let parts = match fan.parts_at(i) {
             _ if named.lane.coefficient == 0.0 => String::new(),
             Some(n) => format!(", differs from token {}", n + 1),
+            None if closed => ", not steered: the condition is closed".to_owned(),
             None => ", the same as unsteered".to_owned(),
         };
         writeln!(out, "── {what}{parts} ──\n{text}{gap}{}\n", made.text)?;

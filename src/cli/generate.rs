@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Read, Write};
 use serde_json::json;
 
 use super::args::GenerateArgs;
-use super::condition;
+use super::condition::Condition;
 use super::extract_positions;
 use super::open::{self, Opened, failed, remark};
 use super::output::Ending;
@@ -68,11 +68,14 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
     };
     let system = args.system.clone();
     let (prompt, chat) = asked(args.chat, system, &opened, prompt)?;
-    if let Some((gate, _)) = condition::gate(&args.condition, &opened)? {
+    let mut gate = None;
+    if let Some(condition) = Condition::of(&args.condition, &opened)? {
         let read = ids(&opened, &prompt, chat.as_ref().map(|c| c.1.as_str()))?;
-        if !condition::opens(&gate, &opened, &read)? {
+        let judged = condition.text(&read)?;
+        if !judged.open {
             steering = None;
         }
+        gate = Some(judged);
     }
     let request = GenerateRequest {
         run: RunId(1),
@@ -127,6 +130,7 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
             "model": { "name": opened.name, "hash": opened.model.hash() },
             "vector": vector.as_ref().map(|v| json!({ "name": v.name, "id": v.id() })),
             "steering": steering,
+            "condition": gate,
             "unit": stated,
             "receipt": receipt,
             "sampling": args.sampling.to_sampling(),
@@ -164,7 +168,11 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Ending> {
 }
 
 /// Token ids of what the model reads: the rendered conversation, or the prompt as plain text.
-fn ids(opened: &Opened, prompt: &str, rendered: Option<&str>) -> Result<Vec<u32>, Ending> {
+pub(super) fn ids(
+    opened: &Opened,
+    prompt: &str,
+    rendered: Option<&str>,
+) -> Result<Vec<u32>, Ending> {
     let tokenizer = opened.model.tokenizer();
     let ids = match rendered {
         Some(text) => tokenizer.encode_verbatim(text),

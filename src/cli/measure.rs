@@ -5,8 +5,10 @@ use std::io::{self, Write};
 
 use super::args::{MeasureArgs, TemplateChoice};
 use super::bundle::Bundle;
-use super::condition;
+use super::condition::{self, Condition, SetGate};
+use super::extract_positions;
 use super::lab::{self, Keep, Measured, beside_published, number, store_fault};
+use super::measure_positions;
 use super::open::{self, failed};
 use super::output::Ending;
 use super::probe;
@@ -23,6 +25,9 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     let grid = args.grid();
     check_multipliers(&grid).map_err(|e| Ending::Usage(e.to_string()))?;
     let opened = open::model(&args.model)?;
+    if let Some(rows) = extract_positions::rows(args.vector.as_deref())? {
+        return measure_positions::run(args, &opened, &rows, &grid);
+    }
     let study = Study::open(&opened, &args.dataset, &args.ask, args.parity, args.seed)?;
     let dataset = &study.dataset;
     let vector = match &args.vector {
@@ -44,6 +49,9 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     let protocol = study
         .protocol(block, args.site.mask, &grid, &rows)
         .with_edit(args.site.edit(&vector)?);
+    let edit = protocol.edit();
+    let condition = Condition::of(&args.condition, &opened)?;
+    let unsteered = condition::unsteered(&args.condition, &grid, edit)?;
     let mut keeping = args.store.keeping();
     store_fault(&mut keeping);
     let mut keep = Keep {
@@ -60,11 +68,13 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     }
     store_fault(&mut keeping);
 
-    let edit = protocol.edit();
-    let gate = condition::gate(&args.condition, &opened)?;
-    let gate = gate
-        .map(|gate| condition::close(&gate, &opened, &set, (&grid, edit), &mut measured))
-        .transpose()?;
+    let gate = match &condition {
+        Some(condition) => Some(condition.set(&set)?),
+        None => None,
+    };
+    if let Some(gate) = &gate {
+        measured = gate.close(&measured, unsteered);
+    }
 
     let mut result = Measurement::new(
         lab::model_identity(&opened),
@@ -78,7 +88,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
         &set,
         &measured,
     );
-    result.condition = gate;
+    result.condition = (gate.as_ref().map(serde_json::to_value).transpose()).map_err(failed)?;
     result.unit = stated
         .as_ref()
         .map(serde_json::to_value)
@@ -86,7 +96,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
         .map_err(failed)?;
     if let Some(path) = &args.plot {
         open::may_write(path, args.force)?;
-        plot::write(&figure(&result, &measured), path).map_err(open::failed)?;
+        plot::write(&figure(&result, &measured, gate.as_ref()), path).map_err(open::failed)?;
         open::remark(&format!("figure written to '{}'", path.display()));
     }
     if args.json || args.bundle.is_some() {
@@ -109,7 +119,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
             result: &result,
             set: &set,
             rows: &dataset.examples,
-            figure: &figure(&result, &measured),
+            figure: &figure(&result, &measured, gate.as_ref()),
             model: args.model.model.to_string(),
             flags: flags(args),
         };
@@ -158,7 +168,11 @@ fn flags(args: &MeasureArgs) -> String {
 }
 
 /// Title and protocol of the figure, the same figures as in the table.
-fn figure(result: &Measurement, rows: &[Vec<f32>]) -> ResponseFigure {
+pub(super) fn figure(
+    result: &Measurement,
+    rows: &[Vec<f32>],
+    gate: Option<&SetGate>,
+) -> ResponseFigure {
     ResponseFigure {
         title: format!(
             "{} on {}, block {} of {}",
@@ -167,17 +181,7 @@ fn figure(result: &Measurement, rows: &[Vec<f32>]) -> ResponseFigure {
         protocol: format!(
             "{}{}, ‖v‖ {:.3}, steerscope {}",
             result.protocol.words(),
-            result
-                .condition
-                .as_ref()
-                .map_or_else(String::new, |c| format!(
-                    ", only prompts {} {} in similarity to {} ({} of {})",
-                    if c["above"] == true { "above" } else { "below" },
-                    c["threshold"],
-                    c["vector"],
-                    c["steered"],
-                    rows.len()
-                )),
+            gate.map_or_else(String::new, |gate| format!(", {}", gate.words())),
             result.vector.norm,
             env!("CARGO_PKG_VERSION")
         ),
@@ -221,7 +225,7 @@ pub(super) fn csv(result: &Measurement, out: &mut impl Write) -> Result<(), Endi
     })
 }
 
-fn table(
+pub(super) fn table(
     result: &Measurement,
     split: &str,
     set: &PreparedSet,
@@ -234,6 +238,12 @@ fn table(
         "vector   {} at block {}, mask {}",
         result.vector.name, result.protocol.block, result.protocol.mask
     )?;
+    if let Some(n) = result.per_position {
+        writeln!(
+            out,
+            "         row t is added at position t of the prompt, {n} rows"
+        )?;
+    }
     writeln!(
         out,
         "data     {} ({split}), {} inputs",

@@ -28,6 +28,7 @@ mod generate;
 mod lab;
 mod list;
 mod measure;
+mod measure_positions;
 mod open;
 mod output;
 mod predict;

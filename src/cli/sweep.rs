@@ -3,18 +3,20 @@
 use std::io::{self, Write};
 
 use super::args::{Blocks, SplitChoice, SweepArgs};
+use super::condition::{self, Condition, SetGate};
 use super::lab::{self, number, store_fault};
-use super::open::{self, Opened};
-use super::output::Ending;
+use super::open::{self, Opened, failed};
+use super::output::{Ending, Progress};
 use super::study::Study;
 use super::sweep_cells::{CellRun, Cells};
+use super::units::Scales;
 use crate::measure::{
-    SCHEMA_VERSION, SweepResult, SweepRow, SweepSite, SweepUnit, VectorIdentity, check_multipliers,
-    suggested_block, sweep_sites,
+    SCHEMA_VERSION, Site, SweepGiven, SweepResult, SweepRow, SweepSite, SweepUnit, VectorIdentity,
+    check_multipliers, suggested_block, sweep_sites,
 };
 use crate::steering::SteeringVector;
 use crate::store::Keeping;
-use crate::units::{BlockIndex, DEFAULT_MULTIPLIERS};
+use crate::units::{BlockIndex, CoefficientUnit, DEFAULT_MULTIPLIERS, Edit, Mask};
 
 /// Columns of a bar in the table.
 const BAR: usize = 16;
@@ -25,6 +27,17 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
         .clone()
         .unwrap_or_else(|| DEFAULT_MULTIPLIERS.to_vec());
     check_multipliers(&grid).map_err(|e| Ending::Usage(e.to_string()))?;
+    let given = args.unit.filter(|unit| *unit != CoefficientUnit::Raw);
+    if let Some(unit) = given.filter(|_| args.multipliers.is_none()) {
+        return Err(Ending::Usage(format!(
+            "give --multipliers in {unit}: the default ones are multiples of the vector; '--length kappa' compares blocks at equal length without a unit"
+        )));
+    }
+    let comparisons = match args.unit {
+        None => args.length.units(),
+        Some(CoefficientUnit::Raw) => &[SweepUnit::Raw],
+        Some(_) => &[SweepUnit::Given],
+    };
     let opened = open::model(&args.model)?;
     let study = Study::open(&opened, &args.dataset, &args.ask, args.parity, args.seed)?;
     let vector = match &args.vector {
@@ -37,17 +50,27 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
         .recommended_block()
         .filter(|b| wanted.contains(b))
         .unwrap_or(wanted[wanted.len() / 2]);
+    let edit = args.edit.of(&vector)?;
     let directions = wanted
         .iter()
         .filter_map(|b| Some((*b, vector.direction(*b).ok()?)));
-    let sites = sweep_sites(directions, &norms, reference, args.unit.units());
+    let mut unit = None;
+    let sites = if let Some(given) = given {
+        let scales = Scales::new(given, &opened, &vector, Some(&study.dataset)).with_norms(&norms);
+        let (sites, means) = given_sites(&scales, directions, &grid, (args.mask, edit))?;
+        let name = given.name().to_owned();
+        unit = Some(SweepGiven { unit: name, means });
+        sites
+    } else {
+        sweep_sites(directions, &norms, reference, comparisons)
+    };
     if sites.is_empty() {
         return Err(Ending::Failed(format!(
-            "'{}' cannot be compared at equal κ: the residual stream has no length at block {reference}; give --unit raw",
+            "'{}' cannot be compared at equal κ: the residual stream has no length at block {reference}; give --length raw",
             vector.name
         )));
     }
-    left_out(&wanted, &sites, args.unit.units());
+    left_out(&wanted, &sites, comparisons);
     let default = if args.parity {
         SplitChoice::Test
     } else {
@@ -55,6 +78,11 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
     };
     let rows = study.rows(args.split.unwrap_or(default).into(), args.limit)?;
     let set = study.prepared(&rows, args.mask)?;
+    let unsteered = condition::unsteered(&args.condition, &grid, edit)?;
+    let gate = match Condition::of(&args.condition, &opened)? {
+        Some(condition) => Some(condition.set(&set)?),
+        None => None,
+    };
     let mut keeping = args.store.keeping();
     if args.shard.is_some() {
         kept_somewhere(&mut keeping)?;
@@ -73,7 +101,8 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
         set: &set,
         grid: &grid,
         mask: args.mask,
-        edit: args.edit.of(&vector)?,
+        edit,
+        closed: gate.as_ref().map(|gate| (gate, unsteered)),
         options: args.memory.options(&opened.model),
     };
     let Cells { mut figures, found } = run.all(&mine, &mut keeping)?;
@@ -95,7 +124,9 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
     let order = |r: &SweepRow| (r.unit == SweepUnit::EqualKappa, r.block);
     figures.sort_by_key(order);
 
-    let protocol = study.protocol(reference, args.mask, &grid, &rows);
+    let protocol = study
+        .protocol(reference, args.mask, &grid, &rows)
+        .with_edit(edit);
     let result = SweepResult {
         schema_version: SCHEMA_VERSION,
         model: lab::model_identity(&opened),
@@ -107,6 +138,8 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
         dataset: lab::dataset_identity(&study.dataset, set.warnings()),
         badge: protocol.badge(),
         protocol,
+        unit,
+        condition: (gate.as_ref().map(serde_json::to_value).transpose()).map_err(failed)?,
         shard: args.shard.map(|shard| shard.to_string()),
         inputs: set.inputs.iter().map(|i| i.row).collect(),
         residual_norms: norms,
@@ -123,7 +156,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Ending> {
     } else if args.csv {
         csv(&result, &mut out)?;
     } else {
-        table(&result, &mut out)?;
+        table(&result, gate.as_ref(), &mut out)?;
     }
     Ok(())
 }
@@ -144,6 +177,41 @@ fn blocks(
     Ok(wanted.clone())
 }
 
+/// What a unit is at each block, in words.
+type Meanings = Vec<(BlockIndex, String)>;
+
+/// The blocks with their raw multipliers for values in a unit, and what the unit is at each.
+fn given_sites<'a>(
+    scales: &Scales<'_>,
+    directions: impl Iterator<Item = (BlockIndex, &'a [f32])>,
+    grid: &[f32],
+    (mask, edit): (Mask, Edit),
+) -> Result<(Vec<SweepSite>, Meanings), Ending> {
+    let (mut sites, mut means) = (Vec::new(), Vec::new());
+    let directions: Vec<_> = directions.collect();
+    let mut progress = Progress::start("converting the unit");
+    for (i, (block, direction)) in directions.iter().copied().enumerate() {
+        progress.update(i, directions.len());
+        let site = Site {
+            edit,
+            direction,
+            block,
+            mask,
+        };
+        let stated = scales.state(grid, &site)?;
+        sites.push(SweepSite {
+            block,
+            direction: direction.to_vec(),
+            scale: stated.one,
+            unit: SweepUnit::Given,
+            raw: Some(stated.raw),
+        });
+        means.push((block, stated.means));
+    }
+    progress.finish();
+    Ok((sites, means))
+}
+
 /// Names the blocks that one comparison had to leave out.
 fn left_out(wanted: &[BlockIndex], sites: &[SweepSite], units: &[SweepUnit]) {
     for unit in units {
@@ -155,6 +223,7 @@ fn left_out(wanted: &[BlockIndex], sites: &[SweepSite], units: &[SweepUnit]) {
             let which = match unit {
                 SweepUnit::Raw => "as it is",
                 SweepUnit::EqualKappa => "at equal κ",
+                SweepUnit::Given => "in the unit",
             };
             open::remark(&format!(
                 "not measured {which}: block {}, where the direction or the residual stream has no length",
@@ -179,7 +248,17 @@ fn percent(row: &SweepRow) -> String {
     fraction.map_or_else(|| "-".to_owned(), |f| format!("{:.0} %", 100.0 * f))
 }
 
-fn table(result: &SweepResult, out: &mut impl Write) -> Result<(), Ending> {
+/// The raw multipliers from the least to the largest, where they were given in a unit.
+fn raw_range(row: &SweepRow) -> String {
+    let Some(raw) = &row.raw else {
+        return String::new();
+    };
+    let low = raw.iter().copied().fold(f32::INFINITY, f32::min);
+    let high = raw.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    format!("  {:>16}", format!("{low:+.3}..{high:+.3}"))
+}
+
+fn table(result: &SweepResult, gate: Option<&SetGate>, out: &mut impl Write) -> Result<(), Ending> {
     writeln!(out, "model    {}", result.model.name)?;
     writeln!(
         out,
@@ -196,10 +275,13 @@ fn table(result: &SweepResult, out: &mut impl Write) -> Result<(), Ending> {
     if let Some(badge) = &result.badge {
         writeln!(out, "         {badge}")?;
     }
+    if let Some(gate) = gate {
+        writeln!(out, "steered  {}", gate.words())?;
+    }
     if let Some(shard) = &result.shard {
         writeln!(out, "part     {shard} of the cells")?;
     }
-    for unit in [SweepUnit::Raw, SweepUnit::EqualKappa] {
+    for unit in [SweepUnit::Raw, SweepUnit::EqualKappa, SweepUnit::Given] {
         let rows: Vec<&SweepRow> = result.rows.iter().filter(|r| r.unit == unit).collect();
         if rows.is_empty() {
             continue;
@@ -212,10 +294,23 @@ fn table(result: &SweepResult, out: &mut impl Write) -> Result<(), Ending> {
                 "equal κ: as long relative to the residual stream as at block {}",
                 result.protocol.block
             )?,
+            SweepUnit::Given => {
+                let unit = result.unit.as_ref().map_or("", |u| u.unit.as_str());
+                let words = unit.parse().map(CoefficientUnit::words).unwrap_or_default();
+                writeln!(
+                    out,
+                    "multipliers in {unit}: {words}; ×vector: 1 in multiples of the vector"
+                )?;
+            }
         }
+        let raw_too = if unit == SweepUnit::Given {
+            "   raw multipliers"
+        } else {
+            ""
+        };
         writeln!(
             out,
-            "block  steerability  variance  anti-steerable  ×vector"
+            "block  steerability  variance  anti-steerable  ×vector{raw_too}"
         )?;
         let largest = rows
             .iter()
@@ -226,16 +321,16 @@ fn table(result: &SweepResult, out: &mut impl Write) -> Result<(), Ending> {
             let share = mean.map_or(0.0, |m| if largest > 0.0 { m / largest } else { 0.0 });
             let bar = "#".repeat((share.max(0.0) * BAR as f64).round() as usize);
             let here = result.suggested_block == Some(row.block)
-                && (unit == SweepUnit::EqualKappa
-                    || !result.rows.iter().any(|r| r.unit != SweepUnit::Raw));
+                && (unit == SweepUnit::EqualKappa || result.rows.iter().all(|r| r.unit == unit));
             writeln!(
                 out,
-                "{:>5}  {:>12}  {:>8}  {:>14}  {:>7.3}  {bar}{}",
+                "{:>5}  {:>12}  {:>8}  {:>14}  {:>7.3}{}  {bar}{}",
                 row.block.0,
                 number(mean),
                 number(row.variance),
                 percent(row),
                 row.scale,
+                raw_range(row),
                 if here { "  suggested" } else { "" }
             )?;
         }
@@ -257,6 +352,11 @@ fn csv(result: &SweepResult, out: &mut impl Write) -> Result<(), Ending> {
             .iter()
             .map(|m| format!("propensity@{m}")),
     );
+    let given = result.unit.as_ref().map(|u| u.unit.as_str());
+    if given.is_some() {
+        let multipliers = result.protocol.multipliers.iter();
+        header.extend(multipliers.map(|m| format!("raw@{m}")));
+    }
     header.extend(result.badge.iter().map(|_| "badge".to_owned()));
     let text = |x: Option<f64>| x.map(|x| x.to_string()).unwrap_or_default();
     let written = writer.write_record(&header).and_then(|()| {
@@ -264,6 +364,7 @@ fn csv(result: &SweepResult, out: &mut impl Write) -> Result<(), Ending> {
             let unit = match row.unit {
                 SweepUnit::Raw => "raw",
                 SweepUnit::EqualKappa => "equal_kappa",
+                SweepUnit::Given => given.unwrap_or("given"),
             };
             let mut record = vec![
                 unit.to_owned(),
@@ -279,6 +380,8 @@ fn csv(result: &SweepResult, out: &mut impl Write) -> Result<(), Ending> {
                 let point = row.curve.iter().find(|p| p.multiplier.total_cmp(m).is_eq());
                 text(point.map(|p| p.mean))
             }));
+            let raw = row.raw.iter().flatten().filter(|_| given.is_some());
+            record.extend(raw.map(ToString::to_string));
             record.extend(result.badge.clone());
             writer.write_record(&record)?;
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::condition::SetGate;
 use super::lab::names;
 use super::open::{Opened, failed};
 use super::output::{Ending, Progress};
@@ -28,6 +29,9 @@ pub(super) struct CellRun<'a> {
     pub(super) grid: &'a [f32],
     pub(super) mask: Mask,
     pub(super) edit: Edit,
+    /// The condition on prompts, and the place of the unsteered figure in the grid. What is kept is
+    /// measured without it.
+    pub(super) closed: Option<(&'a SetGate, usize)>,
     pub(super) options: CacheOptions,
 }
 
@@ -56,7 +60,7 @@ impl CellRun<'_> {
                 let key = store_key(model, self.vector, self.set, &self.protocol(site));
                 if let Some(cell) = keeping.find(&key) {
                     let rows: Vec<Vec<f32>> = cell.rows().map(<[f32]>::to_vec).collect();
-                    cells.figures.push(SweepRow::new(site, self.grid, &rows));
+                    cells.figures.push(self.figures(site, &rows));
                     cells.found += 1;
                 } else {
                     missing.push(site.clone());
@@ -68,7 +72,7 @@ impl CellRun<'_> {
                 let names = names(self.opened, self.vector, &self.study.dataset);
                 let cell = store_cell(names, &protocol, self.set, &self.rows.refs(), measured);
                 keeping.put(&store_key(model, self.vector, self.set, &protocol), &cell);
-                cells.figures.push(SweepRow::new(site, self.grid, measured));
+                cells.figures.push(self.figures(site, measured));
             };
             let Some(first) = missing.first() else {
                 continue;
@@ -94,6 +98,13 @@ impl CellRun<'_> {
         progress.finish();
         repeated(&cache.facts());
         Ok(cells)
+    }
+
+    fn figures(&self, site: &SweepSite, rows: &[Vec<f32>]) -> SweepRow {
+        match self.closed {
+            Some((gate, unsteered)) => SweepRow::new(site, self.grid, &gate.close(rows, unsteered)),
+            None => SweepRow::new(site, self.grid, rows),
+        }
     }
 
     fn alone(&self, site: &SweepSite) -> Result<Vec<Vec<f32>>, Ending> {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::args::TokensArgs;
-use super::generate::{asked, prompt};
+use super::condition::{Condition, under};
+use super::generate::{asked, ids, prompt};
 use super::open::{self, Opened, failed, remark};
 use super::output::Ending;
 use super::tokens_table::{lens_table, strip_table};
@@ -36,6 +37,11 @@ pub(super) fn run(args: &TokensArgs) -> Result<(), Ending> {
     let given = [args.coefficient];
     let (raw, stated) = units::raw(args.unit.unit, &given, &opened, &vector, &site, None)?;
     let coefficient = raw.first().copied().unwrap_or(args.coefficient);
+    let gate = match Condition::of(&args.condition, &opened)? {
+        Some(condition) => Some(condition.text(&ids(&opened, &words, rendered)?)?),
+        None => None,
+    };
+    let (site, coefficient) = under(site, coefficient, gate.as_ref());
     let passage = passage(args, coefficient, &opened, &site, &words, rendered)?;
     let unsteered = UnsteeredRun::new(Arc::clone(&opened.model), passage, site.block, &never)
         .map_err(failed)?;
@@ -61,6 +67,7 @@ pub(super) fn run(args: &TokensArgs) -> Result<(), Ending> {
         let object = json!({
             "schema_version": 1,
             "unit": stated,
+            "condition": gate,
             "model": { "name": opened.name, "hash": opened.model.hash() },
             "vector": { "name": vector.name, "id": vector.id(), "norm": vector.norm(site.block) },
             "prompt": words,
@@ -74,6 +81,9 @@ pub(super) fn run(args: &TokensArgs) -> Result<(), Ending> {
         });
         writeln!(out, "{object:#}")?;
         return Ok(());
+    }
+    if gate.is_some_and(|gate| !gate.open) {
+        writeln!(out, "Not steered: the condition is closed for this prompt.")?;
     }
     strip_table(&strip, &mut out)?;
     if let Some(lens) = &lens {

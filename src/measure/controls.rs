@@ -234,6 +234,19 @@ impl ControlSlopes {
         }
     }
 
+    /// The same under a condition on prompts: an input that is not steered has slope 0 under every
+    /// direction. The system text steers nothing and stays as it is.
+    #[must_use]
+    pub fn under(&self, open: &[bool]) -> Self {
+        let mut all = self.clone();
+        for slopes in &mut all.slopes {
+            for (slope, _) in slopes.iter_mut().zip(open).filter(|(_, open)| !**open) {
+                *slope = Some(0.0);
+            }
+        }
+        all
+    }
+
     /// Inputs so far.
     pub fn inputs(&self) -> usize {
         self.slopes.first().map_or(0, Vec::len)

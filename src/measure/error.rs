@@ -90,6 +90,11 @@ pub enum MeasureError {
         /// Its rows.
         rows: usize,
     },
+    /// A condition on prompts without the figure of those that are not steered.
+    #[error(
+        "a condition needs the unsteered figure: put 0 into the multipliers, and use an operator that is off there"
+    )]
+    NoUnsteered,
     /// Pairs without a prompt to put into a template.
     #[error("'{dataset}' holds whole texts without prompts; leave the chat template out")]
     WholeTexts {
@@ -134,6 +139,7 @@ impl MeasureError {
             Self::Target { .. } => "calibration-target",
             Self::PublishedPart { .. } => "published-part",
             Self::PublishedRows { .. } => "published-rows",
+            Self::NoUnsteered => "condition-grid",
             Self::WholeTexts { .. } => "whole-texts",
             Self::Range { .. } => "input-range",
             Self::Vector(error) => error.id(),

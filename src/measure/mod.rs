@@ -11,9 +11,11 @@ pub mod calibrate;
 pub mod controls;
 mod divergence;
 mod error;
+mod gated;
 mod kept;
 mod naive;
 mod neutral;
+mod per_position;
 mod predictors;
 mod prepare;
 mod prompted;
@@ -36,9 +38,11 @@ pub use asked::Asked;
 pub use cache::{CacheFacts, CacheOptions, PromptCache, Site, SweepCell};
 pub use divergence::kl;
 pub use error::MeasureError;
+pub use gated::{close_rows, unsteered_at};
 pub use kept::{KeptResults, SiteKey};
 pub use naive::naive_propensity;
 pub use neutral::{NEUTRAL_PROMPTS, NEUTRAL_TEXT, text_ids};
+pub use per_position::propensities_per_position;
 pub use predictors::{Agreement, Cloud, Predictors, Separation, Stability};
 pub use prepare::{PreparedInput, PreparedSet};
 pub use prompted::system_text_changes;
@@ -50,7 +54,9 @@ pub use result::{
 pub use several::{Placed, PlacedVector};
 pub use stored::{store_cell, store_key};
 pub use summed::summed_propensity;
-pub use sweep::{Sweep, SweepResult, SweepRow, SweepSite, SweepUnit, suggested_block, sweep_sites};
+pub use sweep::{
+    Sweep, SweepGiven, SweepResult, SweepRow, SweepSite, SweepUnit, suggested_block, sweep_sites,
+};
 pub use tax::{TaxRow, tax};
 
 /// Checks a grid of multipliers: at least three distinct finite values.

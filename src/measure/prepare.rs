@@ -32,6 +32,13 @@ pub struct PreparedInput {
     pub negative: String,
 }
 
+impl PreparedInput {
+    /// The prompt's tokens, without any of an answer.
+    pub fn prompt_ids(&self) -> &[u32] {
+        self.prefix.get(..self.prompt_len).unwrap_or(&self.prefix)
+    }
+}
+
 /// The measurable inputs of a data set for one tokenizer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreparedSet {

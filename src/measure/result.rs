@@ -73,6 +73,9 @@ pub struct Measurement {
     /// [`Protocol::badge`]: said wherever the figures are shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub badge: Option<String>,
+    /// The vector is a row for each of so many positions, row t added at position t of the prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_position: Option<usize>,
     /// Proof of how the vector is applied, where one was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<serde_json::Value>,
@@ -121,6 +124,7 @@ impl Measurement {
             summary: Summary::of_slopes(&slopes),
             curve: curve(grid, rows.iter().map(Vec::as_slice)),
             badge: protocol.badge(),
+            per_position: None,
             receipt: None,
             condition: None,
             unit: None,

@@ -100,6 +100,7 @@ impl PlacedVector {
             direction: self.vector.direction(self.block)?.to_vec(),
             scale: self.scale,
             unit,
+            raw: None,
         })
     }
 }

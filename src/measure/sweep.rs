@@ -25,6 +25,8 @@ pub enum SweepUnit {
     /// Times a direction whose length relative to the residual stream, `‖v‖ / H_b`, is the reference
     /// block's.
     EqualKappa,
+    /// Given in a unit of the coefficient, each block with raw multipliers of its own.
+    Given,
 }
 
 /// One block of a sweep before it is measured.
@@ -36,13 +38,19 @@ pub struct SweepSite {
     pub direction: Vec<f32>,
     /// What a multiplier of 1 is at this block, in units of `direction`.
     pub scale: f32,
-    /// Which of the two comparisons.
+    /// Which of the comparisons.
     pub unit: SweepUnit,
+    /// Multipliers in units of the vector's direction here, where they are no multiples of `scale`
+    /// ([`SweepUnit::Given`]: an angle).
+    pub raw: Option<Vec<f32>>,
 }
 
 impl SweepSite {
     /// The multipliers in units of the vector's direction here.
     pub fn grid(&self, multipliers: &[f32]) -> Vec<f32> {
+        if let Some(raw) = &self.raw {
+            return raw.clone();
+        }
         multipliers.iter().map(|m| m * self.scale).collect()
     }
 }
@@ -83,12 +91,15 @@ pub fn sweep_sites<'a>(
                 SweepUnit::EqualKappa => of_reference
                     .zip(relative(*block, v))
                     .map(|(reference, own)| reference / own),
+                // What a unit is at a block is not known here.
+                SweepUnit::Given => None,
             };
             sites.extend(scale.map(|scale| SweepSite {
                 block: *block,
                 direction: v.to_vec(),
                 scale,
                 unit: *unit,
+                raw: None,
             }));
         }
     }
@@ -104,6 +115,10 @@ pub struct SweepRow {
     pub unit: SweepUnit,
     /// What a multiplier of 1 is, in units of the vector's direction at this block.
     pub scale: f32,
+    /// The multipliers in units of the vector's direction, where they were given in a unit of the
+    /// coefficient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<Vec<f32>>,
     /// Distribution of per-input steerability, per unit of the multiplier.
     pub summary: Summary,
     /// Variance of it (n − 1).
@@ -221,6 +236,7 @@ impl SweepRow {
             block: site.block,
             unit: site.unit,
             scale: site.scale,
+            raw: site.raw.clone(),
             variance: summary.sd.map(|sd| sd * sd),
             summary,
             curve: curve(multipliers, rows.iter().map(Vec::as_slice)),
@@ -232,7 +248,8 @@ impl SweepRow {
     }
 }
 
-/// The block with the largest mean steerability, at equal κ where that was measured.
+/// The block with the largest mean steerability, at equal κ where that was measured, else in the raw
+/// vector or the unit that was given.
 pub fn suggested_block(rows: &[SweepRow]) -> Option<BlockIndex> {
     let best = |unit: SweepUnit| {
         rows.iter()
@@ -241,7 +258,18 @@ pub fn suggested_block(rows: &[SweepRow]) -> Option<BlockIndex> {
             .max_by(|a, b| a.1.total_cmp(&b.1))
             .map(|(block, _)| block)
     };
-    best(SweepUnit::EqualKappa).or_else(|| best(SweepUnit::Raw))
+    best(SweepUnit::EqualKappa)
+        .or_else(|| best(SweepUnit::Raw))
+        .or_else(|| best(SweepUnit::Given))
+}
+
+/// Multipliers in a unit of the coefficient.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SweepGiven {
+    /// Name of the unit.
+    pub unit: String,
+    /// What it is at each block, in words.
+    pub means: Vec<(BlockIndex, String)>,
 }
 
 /// What `steerscope sweep --json` prints.
@@ -260,6 +288,13 @@ pub struct SweepResult {
     /// [`Protocol::badge`]: said wherever the figures are shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub badge: Option<String>,
+    /// Unit of the coefficient that the protocol's multipliers are given in, and what it is at each
+    /// block; each row has its raw ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<SweepGiven>,
+    /// Condition under which prompts were steered; inputs whose prompts were not have slope 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<serde_json::Value>,
     /// The part of the cells that this is, as `i/n`; without it all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<String>,

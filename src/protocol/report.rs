@@ -201,6 +201,9 @@ pub struct DatasetResponse {
     pub norm: f32,
     /// Slope of each input, with whether its positive answer is option (A) and whether it says Yes.
     pub inputs: Vec<(f32, Option<bool>, Option<bool>)>,
+    /// Inputs that are steered, where there is a condition; the others have slope 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steered: Option<usize>,
     /// The figures were in the run store.
     pub from_store: bool,
     /// What was published for a data set of this name.
@@ -331,6 +334,9 @@ pub struct TokenStrip {
     pub diverges: Option<usize>,
     /// The steered side attends to the unsteered side's keys and values.
     pub frozen: bool,
+    /// How the condition judges the prompt; where it is closed, the steered side is the unsteered one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<super::Gated>,
     /// The token that was asked for, over the blocks.
     pub lens: Option<Lens>,
 }
@@ -364,6 +370,9 @@ pub struct TaxLine {
     pub unsteered: Tax,
     /// Every coefficient, ascending.
     pub rows: Vec<Tax>,
+    /// How the condition judges the text; where it is closed, no coefficient costs anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<super::Gated>,
 }
 
 /// A coefficient found by its effect on the distribution of the next token.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Asking, Asset, Calibration, ChatFormat, ControlsTable, DatasetResponse, ExtractReport, FanPart,
-    Prediction, Sampling, ShiftTable, SweepPart, TaxLine, TokenStrip, VectorsTable,
+    Asking, Asset, Calibration, ChatFormat, Condition, ControlsTable, DatasetResponse,
+    ExtractReport, FanPart, Gated, Prediction, Sampling, ShiftTable, SweepPart, TaxLine,
+    TokenStrip, VectorsTable,
 };
 use crate::units::{BlockIndex, Edit, Mask, RunId};
 
@@ -50,6 +51,9 @@ pub struct SweepStudy {
     pub mask: Mask,
     /// What is done there, and at which point of the block.
     pub edit: Edit,
+    /// Steer only prompts that meet it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
     /// Multiplier grid.
     pub multipliers: Vec<f32>,
     /// Block whose length relative to the residual stream is what 1 means at equal κ.
@@ -138,6 +142,9 @@ pub struct DatasetsStudy {
     pub mask: Mask,
     /// What is done there, and at which point of the block.
     pub edit: Edit,
+    /// Steer only prompts that meet it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
     /// Multiplier grid.
     pub multipliers: Vec<f32>,
 }
@@ -159,6 +166,9 @@ pub struct VectorsStudy {
     pub mask: Mask,
     /// What is done there, and at which point of the block.
     pub edit: Edit,
+    /// Steer only prompts that meet it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
     /// Multiplier grid.
     pub multipliers: Vec<f32>,
 }
@@ -182,6 +192,9 @@ pub struct ControlsStudy {
     pub mask: Mask,
     /// What is done there, and at which point of the block.
     pub edit: Edit,
+    /// Steer only prompts that meet it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
     /// Multiplier grid.
     pub multipliers: Vec<f32>,
 }
@@ -205,6 +218,9 @@ pub struct TokensStudy {
     pub mask: Mask,
     /// What is done there, and at which point of the block.
     pub edit: Edit,
+    /// Steer only prompts that meet it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
     /// The steered side attends to the unsteered side's keys and values.
     pub frozen: bool,
     /// Token whose blocks are looked at.
@@ -226,6 +242,9 @@ pub struct FanStudy {
     pub mask: Mask,
     /// What is done there, and at which point of the block.
     pub edit: Edit,
+    /// Steer only prompts that meet it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
     /// Raw coefficients, one lane each.
     pub coefficients: Vec<f32>,
     /// Lanes of control directions at this coefficient: reversed, random, permuted.
@@ -247,6 +266,9 @@ pub struct CalibrateStudy {
     pub mask: Mask,
     /// What is done there, and at which point of the block.
     pub edit: Edit,
+    /// Steer only prompts that meet it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
     /// KL to be reached, nats.
     pub target: f64,
     /// Whether the coefficient is to be negative.
@@ -264,6 +286,9 @@ pub struct TaxStudy {
     pub mask: Mask,
     /// What is done there, and at which point of the block.
     pub edit: Edit,
+    /// Steer only prompts that meet it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
     /// Raw coefficients.
     pub multipliers: Vec<f32>,
 }
@@ -343,8 +368,13 @@ pub enum StudyNews {
     Tokens(Box<TokenStrip>),
     /// A vector in the making, or made; replaces the report before.
     Extracted(Box<ExtractReport>),
-    /// Labels of a fan's lanes.
-    FanLanes(Vec<String>),
+    /// Lanes of a fan.
+    FanLanes {
+        /// What each is.
+        labels: Vec<String>,
+        /// How the condition judges the prompt; where it is closed, no lane is steered.
+        gate: Option<Gated>,
+    },
     /// New tokens of a fan.
     Fan(FanPart),
     /// A coefficient was found.

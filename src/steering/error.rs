@@ -103,6 +103,14 @@ pub enum VectorError {
         /// Operator.
         operator: String,
     },
+    /// A row for each position where one direction is needed.
+    #[error(
+        "'{file}' holds a row for each position (operator 'add_per_position'), which is no direction; 'steerscope generate' and 'steerscope measure' apply it, and 'extract' makes a direction by any other method"
+    )]
+    PositionRows {
+        /// File.
+        file: String,
+    },
     /// Not one row of numbers.
     #[error(
         "tensor '{key}' of '{file}' has shape {shape:?}; a direction is one row of hidden-size values, save it as [d]"
@@ -280,7 +288,7 @@ impl VectorError {
             Self::SiteUnsupported { .. } => "site-unsupported",
             Self::MixedSites { .. } => "sites-mixed",
             Self::BasisGap { .. } => "basis-gap",
-            Self::OperatorUnsupported { .. } => "operator-unsupported",
+            Self::OperatorUnsupported { .. } | Self::PositionRows { .. } => "operator-unsupported",
             Self::Shape { .. } => "vector-shape",
             Self::DType { .. } => "vector-dtype",
             Self::MixedWidths { .. } => "vector-widths",

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::apply::{fits, is_orthonormal};
 use super::error::VectorError;
-use super::extract::{PER_POSITION, PositionRows};
+use super::extract::PositionRows;
 use super::{format, hex};
 use crate::units::{BlockIndex, Edit};
 
@@ -264,9 +264,8 @@ impl SteeringVector {
 /// A file with a row for each position is no direction.
 pub(super) fn refuse_position_rows(file: &str, bytes: &[u8]) -> Result<(), VectorError> {
     if PositionRows::recognise(bytes) {
-        return Err(VectorError::OperatorUnsupported {
+        return Err(VectorError::PositionRows {
             file: file.to_owned(),
-            operator: PER_POSITION.to_owned(),
         });
     }
     Ok(())
@@ -311,7 +310,7 @@ pub(super) fn check_directions(
             return Err(VectorError::NonFinite { file, block, count });
         }
         let d = (width / rank).max(1);
-        if direction.chunks(d).any(|v| v.iter().all(|x| *x == 0.0)) {
+        if width == 0 || direction.chunks(d).any(|v| v.iter().all(|x| *x == 0.0)) {
             return Err(VectorError::ZeroVector { file, block });
         }
         if rank > 1 && !is_orthonormal(direction, d, 1e-3) {

@@ -63,7 +63,12 @@ fn calibrated(c: &Canvas<'_>) -> String {
     };
     match (at(0.0), at(found.coefficient)) {
         (Some(before), Some(after)) => format!(
-            "tax at {}: ppl x{:.2}, top-1 {:+.0}%",
+            "tax{} at {}: ppl x{:.2}, top-1 {:+.0}%",
+            if c.app.setting().condition.is_some() {
+                " where steered"
+            } else {
+                ""
+            },
             signed(found.coefficient),
             after.perplexity / before.perplexity,
             100.0 * (after.top1 - before.top1)

@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use crate::app::experiment::{Measurement, Summary};
 use crate::app::focus::Pane;
 use crate::app::hits::Target;
-use crate::protocol::{ControlGroup, ControlsTable};
+use crate::protocol::{ControlGroup, ControlsTable, Study};
 use crate::text;
 use crate::ui::Role;
 use crate::ui::bars::{Bars, count_bars};
@@ -116,11 +116,14 @@ fn headline(c: &mut Canvas<'_>, area: Rect, s: &Summary, is_ghost: bool) -> u16 
     1
 }
 
-/// Controls behind the figures. They were measured without a condition, under which they are no
-/// comparison.
+/// Controls behind the figures, where they are those of the same condition.
 fn controls<'a>(c: &Canvas<'a>) -> Option<&'a ControlsTable> {
     let lab = c.app.lab();
-    let comparable = lab.controls_shown && c.app.setting().condition.is_none();
+    let same = |asked: &Study| match asked {
+        Study::Controls(study) => study.condition == c.app.condition(),
+        _ => false,
+    };
+    let comparable = lab.controls_shown && lab.controls.asked.as_ref().is_some_and(same);
     lab.controls().filter(|_| comparable)
 }
 

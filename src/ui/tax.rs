@@ -67,6 +67,18 @@ pub(super) fn words(c: &Canvas<'_>, room: usize) -> String {
     let Some(costs) = c.app.tax_line().and_then(Costs::of) else {
         return String::new();
     };
+    if c.app
+        .tax_line()
+        .is_some_and(|t| t.gate.is_some_and(|g| !g.open))
+    {
+        let forms = [
+            "no tax: the condition is closed for the neutral text",
+            "no tax: condition closed",
+            "no tax",
+        ];
+        let fits = |words: &&str| text::width(words) <= room;
+        return forms.into_iter().find(fits).unwrap_or_default().to_owned();
+    }
     let coefficient = c.app.setting().coefficient;
     let (Some((ppl, between)), Some((top1, _))) =
         (costs.perplexity_at(coefficient), costs.top1_at(coefficient))

@@ -108,9 +108,7 @@ impl Bench {
     /// Its prompts as tokens, without any of the answers.
     pub(crate) fn prompts(&self) -> Vec<Vec<u32>> {
         let inputs = self.set().inputs.iter();
-        inputs
-            .map(|i| i.prefix.get(..i.prompt_len).unwrap_or(&i.prefix).to_vec())
-            .collect()
+        inputs.map(|i| i.prompt_ids().to_vec()).collect()
     }
 
     pub(crate) fn cache(&mut self) -> &mut PromptCache {

@@ -6,13 +6,14 @@ use std::ops::Range;
 use super::bench::Bench;
 use super::catalog::Library;
 use crate::engine::{Cancel, EngineError, Model};
+use crate::measure::PreparedInput;
 use crate::protocol::{Asset, Condition, Gated};
 use crate::steering::Gate;
 use crate::steering::format::{ImportOptions, ModelShape};
 use crate::units::BlockIndex;
 
 /// Stable id and words of what is wrong.
-type Refusal = (&'static str, String);
+pub(crate) type Refusal = (&'static str, String);
 
 /// The newest condition vector and the similarities found with it. A moved threshold reads nothing again.
 #[derive(Debug, Default)]
@@ -36,23 +37,16 @@ impl Gates {
             (&known.0, known.1) == (&condition.vector, condition.block)
         };
         let known = self.known.as_ref().filter(same);
-        let direction = if let Some((_, _, direction)) = known {
-            direction.clone()
-        } else {
-            let direction = direction(condition, library, model)?;
-            let known = (condition.vector.clone(), condition.block, direction.clone());
-            *self = Self {
-                known: Some(known),
-                ..Self::default()
-            };
-            direction
+        if let Some((_, _, direction)) = known {
+            return Ok(with(condition, direction.clone()));
+        }
+        let gate = gate(condition, library, model)?;
+        let direction = gate.direction.clone();
+        *self = Self {
+            known: Some((condition.vector.clone(), condition.block, direction)),
+            ..Self::default()
         };
-        Ok(Gate {
-            direction,
-            block: condition.block,
-            threshold: f64::from(condition.threshold),
-            above: condition.above,
-        })
+        Ok(gate)
     }
 
     /// How a gate of [`of`](Self::of) judges one prompt.
@@ -84,15 +78,27 @@ impl Gates {
         model: &Model,
         cancel: &Cancel,
     ) -> Result<Vec<Gated>, EngineError> {
-        let set = bench.set();
-        if self.inputs.0 != set.dataset_id {
-            self.inputs = (set.dataset_id.clone(), BTreeMap::new());
+        let is_newest = |known: &(Asset, BlockIndex, Vec<f32>)| {
+            (known.1, known.2.as_slice()) == (gate.block, gate.direction.as_slice())
+        };
+        if !self.known.as_ref().is_some_and(is_newest) {
+            // A study that began under another condition vector.
+            let prompts: Vec<&[u32]> = (bench.set().inputs.get(range).unwrap_or_default().iter())
+                .map(PreparedInput::prompt_ids)
+                .collect();
+            let read = gate.read(model, &prompts, cancel)?;
+            return Ok(read.into_iter().map(|s| judgement(gate, s)).collect());
         }
+        // The same data set asked in another way has other prompts.
+        if self.inputs.0 != bench.id() {
+            self.inputs = (bench.id().to_owned(), BTreeMap::new());
+        }
+        let set = bench.set();
         let known = &mut self.inputs.1;
         let lacking: Vec<usize> = range.clone().filter(|i| !known.contains_key(i)).collect();
         let prompts: Vec<&[u32]> = (lacking.iter())
             .filter_map(|i| set.inputs.get(*i))
-            .map(|i| i.prefix.get(..i.prompt_len).unwrap_or(&i.prefix))
+            .map(PreparedInput::prompt_ids)
             .collect();
         let read = gate.read(model, &prompts, cancel)?;
         known.extend(lacking.into_iter().zip(read));
@@ -102,19 +108,44 @@ impl Gates {
 
     /// Whether every input of the data set was read.
     pub(crate) fn are_known(&self, bench: &Bench) -> bool {
-        self.inputs.0 == bench.set().dataset_id && self.inputs.1.len() == bench.len()
+        self.inputs.0 == bench.id() && self.inputs.1.len() == bench.len()
+    }
+
+    /// The similarities of all inputs of the data set, once they were read, with the condition vector and
+    /// block that they belong to.
+    pub(crate) fn similarities(
+        &self,
+        bench: &Bench,
+    ) -> Option<(Asset, BlockIndex, Vec<Option<f64>>)> {
+        let (vector, block, _) = self.known.as_ref().filter(|_| self.are_known(bench))?;
+        let all = self.inputs.1.values().copied().collect();
+        Some((vector.clone(), *block, all))
     }
 }
 
-fn judgement(gate: &Gate, similarity: Option<f64>) -> Gated {
+/// How a gate judges a prompt of this similarity.
+pub(crate) fn judgement(gate: &Gate, similarity: Option<f64>) -> Gated {
     Gated {
         similarity,
         open: gate.opens(similarity),
     }
 }
 
-/// The condition vector at its block.
-fn direction(condition: &Condition, library: &Library, model: &Model) -> Result<Vec<f32>, Refusal> {
+fn with(condition: &Condition, direction: Vec<f32>) -> Gate {
+    Gate {
+        direction,
+        block: condition.block,
+        threshold: f64::from(condition.threshold),
+        above: condition.above,
+    }
+}
+
+/// The gate of a condition on a model, its vector read from the file.
+pub(crate) fn gate(
+    condition: &Condition,
+    library: &Library,
+    model: &Model,
+) -> Result<Gate, Refusal> {
     let (n_blocks, hidden_size) = (model.n_blocks(), model.hidden_size());
     let options = ImportOptions {
         model: Some(ModelShape {
@@ -133,8 +164,6 @@ fn direction(condition: &Condition, library: &Library, model: &Model) -> Result<
     let direction = vector
         .direction(condition.block)
         .map_err(|e| (e.id(), e.to_string()))?;
-    Ok(direction
-        .get(..vector.width())
-        .unwrap_or(direction)
-        .to_vec())
+    let direction = direction.get(..vector.width()).unwrap_or(direction);
+    Ok(with(condition, direction.to_vec()))
 }

@@ -13,7 +13,7 @@ use super::gates::Gates;
 use super::job::{Desk, Emit, failure};
 use super::mailbox::Mailbox;
 use crate::engine::{Cancel, Model};
-use crate::measure::{MeasureError, Site, SiteKey, check_multipliers};
+use crate::measure::{MeasureError, Site, SiteKey, check_multipliers, close_rows, unsteered_at};
 use crate::protocol::{Event, Failure, Gated, InputResult, MeasureRequest, Stage};
 use crate::stats::steerability;
 use crate::steering::{Gate, SteeringVector};
@@ -302,17 +302,8 @@ fn condition(
     let Some(condition) = &request.condition else {
         return Ok(None);
     };
-    if unsteered_at(request).is_none() {
-        let words = "a condition needs the unsteered figure: put 0 into the multipliers, and use an operator that is off there";
-        return Err(("condition-grid", words.to_owned()));
-    }
+    unsteered_at(&request.multipliers, request.edit).map_err(|e| (e.id(), e.to_string()))?;
     gates.of(condition, library, model).map(Some)
-}
-
-/// Place of the multiplier at which nothing is done.
-fn unsteered_at(request: &MeasureRequest) -> Option<usize> {
-    let operator = request.edit.operator;
-    (request.multipliers.iter()).position(|m| operator.is_off(*m))
 }
 
 /// Results of inputs from `first` on; `gates` is empty without a condition. A row holds the grid's
@@ -324,22 +315,20 @@ fn results(
     request: &MeasureRequest,
 ) -> Vec<InputResult> {
     let grid = &request.multipliers;
-    let off = unsteered_at(request);
+    let mut rows = rows.to_vec();
+    let open: Vec<bool> = gates.iter().map(|gate| gate.open).collect();
+    if let Ok(at) = unsteered_at(grid, request.edit) {
+        close_rows(&mut rows, &open, at);
+    }
     (rows.iter().enumerate())
         .map(|(i, row)| {
-            let gate = gates.get(i).copied();
-            let mut row = row.clone();
-            let closed = gate.is_some_and(|gate| !gate.open);
-            if let Some(unsteered) = off.and_then(|at| row.get(at).copied()).filter(|_| closed) {
-                row.fill(unsteered);
-            }
             let (propensity, probe) = row.split_at(grid.len().min(row.len()));
             InputResult {
                 index: first + i,
                 propensity: propensity.to_vec(),
                 steerability: steerability(grid, propensity).map_or(f32::NAN, |s| s as f32),
                 probe: probe.first().copied(),
-                gate,
+                gate: gates.get(i).copied(),
             }
         })
         .collect()

@@ -47,7 +47,7 @@ impl Studying {
             return;
         };
         let mut tell = |news| emit(Event::Study { run, news });
-        match sweep::Job::start(run, study, arrived, desk, mailbox, &mut tell) {
+        match sweep::Job::start(run, study, arrived, desk, library, mailbox, &mut tell) {
             Ok(Some(job)) => self.slices = Some(Box::new(job)),
             Ok(None) => end(run, None, emit),
             Err(trouble) => end(run, Some(trouble), emit),
@@ -142,7 +142,7 @@ fn slices(
                 .map(|job| Box::new(job) as Box<dyn Slices>)
         }
         Prepared::Vectors(prepared) => {
-            vectors::Job::start(run, prepared, arrived, desk, mailbox, tell)?
+            vectors::Job::start(run, *prepared, arrived, desk, mailbox, tell)?
                 .map(|job| Box::new(job) as Box<dyn Slices>)
         }
     })

@@ -11,7 +11,7 @@ mod vectors;
 use std::time::Duration;
 
 use crate::protocol::{
-    CalibrateStudy, Calibration, ControlsTable, DatasetResponse, ExtractReport, Prediction,
+    CalibrateStudy, Calibration, ControlsTable, DatasetResponse, ExtractReport, Gated, Prediction,
     ShiftTable, Study, StudyKind, StudyNews, SweepUnit, TaxLine, TokenStrip, TokensStudy,
     VectorsTable,
 };
@@ -159,6 +159,8 @@ pub struct Lab {
     pub strips: Reports<TokenStrip>,
     /// Lanes of a fan.
     pub fan: Reports<FanLane>,
+    /// How the condition judged their prompt.
+    pub fan_gate: Option<Gated>,
     /// Coefficient of an effect; at most one.
     pub calibrations: Reports<Calibration>,
     /// What steering costs over the grid; at most one.
@@ -325,8 +327,9 @@ impl Lab {
             StudyNews::Tokens(strip) => self.strips.replace(*strip),
             StudyNews::Taxed(line) => self.taxes.replace(*line),
             StudyNews::Calibrated(found) => self.calibrations.replace(*found),
-            StudyNews::FanLanes(labels) => {
+            StudyNews::FanLanes { labels, gate } => {
                 self.fan.refresh();
+                self.fan_gate = gate;
                 self.fan.items = labels.into_iter().map(FanLane::new).collect();
             }
             StudyNews::Fan(part) => {

@@ -58,6 +58,7 @@ impl App {
         let setting = self.steering.now();
         let multipliers = self.settings.multipliers.clone();
         let block = BlockIndex(setting.block);
+        let condition = self.condition();
         Some(match kind {
             StudyKind::Sweep => {
                 let vector = self.vector.as_ref()?;
@@ -66,6 +67,7 @@ impl App {
                     dataset: self.dataset.as_ref()?.id.clone(),
                     mask: setting.mask,
                     edit: setting.edit,
+                    condition,
                     multipliers,
                     reference: self.reference_block()?,
                 })
@@ -98,6 +100,7 @@ impl App {
                     block,
                     mask: setting.mask,
                     edit: setting.edit,
+                    condition,
                     multipliers,
                 })
             }
@@ -116,6 +119,7 @@ impl App {
                     coefficient: steering.coefficient,
                     mask: steering.mask,
                     edit: steering.edit,
+                    condition: steering.condition.clone(),
                     frozen: self.lab.frozen,
                     lens: self
                         .lab
@@ -137,6 +141,7 @@ impl App {
                     block,
                     mask: setting.mask,
                     edit: setting.edit,
+                    condition,
                     coefficients: fan(setting.coefficient),
                     controls: self.lab.fan_controls.then_some(setting.coefficient),
                     sampling: self.sampling.clone(),
@@ -148,6 +153,7 @@ impl App {
                 block,
                 mask: setting.mask,
                 edit: setting.edit,
+                condition,
                 target: TARGET,
                 negative: setting.coefficient < 0.0,
             }),
@@ -159,6 +165,7 @@ impl App {
                     block,
                     mask: setting.mask,
                     edit: setting.edit,
+                    condition,
                     multipliers,
                 })
             }
@@ -174,6 +181,7 @@ impl App {
                 block,
                 mask: setting.mask,
                 edit: setting.edit,
+                condition,
                 multipliers,
             }),
         })
@@ -315,6 +323,7 @@ impl App {
         let here = study.block.0 == setting.block
             && study.mask == setting.mask
             && study.edit == setting.edit
+            && study.condition == self.condition()
             && self.vector.as_ref().is_some_and(|v| v.id == study.vector);
         here.then_some(found)
     }

@@ -37,6 +37,7 @@ impl App {
             vectors: (!vectors.is_empty()).then(|| vectors.clone())?,
             mask: setting.mask,
             edit: setting.edit,
+            condition: self.condition(),
             multipliers: self.settings.multipliers.clone(),
         }))
     }

@@ -94,7 +94,7 @@ pub(super) fn read_samples(file: &str, text: &str) -> Result<Rows, DatasetError>
     Ok(rows)
 }
 
-fn push(
+pub(super) fn push(
     rows: &mut Rows,
     equal: &mut usize,
     file: &str,
@@ -118,7 +118,7 @@ fn push(
     Ok(())
 }
 
-fn object(file: &str, text: &str) -> Result<Map<String, Value>, DatasetError> {
+pub(super) fn object(file: &str, text: &str) -> Result<Map<String, Value>, DatasetError> {
     serde_json::from_str(text).map_err(|error| reader::syntax(file, error.line().max(1), &error))
 }
 
@@ -144,7 +144,7 @@ fn texts(
     values.iter().map(text).collect()
 }
 
-fn missing(file: &str, object: &Map<String, Value>, field: &str) -> DatasetError {
+pub(super) fn missing(file: &str, object: &Map<String, Value>, field: &str) -> DatasetError {
     let place = place(file, field, 0);
     match object.get(field) {
         None => DatasetError::MissingField { place },
@@ -156,7 +156,7 @@ fn missing(file: &str, object: &Map<String, Value>, field: &str) -> DatasetError
     }
 }
 
-fn place(file: &str, field: &str, row: usize) -> Field {
+pub(super) fn place(file: &str, field: &str, row: usize) -> Field {
     Field {
         file: file.to_owned(),
         line: None,

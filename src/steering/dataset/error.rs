@@ -126,6 +126,20 @@ pub enum DatasetError {
         /// Negative texts.
         negative: usize,
     },
+    /// A cross product that nobody extracts from.
+    #[error(
+        "'{file}' crosses {examples} examples with {suffixes} suffixes; at most {most} rows and 256 MiB of text are made: give fewer of either"
+    )]
+    CrossTooLarge {
+        /// File.
+        file: String,
+        /// Pairs.
+        examples: usize,
+        /// Suffixes.
+        suffixes: usize,
+        /// Rows at most.
+        most: usize,
+    },
     /// A field that must be there is not.
     #[error("{place} is missing; add it or remove the row")]
     MissingField {
@@ -164,6 +178,7 @@ impl DatasetError {
             Self::Syntax { .. } => "dataset-syntax",
             Self::ClassUnknown { .. } => "dataset-class-unknown",
             Self::SidesDiffer { .. } => "dataset-sides-differ",
+            Self::CrossTooLarge { .. } => "dataset-cross-too-large",
             Self::MissingField { .. } => "dataset-field-missing",
             Self::FieldType { .. } => "dataset-field-type",
             Self::EmptyField { .. } => "dataset-field-empty",

@@ -7,6 +7,7 @@ mod caa;
 mod canonical;
 mod classes;
 mod convert;
+mod cross;
 mod deduplicate;
 mod error;
 mod example;
@@ -106,6 +107,7 @@ impl Dataset {
             DatasetFormat::OwnToml => own_toml::read(file, text)?,
             DatasetFormat::Psyctl => psyctl::read(file, text)?,
             DatasetFormat::Classes => classes::read_classes(file, text, None)?,
+            DatasetFormat::Cross => cross::read(file, text)?,
             DatasetFormat::Samples => classes::read_samples(file, text)?,
             DatasetFormat::Table => {
                 let rows = table::to_jsonl(file, text)?;

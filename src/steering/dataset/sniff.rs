@@ -31,6 +31,8 @@ pub enum DatasetFormat {
     Classes,
     /// `EasySteer`: one JSON object with positive and negative samples.
     Samples,
+    /// IBM's activation-steering: one JSON object with pairs and the suffixes they are crossed with.
+    Cross,
     /// A table with a header of known fields, comma- or tab-separated.
     Table,
 }
@@ -49,6 +51,7 @@ impl DatasetFormat {
             Self::Psyctl => "psyctl",
             Self::Classes => "two classes (jukofyork)",
             Self::Samples => "two sides (EasySteer)",
+            Self::Cross => "pairs and suffixes (IBM)",
             Self::Table => "table",
         }
     }
@@ -148,12 +151,16 @@ fn of_object(start: &str) -> Option<DatasetFormat> {
     let named = |name: &str| start.contains(&format!("\"{name}\""));
     let classes = named("classes") && named("data");
     let samples = named("positive_samples");
-    if !start.starts_with('{') || !(classes || samples) {
+    let examples = named("examples");
+    if !start.starts_with('{') || !(classes || samples || examples) {
         return None;
     }
     let object: Map<String, Value> = serde_json::from_str(start).ok()?;
+    let of_pairs = |v: &Value| v.get(0).is_some_and(Value::is_array);
     if object.contains_key("positive_samples") {
         Some(DatasetFormat::Samples)
+    } else if object.get("examples").is_some_and(of_pairs) {
+        Some(DatasetFormat::Cross)
     } else {
         (object.contains_key("classes") && object.contains_key("data"))
             .then_some(DatasetFormat::Classes)

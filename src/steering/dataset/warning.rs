@@ -40,6 +40,13 @@ pub enum DatasetWarning {
         /// Rows.
         count: usize,
     },
+    /// Rows made by crossing pairs with suffixes.
+    Crossed {
+        /// Pairs.
+        examples: usize,
+        /// Suffixes.
+        suffixes: usize,
+    },
     /// Rows with fields that mean nothing here.
     UnknownFields {
         /// Rows.
@@ -87,6 +94,11 @@ impl fmt::Display for DatasetWarning {
                 f,
                 "{} in a chat format already: do not put another one around them",
                 rows(count)
+            ),
+            Self::Crossed { examples, suffixes } => write!(
+                f,
+                "{examples} examples under each of {suffixes} suffixes: {}, all examples under one suffix before the next",
+                rows(&(examples * suffixes))
             ),
             Self::UnknownFields { count, field } => {
                 write!(

@@ -2,7 +2,8 @@
 //!
 //! The method adds `v_t = h_t(p⁺) − h_t(p⁻)` at position t of the prompt and nothing behind it. One direction
 //! for all positions, such as the mean over t, would be another method; so the result is no
-//! [`SteeringVector`](super::super::SteeringVector), and commands that apply one refuse it.
+//! [`SteeringVector`](super::super::SteeringVector). `generate` and `measure` apply it; what needs one
+//! direction refuses it.
 //!
 //! File: safetensors with tensors `blocks.{b}.hook_resid_post.positions`, F32 `[T, d]`, and in the
 //! metadata `operator` = `add_per_position`; the other keys are those of the native format.
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::super::error::VectorError;
 use super::super::vector::{bytes_of, meta};
@@ -307,6 +309,35 @@ impl PositionRows {
         sequence: usize,
         prompt_len: usize,
     ) -> Result<PositionHook, VectorError> {
+        Ok(PositionHook {
+            block,
+            sequence,
+            coefficient,
+            rows: self.within(block, prompt_len)?.into(),
+        })
+    }
+
+    /// Adds `c·v_t` to row t of `x`, the residual rows `(positions, d)` of a text from its first position
+    /// on, t < T and within its prompt of `prompt_len` tokens.
+    ///
+    /// # Errors
+    /// [`VectorError::LayerMissing`].
+    pub fn add(
+        &self,
+        block: BlockIndex,
+        coefficient: f32,
+        prompt_len: usize,
+        x: &mut [f32],
+    ) -> Result<(), VectorError> {
+        let rows = self.within(block, prompt_len)?.chunks_exact(self.width);
+        for (row, v) in x.chunks_exact_mut(self.width).zip(rows) {
+            super::super::apply::add_scaled(row, v, coefficient);
+        }
+        Ok(())
+    }
+
+    /// Rows of a block within a prompt.
+    fn within(&self, block: BlockIndex, prompt_len: usize) -> Result<&[f32], VectorError> {
         let rows = self
             .rows
             .get(&block.0)
@@ -315,12 +346,18 @@ impl PositionRows {
                 block,
                 available: format!("blocks 0 to {}", self.rows.len().saturating_sub(1)),
             })?;
-        Ok(PositionHook {
-            block,
-            sequence,
-            coefficient,
-            rows: rows[..rows.len().min(prompt_len * self.width)].into(),
-        })
+        Ok(&rows[..rows.len().min(prompt_len * self.width)])
+    }
+
+    /// Identity: SHA-256 over the number of positions, block indices and rows, hex.
+    pub fn id(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update((self.positions() as u64).to_le_bytes());
+        for (block, rows) in &self.rows {
+            hash.update((*block as u64).to_le_bytes());
+            hash.update(bytes_of(rows));
+        }
+        super::super::hex(&hash.finalize())
     }
 }
 

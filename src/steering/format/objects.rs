@@ -7,7 +7,7 @@ use super::imported::VectorFormat;
 use super::pickle::{IBM, Node, Pickle, REPENG, STEERING_VECTORS};
 use super::reading::{Found, Normed, Reading};
 use super::torch::Tensors;
-use super::{Context, keys, lm_eval, matrix, svec};
+use super::{Context, keys, lm_eval, matrix, sae, svec};
 use crate::units::{HookPoint, OpenQuestion};
 
 /// Recognises the value a pickle ends with.
@@ -47,6 +47,9 @@ fn dict(
     format: VectorFormat,
     context: &Context<'_>,
 ) -> Result<Reading, VectorError> {
+    if let Some(reading) = sae::state_dict(pickle, tensors, root, context)? {
+        return Ok(reading);
+    }
     if pickle.get(root, "layer_activations").is_some() {
         return steering_vectors(pickle, tensors, root, format, context);
     }

@@ -1,5 +1,5 @@
-//! A decoder row of a sparse autoencoder: `SAELens` directories and Gemma Scope archives. Only the row
-//! is read, never the matrix.
+//! A decoder row of a sparse autoencoder: `SAELens` directories, Gemma Scope archives and state dicts of
+//! `PyTorch`. Only the row is read, never the matrix.
 
 use std::path::Path;
 
@@ -13,9 +13,12 @@ use super::error::FormatError;
 use super::imported::VectorFormat;
 use super::keys;
 use super::npy;
+use super::pickle::{Node, Pickle};
 use super::reading::{Found, Reading};
 use super::source::{Opened, read_json};
+use super::torch::{Tensors, shape_of};
 use super::zipped::Zipped;
+use crate::units::HookPoint;
 
 /// Longest header of a safetensors file.
 const MAX_HEADER: u64 = 100_000_000;
@@ -151,6 +154,76 @@ pub(super) fn directory(folder: &Path, context: &Context<'_>) -> Result<Reading,
         reading.fact(meta::MODEL_ID, model);
     }
     Ok(reading)
+}
+
+/// A state dict, by itself or under `state_dict` beside its `cfg`; `None` for any other dictionary.
+///
+/// `W_dec` is `[features, d]`, as `SAELens` has it; `decoder.weight` is `[d, features]`, as `nn.Linear` keeps
+/// it (`OpenAI`'s autoencoders, `dictionary_learning`). A language model's head may have the latter's name, so
+/// that the encoder of the opposite shape has to stand beside it.
+pub(super) fn state_dict(
+    pickle: &Pickle,
+    tensors: &mut Tensors,
+    root: &Node,
+    context: &Context<'_>,
+) -> Result<Option<Reading>, VectorError> {
+    let state = pickle.get(root, "state_dict").unwrap_or(root);
+    let shape = |key: &str| pickle.get(state, key).and_then(|node| shape_of(node));
+    let opposite =
+        |a: &[usize], b: &[usize]| matches!((a, b), ([m, n], [p, q]) if m == q && n == p);
+    let (key, axis) = match (
+        shape("W_dec"),
+        shape("decoder.weight"),
+        shape("encoder.weight"),
+    ) {
+        (Some(_), ..) => ("W_dec", 0),
+        (None, Some(decoder), Some(encoder)) if opposite(decoder, encoder) => ("decoder.weight", 1),
+        _ => return Ok(None),
+    };
+    let Some(node) = pickle.get(state, key) else {
+        return Ok(None);
+    };
+    let shape: Vec<usize> = shape_of(node).unwrap_or_default().to_vec();
+    let refused = || VectorError::Shape {
+        file: context.file.to_owned(),
+        key: key.to_owned(),
+        shape: shape.clone(),
+    };
+    let [rows, columns] = shape.as_slice() else {
+        return Err(refused());
+    };
+    let encoder = pickle.get(state, "W_enc").and_then(shape_of);
+    if encoder.is_some_and(|encoder| axis == 0 && !opposite(encoder, &shape)) {
+        return Err(refused());
+    }
+    let row = feature(context, if axis == 0 { *rows } else { *columns })?;
+    let cfg = pickle.get(root, "cfg").unwrap_or(&Node::None);
+    let hook = ["hook_name", "hook_point"]
+        .iter()
+        .find_map(|key| pickle.text(cfg, key));
+    let (place, point) = match hook {
+        Some(hook) if context.options.layer.is_none() => {
+            let (block, point) = keys::place(hook).ok_or_else(|| FormatError::Site {
+                file: context.file.to_owned(),
+                site: format!("'{hook}'"),
+            })?;
+            ((hook.to_owned(), block), point)
+        }
+        _ => {
+            let block = context.layer()?;
+            ((format!("layer {block}"), block), HookPoint::ResidPost)
+        }
+    };
+    let values = tensors.line(pickle, node, axis, row)?.ok_or_else(refused)?;
+    let mut reading = reading("PyTorch state dict", row, place, values);
+    reading.edit.point = point;
+    if axis == 1 {
+        "decoder.weight column".clone_into(&mut reading.key);
+    }
+    if let Some(model) = pickle.text(cfg, "model_name") {
+        reading.fact(meta::MODEL_ID, model);
+    }
+    Ok(Some(reading))
 }
 
 /// An archive with `W_dec.npy`; its layer stands in the folder's name at most.

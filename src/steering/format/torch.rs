@@ -121,6 +121,15 @@ fn open(path: &Path, limit: u64) -> Result<(Pickle, Tensors), VectorError> {
     Ok((pickle, tensors))
 }
 
+/// Shape of the tensor or array that a value stands for.
+pub(super) fn shape_of(node: &Node) -> Option<&[usize]> {
+    match node {
+        Node::Tensor(tensor) => Some(&tensor.shape),
+        Node::Array(array) => Some(&array.shape),
+        _ => None,
+    }
+}
+
 /// The numbers behind a pickle.
 pub(super) struct Tensors {
     zip: Option<Zipped>,
@@ -143,6 +152,60 @@ impl Tensors {
         }
     }
 
+    /// Row (`axis` 0) or column (1) `index` of a matrix, without reading the rest of it.
+    pub(super) fn line(
+        &mut self,
+        pickle: &Pickle,
+        node: &Node,
+        axis: usize,
+        index: usize,
+    ) -> Result<Option<Vec<f32>>, VectorError> {
+        let Node::Tensor(tensor) = node else {
+            // numpy's numbers lie in the stream itself.
+            let array = self.array(pickle, node)?;
+            return Ok(array.and_then(|a| match (a.shape.as_slice(), axis) {
+                ([_, width], 0) => a
+                    .values
+                    .chunks_exact(*width)
+                    .nth(index)
+                    .map(<[f32]>::to_vec),
+                ([_, width], _) => {
+                    let column = a.values.iter().skip(index).step_by((*width).max(1));
+                    (index < *width).then(|| column.copied().collect())
+                }
+                _ => None,
+            }));
+        };
+        let (Some(&size), Some(&n)) = (tensor.shape.get(axis), tensor.shape.get(1 - axis.min(1)))
+        else {
+            return Ok(None);
+        };
+        if index >= size || tensor.shape.len() != 2 {
+            return Ok(None);
+        }
+        let steps = tensor
+            .stride
+            .get(axis)
+            .zip(tensor.stride.get(1 - axis.min(1)));
+        let Some((across, along)) = steps.filter(|(_, along)| **along > 0) else {
+            return Ok(None);
+        };
+        let entry = self.entry(tensor)?;
+        let wide = tensor.number.size() as u64;
+        within(&self.file, n as u64 * wide, self.limit)?;
+        let from = tensor.offset as u64 + index as u64 * *across as u64;
+        let Some(zip) = &mut self.zip else {
+            return Ok(None);
+        };
+        let data = if *along == 1 {
+            let whole = wide.saturating_mul(n as u64);
+            zip.strided(&entry, from * wide, whole, whole, 1)?
+        } else {
+            zip.strided(&entry, from * wide, *along as u64 * wide, wide, n)?
+        };
+        Ok(Some(tensor.number.decode(&data, false)))
+    }
+
     /// Refuses arrays that are too large together: entries of an archive may all show one storage.
     pub(super) fn together(&self, values: usize) -> Result<(), VectorError> {
         within(&self.file, 4 * values as u64, self.limit)
@@ -156,15 +219,40 @@ impl Tensors {
     fn tensor(&mut self, tensor: &TensorRef) -> Result<Array, VectorError> {
         let TensorRef {
             number,
+            offset,
+            shape,
+            stride,
+            ..
+        } = tensor;
+        let (n, bytes) = count(shape, number.size())
+            .ok_or_else(|| self.invalid(format!("shape {shape:?} cannot be counted")))?;
+        within(&self.file, bytes as u64, self.limit)?;
+        let entry = self.entry(tensor)?;
+        let Some(zip) = &mut self.zip else {
+            let file = self.file.clone();
+            return Err(FormatError::TorchNested { file }.into());
+        };
+        let data = zip.stored(&entry, self.limit)?;
+        let storage = number.decode(&data, false);
+        Ok(Array {
+            shape: shape.clone(),
+            number: *number,
+            values: gather(&storage, *offset, shape, stride, n),
+        })
+    }
+
+    /// The entry of a tensor's storage, which is as long as declared and holds the whole view.
+    fn entry(&mut self, tensor: &TensorRef) -> Result<String, VectorError> {
+        let TensorRef {
+            number,
             key,
             numel,
             offset,
             shape,
             stride,
         } = tensor;
-        let (n, bytes) = count(shape, number.size())
+        let (n, _) = count(shape, number.size())
             .ok_or_else(|| self.invalid(format!("shape {shape:?} cannot be counted")))?;
-        within(&self.file, bytes as u64, self.limit)?;
         let last = shape
             .iter()
             .zip(stride)
@@ -183,23 +271,14 @@ impl Tensors {
         let entry = format!("{}data/{key}", self.root);
         let declared = numel.saturating_mul(number.size()) as u64;
         match zip.size(&entry) {
-            None => return Err(self.invalid(format!("entry {entry} is missing"))),
-            Some(got) if got != declared => {
-                return Err(VectorError::Truncated {
-                    file: self.file.clone(),
-                    expected: declared,
-                    got,
-                });
-            }
-            Some(_) => {}
+            None => Err(self.invalid(format!("entry {entry} is missing"))),
+            Some(got) if got != declared => Err(VectorError::Truncated {
+                file: self.file.clone(),
+                expected: declared,
+                got,
+            }),
+            Some(_) => Ok(entry),
         }
-        let data = zip.stored(&entry, self.limit)?;
-        let storage = number.decode(&data, false);
-        Ok(Array {
-            shape: shape.clone(),
-            number: *number,
-            values: gather(&storage, *offset, shape, stride, n),
-        })
     }
 
     fn numpy(&self, pickle: &Pickle, array: &NdArray) -> Result<Array, VectorError> {

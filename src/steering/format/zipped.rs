@@ -75,6 +75,60 @@ impl Zipped {
         Ok(data)
     }
 
+    /// `n` values of `size` bytes of an entry, `step` bytes from one's beginning to the next, the first at
+    /// `from`: sought where it is stored, streamed where it is deflated. `step` is at least `size`.
+    pub(super) fn strided(
+        &mut self,
+        name: &str,
+        from: u64,
+        step: u64,
+        size: u64,
+        n: usize,
+    ) -> Result<Vec<u8>, VectorError> {
+        let file = self.file.clone();
+        let failed = |e: std::io::Error| FormatError::ZipInvalid {
+            file: file.clone(),
+            reason: format!("{name}: {e}"),
+        };
+        let mut data = Vec::new();
+        let mut take = |input: &mut dyn Read| -> Result<(), VectorError> {
+            let before = data.len();
+            let read = input.take(size).read_to_end(&mut data).map_err(failed)?;
+            if (read as u64) < size {
+                return Err(VectorError::Truncated {
+                    file: file.clone(),
+                    expected: size.saturating_mul(n as u64),
+                    got: before as u64,
+                });
+            }
+            Ok(())
+        };
+        let entry = self.archive.by_name(name).map_err(|e| invalid(&file, &e))?;
+        let stored = entry.compression() == CompressionMethod::Stored;
+        drop(entry);
+        if stored {
+            let mut entry = self
+                .archive
+                .by_name_seek(name)
+                .map_err(|e| invalid(&file, &e))?;
+            for i in 0..n as u64 {
+                let at = from.saturating_add(i.saturating_mul(step));
+                entry.seek(SeekFrom::Start(at)).map_err(failed)?;
+                take(&mut entry)?;
+            }
+        } else {
+            let mut entry = self.archive.by_name(name).map_err(|e| invalid(&file, &e))?;
+            let mut skip = from;
+            for _ in 0..n {
+                std::io::copy(&mut (&mut entry).take(skip), &mut std::io::sink())
+                    .map_err(failed)?;
+                take(&mut entry)?;
+                skip = step.saturating_sub(size);
+            }
+        }
+        Ok(data)
+    }
+
     /// At most `n` bytes of an entry from `from` on: sought where it is stored, streamed where it is
     /// deflated.
     pub(super) fn range(&mut self, name: &str, from: u64, n: u64) -> Result<Vec<u8>, VectorError> {

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::plots::{Axis, ridge};
-use super::{empty, number, percent, protocol, protocol_words, right};
+use super::{empty, loaded_words, number, percent, protocol, right};
 use crate::app::focus::Pane;
 use crate::protocol::{ControlGroup, ControlReport, ControlsTable, Study};
 use crate::stats::{anti_steerable_count, mean, sd};
@@ -41,7 +41,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
         Some(Study::Controls(study)) => study.block.0.to_string(),
         _ => "-".to_owned(),
     };
-    let words = protocol_words(c, &[format!("block {block}"), "seed 0".to_owned()]);
+    let words = loaded_words(c, &[format!("block {block}"), "seed 0".to_owned()]);
     protocol(c, line, &words);
 }
 
@@ -62,7 +62,7 @@ fn headline(c: &mut Canvas<'_>, area: Rect, table: &ControlsTable) {
     let random = format!("z {} against random directions", z(table.z_random));
     let shuffled = format!(", {} against shuffled labels: ", z(table.z_shuffled));
     let style = c.style(verdict.1);
-    let as_good = rivals(table);
+    let as_good = rivals(c, table);
     if !as_good.is_empty() {
         let warning = c.style(Role::Warning);
         c.text(area.x, area.y + 1, &as_good, warning, area.width);
@@ -76,7 +76,7 @@ fn headline(c: &mut Canvas<'_>, area: Rect, table: &ControlsTable) {
 }
 
 /// What does nine tenths of the vector's work or more without being it: then it is not "the" direction.
-fn rivals(table: &ControlsTable) -> String {
+fn rivals(c: &Canvas<'_>, table: &ControlsTable) -> String {
     let of = |group: ControlGroup| {
         let found = table.groups.iter().filter(move |g| g.group == group);
         found.filter_map(|g| mean(&g.means)).collect::<Vec<f64>>()
@@ -90,7 +90,9 @@ fn rivals(table: &ControlsTable) -> String {
     };
     let others = of(ControlGroup::Other);
     let as_much = others.iter().filter(|m| **m >= 0.9 * own).count();
-    let prompt = of(ControlGroup::Prompt).iter().any(|m| *m >= 0.9 * own);
+    // Under a condition the vector reaches some prompts, the system text all of them.
+    let alike = c.app.setting().condition.is_none();
+    let prompt = alike && of(ControlGroup::Prompt).iter().any(|m| *m >= 0.9 * own);
     let mut words = Vec::new();
     if as_much > 0 {
         words.push(format!(
@@ -104,7 +106,7 @@ fn rivals(table: &ControlsTable) -> String {
     words.join("; ")
 }
 
-fn title(group: &ControlReport) -> String {
+fn title(c: &Canvas<'_>, group: &ControlReport) -> String {
     let n = group.means.len();
     match group.group {
         ControlGroup::Vector => "the vector".to_owned(),
@@ -114,6 +116,9 @@ fn title(group: &ControlReport) -> String {
         ControlGroup::Permuted => "coordinates permuted".to_owned(),
         ControlGroup::Shuffled => format!("{n} shuffled labels"),
         ControlGroup::Other => format!("vector {}", text::one_line(&group.name)),
+        ControlGroup::Prompt if c.app.setting().condition.is_some() => {
+            "system text, every prompt".to_owned()
+        }
         ControlGroup::Prompt => "system text, no vector".to_owned(),
     }
 }
@@ -149,7 +154,7 @@ fn groups(c: &mut Canvas<'_>, area: Rect, table: &ControlsTable) {
             Role::Text
         };
         let style = c.style(role);
-        c.text(area.x, y, &title(group), style, name - 1);
+        c.text(area.x, y, &title(c, group), style, name - 1);
         ridge(c, axis, top, tall, slopes, c.app.lab().controls.stale);
         right(c, tail_x, y, &number(mean(&group.means)), style, 8);
         // Between directions where there are several, else between inputs.

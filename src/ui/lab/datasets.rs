@@ -121,15 +121,16 @@ fn table(c: &mut Canvas<'_>, area: Rect, rows: &[Row<'_>]) {
     let published = area.width >= 100 && rows.iter().any(|r| r.response.published.is_some());
     let anti_bar = if area.width >= 90 { 12 } else { 0 };
     let tail = 7 + 6 + anti_bar + if published { 16 } else { 0 };
-    let ridge_width = area.width.saturating_sub(2 + name + 5 + tail + 1);
-    let x = area.x + 2 + name + 5;
+    let count = count_width(rows.iter().map(|r| r.response));
+    let ridge_width = area.width.saturating_sub(2 + name + count + tail + 1);
+    let x = area.x + 2 + name + count;
     let axis = Axis::over(
         rows.iter().flat_map(|r| r.slopes.iter().copied()),
         x + 1,
         ridge_width.saturating_sub(1),
     );
     c.text(head.x + 2, head.y, "data set", muted, name);
-    right(c, head.x + 2 + name, head.y, "n", muted, 5);
+    right(c, head.x + 2 + name, head.y, "n", muted, count);
     c.text(x + 1, head.y, "inputs by slope", muted, ridge_width);
     let tail_x = x + ridge_width + 1;
     right(c, tail_x, head.y, "median", muted, 7);
@@ -159,14 +160,8 @@ fn table(c: &mut Canvas<'_>, area: Rect, rows: &[Row<'_>]) {
             style,
             name - 1,
         );
-        right(
-            c,
-            area.x + 2 + name,
-            y,
-            &row.slopes.len().to_string(),
-            muted,
-            5,
-        );
+        let n = self::count(row.response, row.slopes.len());
+        right(c, area.x + 2 + name, y, &n, muted, count);
         ridge(c, axis, top, tall, &row.slopes, c.app.lab().responses.stale);
         let sign = if row.median <= 0.0 {
             Role::Negative
@@ -189,6 +184,21 @@ fn table(c: &mut Canvas<'_>, area: Rect, rows: &[Row<'_>]) {
         c.region(strip, Target::LabRow(row.place));
     }
     axis.labels(c, axis_line.y);
+}
+
+/// Inputs with a slope; before them those that are steered, where there is a condition.
+pub(super) fn count(response: &DatasetResponse, n: usize) -> String {
+    match response.steered {
+        Some(steered) => format!("{steered}/{n}"),
+        None => n.to_string(),
+    }
+}
+
+/// Columns of that figure in a list.
+pub(super) fn count_width<'a>(responses: impl IntoIterator<Item = &'a DatasetResponse>) -> u16 {
+    let width = |r: &DatasetResponse| text::width(&count(r, r.inputs.len())) + 1;
+    let widest = responses.into_iter().map(width).max();
+    (widest.unwrap_or_default() as u16).max(5)
 }
 
 /// The anti-steerable share, and a bar of it where `bar` columns allow.

@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::datasets::{self, count_width};
 use super::plots::{Axis, boxed};
 use super::{empty, number, percent, protocol, protocol_words, right};
 use crate::app::focus::Pane;
@@ -99,14 +100,15 @@ fn stacks(c: &mut Canvas<'_>, area: Rect, rows: &[Row<'_>], selected: usize, in_
     let name = (names.max().unwrap_or(8) as u16 + 1)
         .min(area.width / 4)
         .max(8);
-    let fixed = name + 2 + 5 + 7 + 7 + 6 + 6;
+    let count = count_width(rows.iter().map(|r| r.response));
+    let fixed = name + 2 + count + 7 + 7 + 6 + 6;
     let bar = area.width.saturating_sub(fixed + 1);
     let muted = c.style(Role::Muted);
     let parts = parts(c);
     c.text(head.x + 2, head.y, "data set", muted, name);
     let mut x = head.x + 2 + name;
     for (title, width) in [
-        ("n", 5),
+        ("n", count),
         ("mean s", 7),
         ("var s", 7),
         ("A/B", 6),
@@ -141,7 +143,7 @@ fn stacks(c: &mut Canvas<'_>, area: Rect, rows: &[Row<'_>], selected: usize, in_
                 ..list
             },
             row,
-            (name, bar),
+            (name, count, bar),
             in_variance.then_some(largest),
         );
         let strip = Rect {
@@ -162,7 +164,7 @@ fn one_stack(
     c: &mut Canvas<'_>,
     area: Rect,
     row: &Row<'_>,
-    (name, bar): (u16, u16),
+    (name, count, bar): (u16, u16, u16),
     largest: Option<f64>,
 ) {
     let (plain, muted) = (c.style(Role::Text), c.style(Role::Muted));
@@ -176,8 +178,9 @@ fn one_stack(
         name - 1,
     );
     let mut x = area.x + 2 + name;
-    right(c, x, y, &factors.n.to_string(), muted, 5);
-    x += 5;
+    let n = datasets::count(row.response, factors.n);
+    right(c, x, y, &n, muted, count);
+    x += count;
     let slopes: Vec<f64> = (row.response.inputs.iter())
         .map(|i| f64::from(i.0))
         .filter(|s| s.is_finite())

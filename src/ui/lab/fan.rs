@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::{empty, protocol};
+use super::{empty, gate, protocol};
 use crate::app::focus::Pane;
 use crate::app::hits::Target;
 use crate::app::lab::fan::FanLane;
@@ -21,8 +21,10 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
     } else {
         ""
     };
+    let (condition, style) = gate(c, lab.fan_gate);
     let facts = [
         ("one prompt, several coefficients", accent),
+        (condition.as_str(), style),
         (with, muted),
         (stale, c.style(Role::Stale)),
     ];
@@ -87,7 +89,9 @@ fn lane(c: &mut Canvas<'_>, area: Rect, lane: &FanLane, unsteered: Option<&FanLa
         Ok(_) => c.style(Role::Baseline),
         Err(_) => c.style(Role::Own),
     };
+    let is_closed = c.app.lab().fan_gate.is_some_and(|gate| !gate.open);
     let fact = match (lane.finished, unsteered.and_then(|u| lane.parts_from(u))) {
+        _ if is_closed && lane.label != "0" => "not steered".to_owned(),
         (Some(FinishReason::NonFinite), _) => "not finite: outside the usable range".to_owned(),
         (_, Some(at)) => format!("other than unsteered from token {at}"),
         (Some(_), None) if unsteered.is_some_and(|u| u.ids == lane.ids) && lane.label != "0" => {

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-use super::{empty, number, percent, protocol, protocol_words, right};
+use super::{empty, loaded_words, number, percent, protocol, right};
 use crate::app::focus::Pane;
 use crate::app::hits::Target;
 use crate::app::lab::layers::{Figure, Line};
@@ -304,6 +304,6 @@ fn footnotes(c: &mut Canvas<'_>, area: Rect) {
             )
         }),
     };
-    let words = protocol_words(c, &[vector, unit]);
+    let words = loaded_words(c, &[vector, unit]);
     protocol(c, words_area, &words);
 }

@@ -17,6 +17,7 @@ use ratatui::style::Style;
 use crate::app::focus::Pane;
 use crate::app::hits::Target;
 use crate::app::screen::Screen;
+use crate::protocol::Gated;
 use crate::text;
 use crate::ui::Role;
 use crate::ui::canvas::Canvas;
@@ -123,6 +124,24 @@ fn short(screen: Screen) -> &'static str {
     }
 }
 
+/// What the condition says of the text of a panel; a closed gate is a warning.
+fn gate(c: &Canvas<'_>, gate: Option<Gated>) -> (String, Style) {
+    let Some(gate) = gate else {
+        return (String::new(), c.style(Role::Muted));
+    };
+    let similarity = gate
+        .similarity
+        .map_or_else(String::new, |s| format!(", similarity {s:.2}"));
+    if gate.open {
+        return (
+            format!("  condition open{similarity}"),
+            c.style(Role::Muted),
+        );
+    }
+    let words = format!("  not steered: condition closed{similarity}");
+    (words, c.style(Role::Warning))
+}
+
 /// What to do on an empty panel.
 fn empty(c: &mut Canvas<'_>, area: Rect, what: &str) {
     let muted = c.style(Role::Muted);
@@ -183,9 +202,26 @@ fn protocol(c: &mut Canvas<'_>, area: Rect, pieces: &[String]) {
     c.text(area.x, y, &line, muted, area.width);
 }
 
-/// The facts of studies that measure rows as they are asked.
+/// The facts of studies of the loaded data set, with how many of its prompts the condition steers.
+fn loaded_words(c: &Canvas<'_>, more: &[String]) -> Vec<String> {
+    let condition = c.app.condition_words();
+    asked_words(
+        c,
+        more,
+        match c.app.prompts_open() {
+            Some((open, n)) => format!("{condition}: {open}/{n} prompts"),
+            None => condition,
+        },
+    )
+}
+
+/// The facts of studies that measure rows as they are asked, under the condition if there is one.
 fn protocol_words(c: &Canvas<'_>, more: &[String]) -> Vec<String> {
-    let mut words = site_words(c, more);
+    asked_words(c, more, c.app.condition_words())
+}
+
+fn asked_words(c: &Canvas<'_>, more: &[String], condition: String) -> Vec<String> {
+    let mut words = site_words(c, more, condition);
     if let Some(dataset) = c.app.dataset() {
         let asked = &dataset.words;
         let badge = "paper parity: not comparable with other figures";
@@ -196,15 +232,14 @@ fn protocol_words(c: &Canvas<'_>, more: &[String]) -> Vec<String> {
 }
 
 /// The facts that every study shares.
-fn site_words(c: &Canvas<'_>, more: &[String]) -> Vec<String> {
+fn site_words(c: &Canvas<'_>, more: &[String], condition: String) -> Vec<String> {
     let app = c.app;
     let setting = app.setting();
     let mut words = more.to_vec();
+    // It changes figures more than what follows, which has to go first where room is short.
+    words.push(condition);
     words.push(format!("mask {}", setting.mask));
     words.push(setting.edit.to_string());
-    if setting.condition.is_some() {
-        words.push("without the condition".to_owned());
-    }
     words.push(format!(
         "slope over {} multipliers",
         app.multipliers().len()

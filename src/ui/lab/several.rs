@@ -4,7 +4,7 @@
 use ratatui::layout::Rect;
 
 use super::plots::{Axis, ridge};
-use super::{datasets, empty, number, protocol, protocol_words, right};
+use super::{datasets, empty, loaded_words, number, protocol, right};
 use crate::app::focus::Pane;
 use crate::app::hits::Target;
 use crate::protocol::{Study, SweepUnit, VectorResponse, VectorsTable};
@@ -91,7 +91,7 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
         height: 1,
         ..notes
     };
-    let words = protocol_words(c, &[count(c, table)]);
+    let words = loaded_words(c, &[count(c, table)]);
     protocol(c, line, &words);
 }
 

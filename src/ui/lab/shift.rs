@@ -311,7 +311,13 @@ fn footnotes(c: &mut Canvas<'_>, area: Rect, table: &ShiftTable, muted: Style) {
         ..area
     };
     // The settings word the rows themselves.
-    let mut words = site_words(c, &[format!("block {block}"), rows, norms.to_owned(), chat]);
+    let more = [format!("block {block}"), rows, norms.to_owned(), chat];
+    // They reword the prompts that a condition would judge, too.
+    let condition = match c.app.setting().condition {
+        Some(_) => "without the condition".to_owned(),
+        None => String::new(),
+    };
+    let mut words = site_words(c, &more, condition);
     words.push("test part, seed 0".to_owned());
     protocol(c, line, &words);
 }

@@ -4,7 +4,7 @@
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-use super::{empty, number, protocol, right};
+use super::{empty, gate, number, protocol, right};
 use crate::app::focus::Pane;
 use crate::app::hits::Target;
 use crate::app::signed;
@@ -26,8 +26,16 @@ pub(super) fn draw(c: &mut Canvas<'_>, area: Rect) {
     };
     let (accent, muted) = (c.style(Role::Accent), c.style(Role::Muted));
     let stale = if lab.strips.stale { "  stale" } else { "" };
+    let judged = lab.strip().and_then(|s| s.gate);
+    let (condition, style) = gate(c, judged);
+    // Where nothing is steered, that comes first.
+    let what = match judged {
+        Some(gate) if !gate.open => "",
+        _ => "KL(steered to unsteered) per token",
+    };
     let facts = [
-        ("KL(steered to unsteered) per token", accent),
+        (what, accent),
+        (condition.as_str(), style),
         ("  ", muted),
         (attention, muted),
         (stale, c.style(Role::Stale)),

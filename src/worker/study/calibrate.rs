@@ -1,6 +1,7 @@
 //! The coefficient whose effect on the next token has a given size, the usable band around it, and what
 //! it costs on a neutral text.
 
+use super::condition::CLOSED;
 use super::{Room, Trouble, tax};
 use crate::measure::calibrate::{Calibrator, KlStatistic, Reason, Sign, Solved, Verdict};
 use crate::measure::{Applied, CalibrationAsked, NEUTRAL_TEXT, Site, text_ids};
@@ -24,7 +25,7 @@ pub(super) fn run(room: &Room<'_>, study: &CalibrateStudy) -> Result<usize, Trou
         edit: study.edit,
     };
     let told = |e: &crate::measure::MeasureError| room.trouble(e.id(), e);
-    let prompts: Vec<Vec<u32>> = room.prompts.iter().take(PROMPTS).cloned().collect();
+    let prompts = prompts(room, study)?;
     let stop = model.stop_ids().to_vec();
     let norm = room.norms.get(study.block.0).copied().unwrap_or(0.0);
     let sign = if study.negative {
@@ -68,6 +69,28 @@ pub(super) fn run(room: &Room<'_>, study: &CalibrateStudy) -> Result<usize, Trou
     room.news(StudyNews::Calibrated(Box::new(report(&solved))));
     room.archive.put_answer(question, &solved);
     Ok(0)
+}
+
+/// The first prompts of the data set that are steered: one that is not keeps its distribution at every
+/// coefficient.
+fn prompts(room: &Room<'_>, study: &CalibrateStudy) -> Result<Vec<Vec<u32>>, Trouble> {
+    let Some(loaded) = &room.loaded else {
+        return Ok(Vec::new());
+    };
+    let open = room.open(study.condition.as_ref(), &loaded.id, &loaded.set)?;
+    let is_open = |i: &usize| {
+        open.as_ref()
+            .is_none_or(|o| o.get(*i).copied().unwrap_or(false))
+    };
+    let prompts: Vec<Vec<u32>> = (room.prompts.iter().enumerate())
+        .filter(|(i, _)| is_open(i))
+        .take(PROMPTS)
+        .map(|(_, ids)| ids.clone())
+        .collect();
+    if prompts.is_empty() && open.is_some() {
+        return Err(Some(("condition-closed", CLOSED.to_owned())));
+    }
+    Ok(prompts)
 }
 
 fn report(solved: &Solved) -> Calibration {

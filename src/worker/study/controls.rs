@@ -30,6 +30,8 @@ pub(crate) struct Prepared {
     study: ControlsStudy,
     question: Question,
     directions: Vec<ControlDirection>,
+    /// Which of the loaded inputs are steered, where there is a condition.
+    open: Option<Vec<bool>>,
     /// What is known, and grows with the slices.
     slopes: ControlSlopes,
 }
@@ -46,12 +48,17 @@ pub(super) fn prepare(room: &Room<'_>, study: &ControlsStudy) -> Result<Option<P
     let (others, mut remarks) = others(room, study);
     let sentences = sentences(room, &dataset)?;
     let question = question(room, study, &vector, &dataset, &others, &sentences)?;
+    let open = match (&room.loaded, &study.condition) {
+        (Some(loaded), Some(condition)) => room.open(Some(condition), &loaded.id, &loaded.set)?,
+        _ => None,
+    };
     if let Some(known) = room.archive.answer::<ControlSlopes>(&question) {
         for words in &known.remarks {
             room.remark(words.clone());
         }
         let total = known.inputs();
-        room.news(StudyNews::Controls(Box::new(table(&known, total))));
+        let report = table(&known, open.as_deref(), total);
+        room.news(StudyNews::Controls(Box::new(report)));
         return Ok(None);
     }
     let length = controls::length(direction);
@@ -97,6 +104,7 @@ pub(super) fn prepare(room: &Room<'_>, study: &ControlsStudy) -> Result<Option<P
         study: study.clone(),
         question,
         directions,
+        open,
         slopes,
     }))
 }
@@ -231,8 +239,10 @@ impl Job {
     }
 }
 
-/// The figures over the inputs so far, as they are shown.
-fn table(all: &ControlSlopes, total: usize) -> ControlsTable {
+/// The figures over the inputs so far, as they are shown. Slopes are kept without a condition, under which
+/// that of an input that is not steered is 0 for every direction.
+fn table(all: &ControlSlopes, open: Option<&[bool]>, total: usize) -> ControlsTable {
+    let all = &open.map_or_else(|| all.clone(), |open| all.under(open));
     let controls = all.figures();
     let mut groups: Vec<ControlReport> = Vec::new();
     for (i, row) in controls.rows.iter().enumerate() {
@@ -322,7 +332,8 @@ impl Slices for Job {
         };
         self.pace.took(to - from, begin.elapsed());
         self.prepared.slopes.extend(new);
-        let report = table(&self.prepared.slopes, total);
+        let open = self.prepared.open.as_deref();
+        let report = table(&self.prepared.slopes, open, total);
         tell(StudyNews::Controls(Box::new(report)));
         if to < total {
             return Ok(true);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::rows::{self, Wanted};
 use super::{Room, Trouble};
-use crate::measure::{Asked, check_multipliers, reference};
+use crate::measure::{Asked, check_multipliers, close_rows, reference, unsteered_at};
 use crate::protocol::{Asset, DatasetResponse, DatasetsStudy, Published, StudyNews};
 use crate::stats::steerability;
 use crate::steering::dataset::Dataset;
@@ -16,6 +16,12 @@ pub(super) fn run(room: &Room<'_>, study: &DatasetsStudy) -> Result<usize, Troub
     let loaded = match &study.vector {
         // A vector that was replaced meanwhile; the app asks again.
         Some(id) => Some(room.vector.clone().filter(|v| v.id() == *id).ok_or(None)?),
+        None => None,
+    };
+    let unsteered = match study.condition {
+        Some(_) => Some(
+            unsteered_at(&study.multipliers, study.edit).map_err(|e| room.trouble(e.id(), &e))?,
+        ),
         None => None,
     };
     let asked = room.asked(&study.asking)?;
@@ -42,8 +48,13 @@ pub(super) fn run(room: &Room<'_>, study: &DatasetsStudy) -> Result<usize, Troub
             grid: &study.multipliers,
         };
         let mut told = |i, n| room.progress(part(50, i, n), total);
-        let measured = rows::measure(room, &dataset, &asked, &wanted, &mut told)?;
+        let mut measured = rows::measure(room, &dataset, &asked, &wanted, &mut told)?;
         from_store += usize::from(measured.from_store);
+        let id = study.asking.identify(&dataset.id);
+        let open = room.open(study.condition.as_ref(), &id, &measured.set)?;
+        if let (Some(open), Some(at)) = (&open, unsteered) {
+            close_rows(&mut measured.rows, open, at);
+        }
         let slope =
             |row: &Vec<f32>| steerability(&study.multipliers, row).map_or(f32::NAN, |s| s as f32);
         let inputs = (measured.set.inputs.iter().zip(&measured.rows))
@@ -64,6 +75,7 @@ pub(super) fn run(room: &Room<'_>, study: &DatasetsStudy) -> Result<usize, Troub
             vector: how,
             norm: vector.norm(study.block).unwrap_or(f32::NAN),
             inputs,
+            steered: open.map(|open| open.iter().filter(|open| **open).count()),
             from_store: measured.from_store,
             published: published(&dataset.name),
         })));

@@ -7,6 +7,7 @@ use crate::engine::SamplerSettings;
 use crate::measure::controls::{Control, drawn};
 use crate::protocol::{FanPart, FanStudy, StudyNews, TokenPiece};
 use crate::steering::{Fan, FanLane, FanPlan};
+use crate::units::Edit;
 use crate::worker::generate::finish_reason;
 
 pub(super) fn run(room: &Room<'_>, study: &FanStudy) -> Result<usize, Trouble> {
@@ -46,8 +47,16 @@ pub(super) fn run(room: &Room<'_>, study: &FanStudy) -> Result<usize, Trouble> {
             directions.push(control.direction.into());
         }
     }
-    room.news(StudyNews::FanLanes(labels));
     let (prompt, stop) = room.prompt(&study.prompt, study.chat.as_ref())?;
+    let gate = room.judge(study.condition.as_ref(), &prompt)?;
+    let mut edit = study.edit;
+    if gate.is_some_and(|gate| !gate.open) {
+        edit = Edit::ADD;
+        for lane in &mut lanes {
+            lane.coefficient = 0.0;
+        }
+    }
+    room.news(StudyNews::FanLanes { labels, gate });
     let sampling = SamplerSettings {
         temperature: study.sampling.temperature,
         top_k: study.sampling.top_k,
@@ -57,7 +66,7 @@ pub(super) fn run(room: &Room<'_>, study: &FanStudy) -> Result<usize, Trouble> {
     let plan = FanPlan {
         block: study.block,
         mask: study.mask,
-        edit: study.edit,
+        edit,
         directions,
         lanes,
     };

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Trouble;
 use crate::measure::TaxRow;
+use crate::protocol::Asset;
 use crate::steering::SteeringVector;
+use crate::units::BlockIndex;
 
 type Entries<K, V> = VecDeque<(K, Arc<V>)>;
 
@@ -68,6 +70,9 @@ pub(crate) struct Shelf {
     pub(super) differences: Kept<(String, usize), Vec<Vec<f32>>>,
     /// What a sentence as system text changes in each input, by data-set id.
     pub(super) prompted: Kept<String, Vec<f32>>,
+    /// Similarities of a data set's prompts to a condition vector at a block, by data-set id
+    /// and number.
+    pub(super) similarities: Kept<(Asset, BlockIndex, String, usize), Vec<Option<f64>>>,
     /// What steering costs, by the digest of the question.
     pub(super) taxes: Kept<String, Vec<TaxRow>>,
     /// Differences of pairs, or why there are none, for texts under shuffled labels; by the same.

@@ -3,6 +3,7 @@
 //! stand back while a moved slider is being measured.
 
 mod calibrate;
+mod condition;
 pub(super) mod controls;
 mod datasets;
 mod extract;
@@ -65,7 +66,7 @@ pub(crate) enum Word {
 #[derive(Debug)]
 pub(crate) enum Prepared {
     Controls(Box<controls::Prepared>),
-    Vectors(vectors::Prepared),
+    Vectors(Box<vectors::Prepared>),
 }
 
 /// Why a study ends early; `None`: it was stopped.
@@ -177,6 +178,9 @@ pub(crate) fn start(
     let cancel = mailbox.study_cancel(run);
     let (library, archive) = (library.clone(), desk.archive.clone());
     let bench = desk.bench.as_ref();
+    if let Some(bench) = bench {
+        condition::lend(desk, bench);
+    }
     let loaded = bench.map(Bench::loaded);
     let prompts = bench.map_or_else(Vec::new, Bench::prompts);
     let norms = bench.map_or_else(Vec::new, |b| b.norms().to_vec());
@@ -227,7 +231,8 @@ pub(crate) fn start(
                 }
                 Study::Vectors(study) => {
                     let prepared = vectors::prepare(&room, study)?;
-                    tell(Word::Ready(Box::new(Prepared::Vectors(prepared)), arrived));
+                    let prepared = Prepared::Vectors(Box::new(prepared));
+                    tell(Word::Ready(Box::new(prepared), arrived));
                     Ok(None)
                 }
                 Study::Sweep(_) => Ok(None),

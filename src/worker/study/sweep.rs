@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Trouble;
+use super::condition::Judged;
 use super::slices::{Pace, Slices};
 use crate::engine::Cancel;
 use crate::measure::{
@@ -15,6 +16,7 @@ use crate::measure::{
 use crate::protocol::{StudyNews, SweepPart, SweepStudy, SweepUnit};
 use crate::steering::SteeringVector;
 use crate::units::{BlockIndex, RunId};
+use crate::worker::catalog::Library;
 use crate::worker::job::Desk;
 use crate::worker::mailbox::Mailbox;
 
@@ -37,6 +39,11 @@ pub(crate) struct Job {
     cancel: Cancel,
     vector: Arc<SteeringVector>,
     groups: Vec<Group>,
+    /// The condition: every input is judged before anything is told.
+    judged: Judged,
+    judging: Pace,
+    /// Rows that were known, without the condition, to be told once it is judged.
+    known: Vec<(SweepSite, Vec<Vec<f32>>)>,
     /// Inputs that every group has had before one is finished.
     first: usize,
     inputs: usize,
@@ -54,16 +61,23 @@ impl Job {
         study: SweepStudy,
         arrived: Instant,
         desk: &mut Desk,
+        library: &Library,
         mailbox: &Mailbox,
         tell: &mut dyn FnMut(StudyNews),
     ) -> Result<Option<Self>, Trouble> {
-        let (Some(vector), Some(bench)) = (desk.vector.clone(), desk.bench.as_mut()) else {
+        let (Some(vector), Some(bench)) = (desk.vector.clone(), desk.bench.as_ref()) else {
             return Ok(None);
         };
         if vector.id() != study.vector || bench.id() != study.dataset {
             return Ok(None);
         }
         check_multipliers(&study.multipliers).map_err(|e| Some((e.id(), e.to_string())))?;
+        let of = (study.multipliers.as_slice(), study.edit);
+        let mut judged = Judged::new(study.condition.as_ref(), of, desk, library)?;
+        judged.recall(desk)?;
+        let Some(bench) = desk.bench.as_mut() else {
+            return Ok(None);
+        };
         let n = desk.model.as_ref().map_or(0, |m| m.n_blocks());
         let directions = (0..n).filter_map(|b| {
             let block = BlockIndex(b);
@@ -75,13 +89,13 @@ impl Job {
             let words = format!("'{}' has no direction of any length to sweep", vector.name);
             return Err(Some(("no-direction", words)));
         }
-        let (mut missing, mut from_store) = (Vec::new(), 0);
+        let (mut missing, mut known, mut from_store) = (Vec::new(), Vec::new(), 0);
         for site in sites {
             let key = site_key(&study, site.block);
             let grid = site.grid(&study.multipliers);
             from_store += usize::from(bench.recall(&vector, &key, &grid, &desk.archive));
             match bench.complete(&key, &grid) {
-                Some(rows) => tell(StudyNews::Sweep(vec![part(&site, 0, rows)])),
+                Some(rows) => known.push((site, rows)),
                 None => missing.push(site),
             }
         }
@@ -99,6 +113,9 @@ impl Job {
             cancel: mailbox.study_cancel(run),
             vector,
             groups,
+            judged,
+            judging: Pace::default(),
+            known,
             first: FIRST.min(inputs),
             inputs,
             pace: Pace::default(),
@@ -106,12 +123,23 @@ impl Job {
             total: inputs * missing.len(),
             study,
         };
-        if job.groups.is_empty() {
-            job.finish(tell);
-            return Ok(None);
-        }
         job.groups.reverse();
-        Ok(Some(job))
+        Ok((!job.tell_known(tell)).then_some(job))
+    }
+
+    /// Tells what was known, once every input is judged; `true` where that is all.
+    fn tell_known(&mut self, tell: &mut dyn FnMut(StudyNews)) -> bool {
+        if !self.judged.is_complete(self.inputs) {
+            return false;
+        }
+        for (site, rows) in std::mem::take(&mut self.known) {
+            let rows = self.judged.close(0, rows);
+            tell(StudyNews::Sweep(vec![part(&site, 0, rows)]));
+        }
+        if self.groups.is_empty() {
+            self.finish(tell);
+        }
+        self.groups.is_empty()
     }
 
     fn finish(&self, tell: &mut dyn FnMut(StudyNews)) {
@@ -138,7 +166,21 @@ impl Slices for Job {
         tell: &mut dyn FnMut(StudyNews),
     ) -> Result<bool, Trouble> {
         // Rows of another data set must not get under this one's name.
-        let Some(bench) = (desk.bench.as_mut()).filter(|b| b.id() == self.study.dataset) else {
+        let is_here = |desk: &Desk| {
+            let bench = desk.bench.as_ref();
+            bench.is_some_and(|b| b.id() == self.study.dataset)
+        };
+        if !is_here(desk) {
+            return Ok(false);
+        }
+        if !self.judged.is_complete(self.inputs) {
+            let begin = Instant::now();
+            let most = self.judging.inputs();
+            let new = self.judged.advance(desk, most, gives_way)?;
+            self.judging.took(new, begin.elapsed());
+            return Ok(!self.tell_known(tell));
+        }
+        let Some(bench) = desk.bench.as_mut() else {
             return Ok(false);
         };
         // First all groups get a few inputs, then the last of the list is finished.
@@ -164,11 +206,8 @@ impl Slices for Job {
         self.pace.took(to - from, begin.elapsed());
         let parts = (group.sites.iter().enumerate())
             .map(|(i, site)| {
-                part(
-                    site,
-                    from,
-                    group.sweep.rows(i).get(from..).unwrap_or(&[]).to_vec(),
-                )
+                let rows = group.sweep.rows(i).get(from..).unwrap_or(&[]).to_vec();
+                part(site, from, self.judged.close(from, rows))
             })
             .collect();
         tell(StudyNews::Sweep(parts));
@@ -218,7 +257,7 @@ fn part(site: &SweepSite, first: usize, rows: Vec<Vec<f32>>) -> SweepPart {
     SweepPart {
         block: site.block,
         unit: match site.unit {
-            Unit::Raw => SweepUnit::Raw,
+            Unit::Raw | Unit::Given => SweepUnit::Raw,
             Unit::EqualKappa => SweepUnit::EqualKappa,
         },
         scale: site.scale,

@@ -2,7 +2,7 @@
 
 use super::{Room, Trouble};
 use crate::measure::{Applied, NEUTRAL_TEXT, Site, TaxRow, tax, text_ids};
-use crate::protocol::{StudyNews, Tax, TaxLine, TaxStudy};
+use crate::protocol::{Gated, StudyNews, Tax, TaxLine, TaxStudy};
 use crate::units::Edit;
 
 pub(super) fn run(room: &Room<'_>, study: &TaxStudy) -> Result<usize, Trouble> {
@@ -20,6 +20,24 @@ pub(super) fn run(room: &Room<'_>, study: &TaxStudy) -> Result<usize, Trouble> {
     let mut coefficients = study.multipliers.clone();
     coefficients.sort_by(f32::total_cmp);
     let ids = text_ids(model, NEUTRAL_TEXT).map_err(|e| room.trouble(e.id(), &e))?;
+    // The model as it is comes first: not every operator leaves it alone at 0.
+    let plain = Site {
+        edit: Edit::ADD,
+        ..site
+    };
+    let gate = room.judge(study.condition.as_ref(), &ids)?;
+    if gate.is_some_and(|gate| !gate.open) {
+        let read = tax(model, &plain, &ids, &[0.0], room.cancel);
+        let mut rows = read.map_err(|e| room.trouble(e.id(), &e))?;
+        if let Some(unsteered) = rows.first().copied() {
+            rows.extend(coefficients.iter().map(|&coefficient| TaxRow {
+                coefficient,
+                ..unsteered
+            }));
+        }
+        tell(room, &rows, gate);
+        return Ok(0);
+    }
     let place = Applied {
         model,
         model_name: room.model_name,
@@ -35,11 +53,6 @@ pub(super) fn run(room: &Room<'_>, study: &TaxStudy) -> Result<usize, Trouble> {
             found = 1;
             return Ok(rows);
         }
-        // The model as it is comes first: not every operator leaves it alone at 0.
-        let plain = Site {
-            edit: Edit::ADD,
-            ..site
-        };
         let first = [(&plain, 0.0)];
         let sites = first
             .into_iter()
@@ -59,13 +72,19 @@ pub(super) fn run(room: &Room<'_>, study: &TaxStudy) -> Result<usize, Trouble> {
         room.archive.put_answer(question.clone(), &rows);
         Ok(rows)
     })?;
+    tell(room, &rows, gate);
+    Ok(found)
+}
+
+/// The model as it is, and the coefficients.
+fn tell(room: &Room<'_>, rows: &[TaxRow], gate: Option<Gated>) {
     if let Some((unsteered, rows)) = rows.split_first() {
         room.news(StudyNews::Taxed(Box::new(TaxLine {
             unsteered: row(unsteered),
             rows: rows.iter().map(row).collect(),
+            gate,
         })));
     }
-    Ok(found)
 }
 
 pub(super) fn row(row: &TaxRow) -> Tax {

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::condition::under;
 use super::{Room, Trouble};
 use crate::measure::Site;
 use crate::measure::tokens::{
@@ -83,8 +84,10 @@ fn read(room: &Room<'_>, study: &TokensStudy) -> Result<Runs, Trouble> {
         mask: study.mask,
         edit: study.edit,
     };
+    let gate = room.judge(study.condition.as_ref(), &prompt)?;
+    let (site, coefficient) = under(site, study.coefficient, gate);
     let steered = unsteered
-        .steer(&site, study.coefficient, study.frozen, room.cancel)
+        .steer(&site, coefficient, study.frozen, room.cancel)
         .map_err(|e| told(&e))?;
     let options = StripOptions {
         top: TOP,
@@ -124,6 +127,7 @@ fn read(room: &Room<'_>, study: &TokensStudy) -> Result<Runs, Trouble> {
             .filter(|i| *i < rows.len()),
         rows,
         frozen: study.frozen,
+        gate,
         lens: None,
     };
     let (unsteered, steered) = (Arc::new(unsteered), Arc::new(steered));

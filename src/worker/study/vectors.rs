@@ -23,6 +23,8 @@ pub(crate) struct Prepared {
     study: VectorsStudy,
     vectors: Vec<(Asset, PlacedVector)>,
     reference: Option<(String, f32)>,
+    /// Which of the loaded inputs are steered, where there is a condition.
+    open: Option<Vec<bool>>,
 }
 
 /// Reads the vectors. One that cannot be applied is a remark, unless none can.
@@ -71,10 +73,15 @@ pub(super) fn prepare(room: &Room<'_>, study: &VectorsStudy) -> Result<Prepared,
         let words = "none of the vectors can be applied here; F2 says why for each".to_owned();
         return Err(Some(("no-vectors", words)));
     }
+    let open = match (&room.loaded, &study.condition) {
+        (Some(loaded), Some(condition)) => room.open(Some(condition), &loaded.id, &loaded.set)?,
+        _ => None,
+    };
     Ok(Prepared {
         study: study.clone(),
         vectors,
         reference,
+        open,
     })
 }
 
@@ -150,7 +157,8 @@ impl Job {
             let mut report = report(asset, placed, found);
             let measured = if let Some(rows) = bench.complete(&key, &grid) {
                 from_store += usize::from(found);
-                fill(&mut report, &study.multipliers, &rows, true);
+                let open = prepared.open.as_deref();
+                fill(&mut report, &study.multipliers, &rows, open, true);
                 None
             } else {
                 let site = placed.site(unit);
@@ -243,9 +251,21 @@ fn report(asset: &Asset, placed: &PlacedVector, from_store: bool) -> VectorRespo
 }
 
 /// Slopes are per unit of the common multiplier, whatever that is in units of the vector.
-fn fill(report: &mut VectorResponse, multipliers: &[f32], rows: &[Vec<f32>], all: bool) {
-    let new = (rows.iter().skip(report.slopes.len()))
-        .map(|row| steerability(multipliers, row).map_or(f32::NAN, |s| s as f32));
+/// An input that is not steered has slope 0 under every vector.
+fn fill(
+    report: &mut VectorResponse,
+    multipliers: &[f32],
+    rows: &[Vec<f32>],
+    open: Option<&[bool]>,
+    all: bool,
+) {
+    let closed = |i: usize| open.is_some_and(|open| open.get(i) == Some(&false));
+    let slope = |(i, row): (usize, &Vec<f32>)| match steerability(multipliers, row) {
+        _ if closed(i) => 0.0,
+        slope => slope.map_or(f32::NAN, |s| s as f32),
+    };
+    let known = report.slopes.len();
+    let new = rows.iter().enumerate().skip(known).map(slope);
     report.slopes.extend(new);
     if all {
         let finite = report.slopes.iter().map(|s| f64::from(*s));
@@ -288,7 +308,8 @@ impl Slices for Job {
         for line in &mut self.lines {
             if let Some(site) = line.measured {
                 let multipliers = &self.prepared.study.multipliers;
-                fill(&mut line.report, multipliers, self.sweep.rows(site), ended);
+                let (rows, open) = (self.sweep.rows(site), self.prepared.open.as_deref());
+                fill(&mut line.report, multipliers, rows, open, ended);
             }
         }
         tell(self.table());

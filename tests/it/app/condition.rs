@@ -1,7 +1,7 @@
 //! The condition on prompts (CAST).
 
 use steerscope::app::Msg;
-use steerscope::protocol::{Event, Gated};
+use steerscope::protocol::{Command, Event, Gated, Study};
 
 use super::world::{World, bundled};
 
@@ -69,4 +69,94 @@ fn a_threshold_that_is_none_stays_in_the_dialog() {
     world.keys("I right down down down 7 enter");
     assert!(world.screen(80, 24).contains("lies between -1 and 1"));
     assert_eq!(world.app.setting().condition, None);
+}
+
+fn study(world: &World) -> Study {
+    let found = world.waiting.iter().rev().find_map(|c| match c {
+        Command::Study(request) => Some(request.study.clone()),
+        _ => None,
+    });
+    found.expect("a study is asked for")
+}
+
+#[test]
+fn studies_of_steered_rows_are_asked_for_under_the_condition_and_say_so() {
+    let mut world = World::ready();
+    set(&mut world);
+    world.settle();
+    let want = world.app.condition();
+    assert!(want.is_some());
+    for (key, words) in [
+        ("F4", "if like 'mood' b3 > 0.25: 48/64 prompts"),
+        ("F5", "48/64"),
+        ("F8", "48/64"),
+        ("F9", "if like 'mood' b3 > 0.25: 48/64 prompts"),
+        ("F10", "condition open, similarity 0.30"),
+        ("F11", "condition open, similarity 0.30"),
+    ] {
+        world.key(key);
+        if key != "F8" {
+            // F5 and F8 show the same figures.
+            let condition = match study(&world) {
+                Study::Sweep(s) => s.condition,
+                Study::Datasets(s) => s.condition,
+                Study::Controls(s) => s.condition,
+                Study::Tokens(s) => s.condition,
+                Study::Fan(s) => s.condition,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(condition, want, "{key}");
+        }
+        world.settle();
+        let screen = world.screen(140, 40);
+        assert!(screen.contains(words), "{key} {screen}");
+        assert!(!screen.contains("without the condition"), "{key} {screen}");
+    }
+    // Three comparisons of F8: own vectors, the loaded one, several vectors.
+    world.keys("F8 e e");
+    let Study::Vectors(several) = study(&world) else {
+        panic!("{:?}", study(&world));
+    };
+    assert_eq!(several.condition, want);
+    world.key("C");
+    let Study::Calibrate(calibrate) = study(&world) else {
+        panic!("{:?}", study(&world));
+    };
+    assert_eq!(calibrate.condition, want);
+    world.settle();
+    assert!(world.app.calibrated_here().is_some());
+    // What rewords the prompts is measured without it.
+    world.key("F6");
+    world.settle();
+    assert!(world.screen(140, 40).contains("without the condition"));
+    // Under another threshold none of this holds.
+    world.keys("F3 I down down down 0 . 4 enter");
+    assert!(world.app.calibrated_here().is_none());
+}
+
+#[test]
+fn a_closed_condition_is_said_wherever_one_text_is_shown() {
+    let mut world = World::ready();
+    world.keys("I right down down down 0 . 4 enter");
+    world.settle();
+    assert!(world.screen(120, 40).contains("no tax"));
+    for key in ["F10", "F11"] {
+        world.key(key);
+        world.settle();
+        let screen = world.screen(120, 40);
+        assert!(screen.contains("not steered: condition closed"), "{screen}");
+    }
+    assert!(world.screen(120, 40).matches("not steered").count() > 3);
+}
+
+#[test]
+fn controls_stand_behind_figures_of_the_same_condition_only() {
+    let mut world = World::ready();
+    world.key("K");
+    world.settle();
+    assert!(world.screen(120, 40).contains("z +11.4"));
+    set(&mut world);
+    assert!(!world.screen(120, 40).contains("z +11.4"));
+    world.settle();
+    assert!(world.screen(120, 40).contains("z +11.4"));
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use steerscope::protocol::{
-    Apart, Asset, Calibration, ControlGroup, ControlReport, ControlsTable, DatasetResponse, Event,
-    ExtractBlock, ExtractReport, ExtractStudy, FanPart, FinishReason, Lens, MeasureRequest,
-    Prediction, ShiftTable, Study, StudyNews, StudyRequest, SweepPart, SweepUnit, Tax, TaxLine,
-    TokenRow, TokenStrip, TokensStudy, VectorResponse, VectorsStudy, VectorsTable,
+    Apart, Asset, Calibration, Condition, ControlGroup, ControlReport, ControlsTable,
+    DatasetResponse, Event, ExtractBlock, ExtractReport, ExtractStudy, FanPart, FinishReason,
+    Gated, Lens, MeasureRequest, Prediction, ShiftTable, Study, StudyNews, StudyRequest, SweepPart,
+    SweepUnit, Tax, TaxLine, TokenRow, TokenStrip, TokensStudy, VectorResponse, VectorsStudy,
+    VectorsTable,
 };
 use steerscope::units::{BlockIndex, RunId};
 
@@ -83,7 +84,8 @@ pub fn news(request: &StudyRequest, parts: usize) -> Vec<Event> {
                 })
             });
             let mut news: Vec<StudyNews> = texts.collect();
-            news.insert(0, StudyNews::FanLanes(labels));
+            let gate = gate(fan.condition.as_ref());
+            news.insert(0, StudyNews::FanLanes { labels, gate });
             news
         }
         Study::Tax(study) => {
@@ -95,6 +97,7 @@ pub fn news(request: &StudyRequest, parts: usize) -> Vec<Event> {
             vec![StudyNews::Taxed(Box::new(TaxLine {
                 unsteered: at(0.0),
                 rows: study.multipliers.iter().map(|c| at(*c)).collect(),
+                gate: gate(study.condition.as_ref()),
             }))]
         }
         Study::Calibrate(study) => vec![StudyNews::Calibrated(Box::new(Calibration {
@@ -116,11 +119,16 @@ pub fn news(request: &StudyRequest, parts: usize) -> Vec<Event> {
             StudyNews::Vectors(Box::new(several(study, 20))),
             StudyNews::Vectors(Box::new(several(study, 64))),
         ],
-        Study::Datasets(_) => {
+        Study::Datasets(study) => {
             let mut news: Vec<StudyNews> = ["kindness", "patience", "she_he", "few"]
                 .iter()
                 .enumerate()
-                .map(|(i, name)| StudyNews::Dataset(Box::new(response(name, i))))
+                .map(|(i, name)| {
+                    let mut response = response(name, i);
+                    let steered = response.inputs.len() * 3 / 4;
+                    response.steered = study.condition.as_ref().map(|_| steered);
+                    StudyNews::Dataset(Box::new(response))
+                })
                 .collect();
             news.push(StudyNews::Remark("'texts' left out: pairs of texts".into()));
             news
@@ -228,6 +236,14 @@ fn shifts(name: &str, i: f64) -> ShiftTable {
     }
 }
 
+/// A prompt of similarity 0.3.
+fn gate(condition: Option<&Condition>) -> Option<Gated> {
+    condition.map(|c| Gated {
+        similarity: Some(0.3),
+        open: (0.3 > c.threshold) == c.above,
+    })
+}
+
 fn strip(study: &TokensStudy) -> TokenStrip {
     let words = story(&study.prompt, study.coefficient);
     let likely = |best: &str, p: f32| {
@@ -270,6 +286,7 @@ fn strip(study: &TokensStudy) -> TokenStrip {
         diverges: Some(0),
         rows,
         frozen: study.frozen,
+        gate: gate(study.condition.as_ref()),
         lens: Some(lens),
     }
 }
@@ -327,6 +344,7 @@ fn response(name: &str, k: usize) -> DatasetResponse {
                 (slope(i), a, yes)
             })
             .collect(),
+        steered: None,
         from_store: k == 1,
         published: None,
     }

@@ -18,7 +18,9 @@ fn vectors_are_compared_at_their_own_blocks_raw_and_at_the_first_ones_kappa() {
                     "10",
                     "--json",
                 ])
-                .args(["--vector", "kindness", "--vector", "mood", "--unit", "both"])
+                .args([
+                    "--vector", "kindness", "--vector", "mood", "--length", "both",
+                ])
                 .args(more),
         );
         serde_json::from_str(&text).expect("nothing but one JSON object on standard output")
@@ -96,5 +98,5 @@ fn a_named_vector_that_is_not_there_and_kappa_without_length_are_refused() {
         "--operator",
         "project",
     ]);
-    assert!(status == 2 && words.contains("--unit raw"), "{words}");
+    assert!(status == 2 && words.contains("--length raw"), "{words}");
 }

@@ -146,10 +146,48 @@ fn a_pair_of_prompts_is_added_position_by_position() {
     let on = generate("8");
     assert_eq!(on["baseline"], off["baseline"]);
     assert_ne!(on["baseline"], on["steered"]);
+    let measure = |more: &[&str]| {
+        let base = ["measure", "--dataset", "kindness", "--vector", file];
+        let mut command = steerscope(&home);
+        command
+            .args(base)
+            .args(["--layer", "2", "--limit", "6"])
+            .args(more);
+        command
+    };
+    let value = json(&mut measure(&["--multipliers=-4,0,4", "--json"]));
+    assert_eq!(value["per_position"], positions);
+    let slopes = value["inputs"].as_array().unwrap().iter();
+    assert!(slopes.clone().count() == 6 && slopes.clone().all(|i| i["steerability"] != 0.0));
+    // Multiplier 0 is what any vector has there.
+    let plain = ["measure", "--dataset", "kindness", "--vector", "kindness"];
+    let plain = json(
+        steerscope(&home)
+            .args(plain)
+            .args(["--limit", "6", "--json"]),
+    );
+    for (row, plain) in slopes.zip(plain["inputs"].as_array().unwrap()) {
+        assert_eq!(row["id"], plain["id"]);
+        assert_eq!(row["propensity"][1], plain["propensity"][3]);
+    }
+    let table = output(&mut measure(&[]));
+    assert!(table.contains("row t is added at position t"), "{table}");
+    for more in [
+        &["--mask", "all"][..],
+        &["--unit", "kappa"],
+        &["--operator", "project"],
+    ] {
+        let (code, said) = refusal(&mut measure(more));
+        assert!(code == 2 && said.contains(more[0]), "{said}");
+    }
+    // One direction is another thing.
     let (code, said) =
-        refusal(steerscope(&home).args(["measure", "--dataset", "kindness", "--vector", file]));
+        refusal(steerscope(&home).args(["sweep", "--dataset", "kindness", "--vector", file]));
     assert_eq!(code, 1);
-    assert!(said.contains("add_per_position"), "{said}");
+    assert!(
+        said.contains("add_per_position") && said.contains("steerscope measure"),
+        "{said}"
+    );
 }
 
 #[test]

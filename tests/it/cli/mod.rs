@@ -4,6 +4,7 @@ mod calibrate;
 mod chat;
 mod commands;
 mod compare;
+mod condition;
 mod dataset;
 mod extract;
 mod families;

@@ -116,7 +116,7 @@ fn little_memory_gives_the_same_numbers_and_a_remark() {
         "--limit",
         "20",
         "--no-store",
-        "--unit",
+        "--length",
         "raw",
     ];
     let (ample, said) = run(&home, &sweep);
@@ -125,7 +125,7 @@ fn little_memory_gives_the_same_numbers_and_a_remark() {
     let (tiny, said) = run(&home, &[&sweep[..], &["--memory", "100K"]].concat());
     assert!(!said.contains("--memory"), "{said}");
     assert_eq!(tiny, ample);
-    let both = [&sweep[..8], &["--unit", "both", "--mask", "from_answer"]].concat();
+    let both = [&sweep[..8], &["--length", "both", "--mask", "from_answer"]].concat();
     let (ample, _) = run(&home, &both);
     let (tiny, _) = run(&home, &[&both[..], &["--memory", "1"]].concat());
     assert_eq!(tiny, ample);

@@ -17,6 +17,7 @@ mod families;
 mod fan;
 mod kept;
 pub(crate) mod parity;
+mod per_position;
 mod predictors;
 mod prepare;
 mod prompting;

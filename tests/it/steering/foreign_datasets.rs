@@ -159,3 +159,62 @@ fn the_questions_of_a_trait_file_are_prompts() {
     let texts = parse_texts("f", file).unwrap();
     assert_eq!(texts, ["How was your day?", "What is a river?"]);
 }
+
+#[test]
+fn pairs_are_crossed_with_suffixes_and_that_is_said() {
+    let file =
+        r#"{"examples": [["Q1", "R1"], ["Q2", "R2"]], "suffixes": [[" yes", " no"], " so"]}"#;
+    let dataset = read(file);
+    assert_eq!(dataset.format, DatasetFormat::Cross);
+    let want = [
+        ["Q1 yes", "R1 no"],
+        ["Q2 yes", "R2 no"],
+        ["Q1 so", "R1 so"],
+        ["Q2 so", "R2 so"],
+    ];
+    assert_eq!(texts(&dataset), want.map(|row| row.map(str::to_owned)));
+    let said = dataset.warnings.iter().map(ToString::to_string);
+    assert!(
+        said.clone()
+            .any(|s| s.contains("2 examples under each of 2 suffixes: 4 rows"))
+    );
+    // The same question on both sides, as for refusal: the suffix alone tells them apart.
+    let same =
+        r#"{"examples": [["Q", "Q"]], "suffixes": [[" I can't", " Sure"], [" one", " one"]]}"#;
+    let same = read(same);
+    assert_eq!(texts(&same), [["Q I can't", "Q Sure"].map(str::to_owned)]);
+    assert!(
+        same.warnings
+            .contains(&DatasetWarning::EqualAnswers { count: 1 })
+    );
+    let plain = read(r#"{"examples": [["a b", "c d"]]}"#);
+    assert_eq!(texts(&plain), [["a b", "c d"].map(str::to_owned)]);
+    for (file, id) in [
+        (r#"{"examples": [["a", "b"], ["a"]]}"#, "dataset-field-type"),
+        (r#"{"examples": [["a", "b", "c"]]}"#, "dataset-field-type"),
+        (
+            r#"{"examples": [["a", "b"]], "suffixes": [7]}"#,
+            "dataset-field-type",
+        ),
+        (
+            r#"{"examples": [["a", "b"]], "suffixes": "x"}"#,
+            "dataset-field-type",
+        ),
+        (r#"{"examples": [["", "b"]]}"#, "dataset-field-empty"),
+        (
+            r#"{"examples": [["a", "b"]], "suffixes": []}"#,
+            "dataset-empty",
+        ),
+        (r#"{"examples": [[1, "b"]]}"#, "dataset-field-type"),
+    ] {
+        let refused = Dataset::from_bytes("x.json", file.as_bytes()).unwrap_err();
+        assert_eq!(refused.id(), id, "{file}: {refused}");
+    }
+    let many: Vec<[String; 2]> = (0..400)
+        .map(|i| [format!("a{i}"), format!("b{i}")])
+        .collect();
+    let many = serde_json::json!({"examples": many, "suffixes": many}).to_string();
+    let refused = Dataset::from_bytes("x.json", many.as_bytes()).unwrap_err();
+    assert_eq!(refused.id(), "dataset-cross-too-large");
+    assert!(refused.to_string().contains("400 examples"), "{refused}");
+}

@@ -8,7 +8,7 @@ use steerscope::units::{BlockIndex, DEFAULT_MULTIPLIERS, Edit, Lane, Mask, RunId
 
 use super::{Bench, LIMIT};
 
-fn condition(threshold: f32, above: bool) -> Condition {
+pub(super) fn condition(threshold: f32, above: bool) -> Condition {
     Condition {
         vector: Asset::Bundled("mood".into()),
         block: BlockIndex(1),
@@ -17,7 +17,7 @@ fn condition(threshold: f32, above: bool) -> Condition {
     }
 }
 
-fn measured(bench: &Bench, run: u64, condition: Option<Condition>) -> Vec<InputResult> {
+pub(super) fn measured(bench: &Bench, run: u64, condition: Option<Condition>) -> Vec<InputResult> {
     bench.worker.send(Command::Measure(MeasureRequest {
         condition,
         edit: Edit::ADD,

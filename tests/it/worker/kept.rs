@@ -13,6 +13,7 @@ fn studies(bench: &Bench) -> [Study; 3] {
     let multipliers = DEFAULT_MULTIPLIERS.to_vec();
     [
         Study::Controls(ControlsStudy {
+            condition: None,
             vector: vector.clone(),
             dataset: dataset.clone(),
             pairs: Asset::Bundled("kindness".into()),
@@ -24,6 +25,7 @@ fn studies(bench: &Bench) -> [Study; 3] {
             multipliers: multipliers.clone(),
         }),
         Study::Calibrate(CalibrateStudy {
+            condition: None,
             vector: vector.clone(),
             dataset,
             block,
@@ -33,6 +35,7 @@ fn studies(bench: &Bench) -> [Study; 3] {
             negative: false,
         }),
         Study::Tax(TaxStudy {
+            condition: None,
             vector,
             block,
             mask,

@@ -11,6 +11,7 @@
 
 mod asked;
 mod condition;
+mod conditioned;
 mod extraction;
 mod kept;
 mod several;

@@ -10,6 +10,7 @@ use super::{Bench, INPUTS};
 
 fn study(bench: &Bench, vectors: Vec<Asset>) -> VectorsStudy {
     VectorsStudy {
+        condition: None,
         vectors,
         dataset: bench.dataset.id.clone(),
         block: BlockIndex(3),

@@ -11,6 +11,7 @@ use super::{Bench, INPUTS};
 
 pub(super) fn sweep(bench: &Bench) -> Study {
     Study::Sweep(SweepStudy {
+        condition: None,
         edit: steerscope::units::Edit::ADD,
         vector: bench.vector.id.clone(),
         dataset: bench.dataset.id.clone(),
@@ -22,6 +23,7 @@ pub(super) fn sweep(bench: &Bench) -> Study {
 
 fn datasets(names: &[&str]) -> Study {
     Study::Datasets(DatasetsStudy {
+        condition: None,
         asking: Asking::default(),
         edit: steerscope::units::Edit::ADD,
         datasets: assets(names),
@@ -212,6 +214,7 @@ fn predictors_and_shifts_arrive_with_their_figures() {
 fn a_clean_trait_stands_apart_from_its_controls() {
     let mut bench = Bench::start(None);
     let study = Study::Controls(ControlsStudy {
+        condition: None,
         asking: Asking::default(),
         edit: steerscope::units::Edit::ADD,
         vector: bench.vector.id.clone(),
@@ -262,6 +265,7 @@ fn strips_fans_and_calibrations_come_from_the_real_model() {
     let mut bench = Bench::start(None);
     let prompt = "Once upon a time there was a little".to_owned();
     let fan = FanStudy {
+        condition: None,
         edit: steerscope::units::Edit::ADD,
         vector: bench.vector.id.clone(),
         prompt: prompt.clone(),
@@ -277,7 +281,7 @@ fn strips_fans_and_calibrations_come_from_the_real_model() {
     };
     let run = bench.study(Study::Fan(fan));
     let news = bench.news(run);
-    let StudyNews::FanLanes(labels) = &news[0] else {
+    let StudyNews::FanLanes { labels, .. } = &news[0] else {
         panic!("{news:?}");
     };
     assert_eq!(labels[..3], ["0", "+1", "+2"]);
@@ -292,6 +296,7 @@ fn strips_fans_and_calibrations_come_from_the_real_model() {
     assert_eq!(ids(0).len(), 8);
     let tokens = |lens: usize, frozen: bool, coefficient: f32| {
         Study::Tokens(TokensStudy {
+            condition: None,
             edit: steerscope::units::Edit::ADD,
             vector: bench.vector.id.clone(),
             prompt: prompt.clone(),
@@ -349,6 +354,7 @@ fn strips_fans_and_calibrations_come_from_the_real_model() {
     );
     assert!(read[3].rows.iter().all(|r| r.kl == 0.0));
     let run = bench.study(Study::Calibrate(CalibrateStudy {
+        condition: None,
         edit: steerscope::units::Edit::ADD,
         vector: bench.vector.id.clone(),
         dataset: bench.dataset.id.clone(),
@@ -413,6 +419,7 @@ fn a_study_of_what_was_replaced_or_is_not_there_is_refused() {
     }
     assert!(failed.unwrap().message.contains("three"));
     let study = Study::Datasets(DatasetsStudy {
+        condition: None,
         asking: Asking::default(),
         edit: steerscope::units::Edit::ADD,
         datasets: vec![Asset::File("/nowhere/at/all.jsonl".into())],

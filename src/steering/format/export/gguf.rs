@@ -3,7 +3,7 @@
 use super::super::super::error::VectorError;
 use super::super::super::vector::{SteeringVector, bytes_of, meta};
 use super::super::error::FormatError;
-use super::super::gguf::{GgufValue as V, OWN, point_name, write_file};
+use super::super::gguf::{GgufValue as V, LAYER_SCALES, OWN, point_name, write_file};
 use super::super::source::sha256_of;
 use super::{Exported, Source};
 use crate::units::{HookPoint, Operator};
@@ -78,13 +78,17 @@ pub(super) fn projection(source: &Source<'_>) -> Result<Exported, VectorError> {
             .flat_map(|(_, v)| bytes_of(v))
             .collect::<Vec<u8>>(),
     );
+    let scales = source.layer_scales();
     let number = |key: &str, value: u32| (key.to_owned(), V::U32(value));
     let mut metadata = vec![
         text("general.architecture", "controlvector"),
         text("controlvector.model_hint", source.model_hint()),
         number("controlvector.layer_count", vector.directions.len() as u32),
         text("glp.mode", operator.name()),
-        number("glp.spec_version", if rank > 1 { 2 } else { 1 }),
+        number(
+            "glp.spec_version",
+            if rank > 1 || scales.is_some() { 2 } else { 1 },
+        ),
         text("glp.hook_point", hook),
         text("glp.derived_at", hook),
         (
@@ -104,7 +108,8 @@ pub(super) fn projection(source: &Source<'_>) -> Result<Exported, VectorError> {
             metadata.push(text(key, value));
         }
     }
-    metadata.extend(own(source, &[meta::RECOMMENDED_MULTIPLIER]));
+    metadata.extend(scales.iter().map(|s| text("glp.layer_scales", s)));
+    metadata.extend(own(source, &[meta::RECOMMENDED_MULTIPLIER, LAYER_SCALES]));
     let tensors: Vec<(String, &[f32])> = rows
         .iter()
         .map(|(n, v)| (n.clone(), v.as_slice()))

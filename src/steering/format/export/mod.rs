@@ -13,6 +13,7 @@ use std::fmt;
 use super::super::error::VectorError;
 use super::super::vector::{SteeringVector, meta};
 use super::error::FormatError;
+use super::gguf::LAYER_SCALES;
 use crate::units::{BlockIndex, HookPoint, Operator};
 
 /// A format that vectors can be written in.
@@ -181,6 +182,10 @@ pub fn export(
         Target::Neuronpedia => json::neuronpedia(&source)?,
         Target::EasySteer => json::easysteer(&source)?,
     };
+    if source.layer_scales().is_some() && !matches!(target, Target::Glp | Target::Native) {
+        let what = "what each layer's alpha is times the others' (glp.layer_scales)";
+        exported.loses.push(what.to_owned());
+    }
     for block in &options.skip {
         exported.loses.push(format!("block {block}, as asked"));
     }
@@ -247,6 +252,26 @@ impl Source<'_> {
     fn multiplier(&self) -> Option<f32> {
         let text = self.fact(meta::RECOMMENDED_MULTIPLIER)?;
         text.trim().parse().ok().filter(|c: &f32| c.is_finite())
+    }
+
+    /// `block:factor` of the blocks whose alpha a GLP file sets apart; the file's layers may have been
+    /// shifted since.
+    fn layer_scales(&self) -> Option<String> {
+        let shift = self
+            .fact(meta::SOURCE_SHIFT)
+            .and_then(|s| s.trim().parse().ok());
+        let shift: i64 = shift.unwrap_or(0);
+        let cell = |cell: &str| {
+            let (layer, factor) = cell.split_once(':')?;
+            let block = layer.trim().parse::<i64>().ok()?.checked_add(shift)?;
+            let there = |b: &usize| i64::try_from(*b) == Ok(block);
+            let is_there = self.vector.directions.keys().any(there);
+            is_there.then(|| format!("{block}:{}", factor.trim()))
+        };
+        let cells: Vec<String> = (self.fact(LAYER_SCALES)?.split(','))
+            .filter_map(cell)
+            .collect();
+        (!cells.is_empty()).then(|| cells.join(","))
     }
 
     /// The block of a format that holds one.

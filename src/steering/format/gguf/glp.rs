@@ -12,13 +12,17 @@ use super::header::{Header, Value};
 use super::layers::{Directions, check_basis, joined, point};
 use crate::units::{Edit, HookPoint, Operator};
 
+/// Fact that keeps `glp.layer_scales`: an alpha is no part of the data, so that it is said and written
+/// again, never folded in.
+pub(in crate::steering::format) const LAYER_SCALES: &str = "glp_layer_scales";
+
 /// Keys whose text is kept for people.
 const KEPT: [(&str, &str); 10] = [
     ("controlvector.model_hint", meta::MODEL_HINT),
     ("glp.method", meta::METHOD),
     ("glp.contrast", "contrast"),
     ("glp.created", "created"),
-    ("glp.layer_scales", "glp_layer_scales"),
+    ("glp.layer_scales", LAYER_SCALES),
     ("general.base_model.0.name", meta::MODEL_ID),
     ("general.base_model.0.organization", "model_organization"),
     ("general.base_model.0.version", "model_commit"),

@@ -9,6 +9,7 @@ mod write;
 use super::super::error::VectorError;
 use super::options::ImportOptions;
 use super::reading::Reading;
+pub(super) use glp::LAYER_SCALES;
 pub(super) use layers::point_name;
 pub(super) use producer::OWN;
 pub(super) use write::{GgufValue, file as write_file};

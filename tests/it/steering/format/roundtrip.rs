@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use steerscope::steering::SteeringVector;
 use steerscope::steering::format::{
-    ExportOptions, Exported, ImportOptions, Location, Target, export, import,
+    ExportOptions, Exported, ImportOptions, Location, Target, export, import, import_bytes,
 };
 use steerscope::units::{Edit, HookPoint, Operator};
+
+use super::make::{self, M, v};
 
 fn write(folder: &Path, target: Target, exported: &Exported) -> PathBuf {
     let place = folder.join(target.name());
@@ -237,4 +239,55 @@ fn check_one_or_all(vector: &SteeringVector, target: Target, options: &ExportOpt
             BTreeMap::from([(*b, values.clone())])
         );
     }
+}
+
+/// GLP: alpha of layer L is the default times the layer's factor. It is no part of the data.
+#[test]
+fn factors_of_layers_are_said_and_written_again_and_never_folded_in() {
+    let mut facts = make::glp("add", 2);
+    facts.push(("glp.layer_scales", M::Text("1:2.0,2:0.5")));
+    let tensors = [
+        ("direction.1", v(1)),
+        ("direction.2", v(2)),
+        ("direction.3", v(3)),
+    ];
+    let file = make::gguf(&facts, &tensors);
+    let read = |bytes: &[u8]| import_bytes("glp.gguf", bytes, &ImportOptions::default()).unwrap();
+    let first = read(&file);
+    assert_eq!(first.vector.directions[&1], v(1));
+    let said = |imported: &steerscope::steering::format::Imported| {
+        let found = imported
+            .warnings
+            .iter()
+            .find(|w| w.id == "glp-layer-scales");
+        found.map(|w| w.text.clone()).unwrap_or_default()
+    };
+    let words = said(&first);
+    assert!(
+        words.contains("1 at block 1") && words.contains("0.25 at block 2"),
+        "{words}"
+    );
+    let options = ExportOptions::default();
+    let written = export(&first.vector, Target::Glp, &options).unwrap();
+    let second = read(&written.files[0].1);
+    assert_eq!(said(&second), words);
+    assert_eq!(second.vector.directions, first.vector.directions);
+    // A shifted vector takes its factors along, a block that is left out takes its own away.
+    let shifted = first.vector.shifted(1).unwrap();
+    let without = ExportOptions {
+        skip: [3].into(),
+        ..options.clone()
+    };
+    let written = export(&shifted, Target::Glp, &without).unwrap();
+    let words = said(&read(&written.files[0].1));
+    assert!(
+        words.contains("1 at block 2") && !words.contains("0.25"),
+        "{words}"
+    );
+    // Where there is no place for them, that is said.
+    let lost = export(&first.vector, Target::Gguf, &options).unwrap().loses;
+    assert!(
+        lost.iter().any(|l| l.contains("glp.layer_scales")),
+        "{lost:?}"
+    );
 }

@@ -34,7 +34,13 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let rows: Vec<f32> = (0..4).flat_map(small).collect();
     let array = ("15.npy".to_owned(), make::npy("(8,)", &small(1)));
     let sae = ("W_dec.npy".to_owned(), make::npy("(4, 8)", &rows));
+    let state = make::P::new()
+        .op(b"}")
+        .text("W_dec")
+        .tensor(&[4, 8], &rows)
+        .op(b"s");
     vec![
+        ("sae-torch", state.pt()),
         (
             "gguf",
             make::gguf(&make::control(M::U32(1)), &[("direction.1", small(1))]),
@@ -97,7 +103,7 @@ fn the_seeds_are_accepted() {
         // Without answers some ask; with them every file is read.
         let told = steerscope::steering::format::ImportOptions {
             layer: Some(1),
-            row: (name == "npy" || name == "sae").then_some(0),
+            row: ["npy", "sae", "sae-torch"].contains(&name).then_some(0),
             location: Some(steerscope::steering::format::Location::Output),
             ..Default::default()
         };
