@@ -100,9 +100,10 @@ pub(super) fn run<L: Layers>(
         }
         let mixed = layers.attend(b, qkv, batch, store, trim)?;
         let [_, attention, _, mlp, _] = points;
-        let beside = match layers.spec().parallel {
-            true => Some(layers.mlp_inner(b, &x)?),
-            false => None,
+        let beside = if layers.spec().parallel {
+            Some(layers.mlp_inner(b, &x)?)
+        } else {
+            None
         };
         let after = if attention {
             let out = visit(HookPoint::AttnOut, layers.attention_out(b, mixed, None)?)?;

@@ -94,6 +94,10 @@ pub(super) fn keep(values: Vec<f32>) {
 }
 
 /// The values of rows that nobody else looks at: theirs, or a copy where they are part of something.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "nobody is to look at the rows afterwards"
+)]
 pub(super) fn taken(rows: Tensor) -> candle_core::Result<Vec<f32>> {
     let taken = Take(RefCell::default());
     rows.inplace_op1(&taken)?;

@@ -94,6 +94,7 @@ pub(super) unsafe fn product_256<T: Element>(
 }
 
 /// Three matrices with their strides.
+#[derive(Clone, Copy)]
 struct Tile<T> {
     x: *const f32,
     xs: usize,
