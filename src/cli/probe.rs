@@ -9,9 +9,9 @@ use super::output::{Ending, Progress};
 use super::units;
 use crate::engine::Cancel;
 use crate::measure::receipt::{Check, Probe, ProbePlan, Receipt, Verdict};
-use crate::measure::{Site, text_ids};
+use crate::measure::{Asked, Site, text_ids};
 use crate::steering::dataset::Part;
-use crate::steering::{PairSet, SteeringVector, meta, prompt_norms};
+use crate::steering::{PairSet, SteeringVector, meta};
 use crate::text::one_line;
 use crate::units::{BlockIndex, Edit, Mask};
 
@@ -53,7 +53,9 @@ pub(super) fn run(args: &ProbeArgs) -> Result<(), Ending> {
             )),
             Err(error) => open::remark(&error.to_string()),
         }
-        let norms = prompt_norms(model, dataset, &never).map_err(failed)?;
+        let norms = Asked::default()
+            .norms(model, dataset, &never)
+            .map_err(failed)?;
         residual_norm = norms.get(block.0).copied().filter(|h| *h > 0.0);
     }
     let given = [args.coefficient];

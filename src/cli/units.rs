@@ -8,10 +8,10 @@ use super::open::{self, Opened, failed, remark};
 use super::output::Ending;
 use crate::engine::Cancel;
 use crate::measure::calibrate::{Calibrator, KlStatistic, Sign};
-use crate::measure::{NEUTRAL_PROMPTS, Site};
+use crate::measure::{Asked, NEUTRAL_PROMPTS, Site};
 use crate::protocol::Asset;
 use crate::steering::dataset::{Dataset, Part};
-use crate::steering::{PairSet, SteeringVector, pair_activations, prompt_norms, residual_norms};
+use crate::steering::{PairSet, SteeringVector, pair_activations, residual_norms};
 use crate::units::{BlockIndex, CoefficientUnit, UnitScale};
 
 /// Coefficients in the unit they were given in, and what is applied.
@@ -186,7 +186,7 @@ impl<'a> Scales<'a> {
         let at = |norms: &[f32]| norms.get(block.0).copied().filter(|h| *h > 0.0);
         if let Some(data) = &self.data {
             let norms = known(&self.norms, || {
-                prompt_norms(model, data, &never).map_err(failed)
+                Asked::default().norms(model, data, &never).map_err(failed)
             })?;
             if let Some(h) = at(norms) {
                 return Ok((f64::from(h), format!("the prompts of '{}'", data.name)));

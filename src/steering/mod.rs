@@ -32,7 +32,7 @@ pub use fit::FitWarning;
 pub use gate::Gate;
 pub use hook::{LaneSteering, SteerHook};
 pub use locate::{Located, Rejection, Rejections, locate};
-pub use norms::{NORM_PROMPTS, prompt_norms, residual_norms, wording_norms};
+pub use norms::{NORM_PROMPTS, residual_norms, wording_norms};
 pub use pair::{ContrastivePair, PairRows, PairSet, ReadText};
 pub use vector::{SteeringVector, meta};
 pub(crate) use wording::LocatedTexts;

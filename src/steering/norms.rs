@@ -1,6 +1,5 @@
 //! `H_b`: how long residual vectors are at each block, the yardstick of the relative coefficient κ.
 
-use super::dataset::{Dataset, Part as DataPart};
 use super::wording::Wording;
 use crate::engine::{Cancel, EngineError, Hook, Keep, KvCache, Model, Part, Place};
 use crate::units::BlockIndex;
@@ -27,26 +26,6 @@ pub fn residual_norms(
         .collect();
     model.extend(&mut cache, &parts, Keep::Nothing, &mut hook, cancel)?;
     Ok(hook.norms.into_iter().map(median).collect())
-}
-
-/// `H_b` over prompts of the validation part; of the test part where there is none.
-///
-/// # Errors
-/// Those of the engine.
-pub fn prompt_norms(
-    model: &Model,
-    dataset: &Dataset,
-    cancel: &Cancel,
-) -> Result<Vec<f32>, EngineError> {
-    let mut part = dataset.part(DataPart::Validation, 0);
-    if part.is_empty() {
-        part = dataset.part(DataPart::Test, 0);
-    }
-    let wordings: Vec<Wording> = (part.into_iter())
-        .filter_map(Wording::of)
-        .take(NORM_PROMPTS)
-        .collect();
-    wording_norms(model, &wordings, cancel)
 }
 
 /// `H_b` over the prompts of some wordings, the first few of them.
