@@ -48,6 +48,11 @@ fn passage(shape: Shape) -> Passage {
     Passage::new(model(shape), &ids[..TEXT.1], &ids[TEXT.1..]).expect("a passage")
 }
 
+/// As the screen reads it: the last token is predicted, what would follow it is not asked.
+fn shown(shape: Shape) -> Passage {
+    passage(shape).without_what_follows()
+}
+
 /// One pass over `lanes` copies of the text, with logits of the last `logits` positions of each.
 fn read(shape: Shape, lanes: usize, logits: usize, hook: &mut dyn Hook) {
     let (model, passage) = (model(shape), passage(shape));
@@ -108,7 +113,7 @@ fn strip_from_nothing(bencher: Bencher<'_, '_>, shape: Shape) {
     let site = site(shape, &v);
     bencher.bench_local(|| {
         let (model, never) = (Arc::clone(model(shape)), Cancel::never());
-        let run = UnsteeredRun::new(model, passage(shape), site.block, &never).expect("a run");
+        let run = UnsteeredRun::new(model, shown(shape), site.block, &never).expect("a run");
         strip(&run, &site, false, false)
     });
 }
@@ -119,7 +124,7 @@ fn strip_again(bencher: Bencher<'_, '_>, shape: Shape) {
     let v = direction(model(shape).hidden_size());
     let (site, never) = (site(shape, &v), Cancel::never());
     let model = Arc::clone(model(shape));
-    let run = UnsteeredRun::new(model, passage(shape), site.block, &never).expect("a run");
+    let run = UnsteeredRun::new(model, shown(shape), site.block, &never).expect("a run");
     bencher.bench_local(|| strip(&run, &site, false, false));
 }
 
@@ -129,7 +134,7 @@ fn strip_again_frozen(bencher: Bencher<'_, '_>, shape: Shape) {
     let v = direction(model(shape).hidden_size());
     let (site, never) = (site(shape, &v), Cancel::never());
     let model = Arc::clone(model(shape));
-    let run = UnsteeredRun::new(model, passage(shape), site.block, &never).expect("a run");
+    let run = UnsteeredRun::new(model, shown(shape), site.block, &never).expect("a run");
     bencher.bench_local(|| strip(&run, &site, true, false));
 }
 
@@ -139,7 +144,7 @@ fn lens(bencher: Bencher<'_, '_>, shape: Shape) {
     let v = direction(model(shape).hidden_size());
     let (site, never) = (site(shape, &v), Cancel::never());
     let model = Arc::clone(model(shape));
-    let run = UnsteeredRun::new(model, passage(shape), site.block, &never).expect("a run");
+    let run = UnsteeredRun::new(model, shown(shape), site.block, &never).expect("a run");
     let steered = run.steer(&site, 0.8, false, &never).expect("a run");
     bencher.bench_local(|| run.lens(&steered, 80, 5, &never).expect("a lens"));
 }

@@ -6,7 +6,7 @@ use super::args::ConditionArgs;
 use super::open::{self, Opened, failed};
 use super::output::Ending;
 use crate::engine::Cancel;
-use crate::measure::{MeasureError, PreparedInput, PreparedSet, Site, close_rows, unsteered_at};
+use crate::measure::{MeasureError, PreparedInput, PreparedSet, close_rows, unsteered_at};
 use crate::steering::Gate;
 use crate::units::{BlockIndex, Edit};
 
@@ -162,18 +162,17 @@ pub(super) fn unsteered(
     }
 }
 
-/// What is done to a text that is judged so: nothing where the gate is closed, whatever the operator.
-pub(super) fn under<'a>(
-    site: Site<'a>,
-    coefficient: f32,
-    gate: Option<&TextGate>,
-) -> (Site<'a>, f32) {
-    if gate.is_none_or(|gate| gate.open) {
-        return (site, coefficient);
-    }
-    let plain = Site {
-        edit: Edit::ADD,
-        ..site
+/// The gate over a set, which the figures `rows` of its inputs then obey; `None` without a condition.
+pub(super) fn closed(
+    condition: Option<&Condition<'_>>,
+    set: &PreparedSet,
+    rows: &mut Vec<Vec<f32>>,
+    unsteered: usize,
+) -> Result<Option<SetGate>, Ending> {
+    let Some(condition) = condition else {
+        return Ok(None);
     };
-    (plain, 0.0)
+    let gate = condition.set(set)?;
+    *rows = gate.close(rows, unsteered);
+    Ok(Some(gate))
 }

@@ -112,13 +112,7 @@ fn entry(
         rows: mut measured,
         found,
     } = lab::measured(&study, opened, &vector, &protocol, &rows, keep)?;
-    let condition = match condition {
-        Some(condition) => Some(condition.set(&set)?),
-        None => None,
-    };
-    if let Some(gate) = &condition {
-        measured = gate.close(&measured, unsteered);
-    }
+    let condition = condition::closed(condition, &set, &mut measured, unsteered)?;
     let slopes: Vec<(usize, f64)> = (set.inputs.iter().zip(&measured))
         .map(|(input, row)| (input.row, steerability(grid, row).unwrap_or(f64::NAN)))
         .collect();

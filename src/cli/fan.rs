@@ -7,14 +7,14 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::args::FanArgs;
-use super::condition::{Condition, under};
+use super::condition::Condition;
 use super::generate::prompt;
 use super::open::{self, Opened, failed, remark};
 use super::output::{Ending, Progress};
 use super::units;
 use crate::engine::{Cancel, EngineError, Finish, SamplerSettings};
-use crate::measure::Site;
 use crate::measure::controls::{Control, drawn};
+use crate::measure::{Site, under};
 use crate::steering::{Fan, FanLane, FanPlan};
 
 /// Fewest and most coefficients.
@@ -93,8 +93,9 @@ pub(super) fn run(args: &FanArgs) -> Result<(), Ending> {
         Some(condition) => Some(condition.text(&ids)?),
         None => None,
     };
+    let open = gate.as_ref().is_none_or(|gate| gate.open);
     let lane = |named: &Named| {
-        let (_, coefficient) = under(site, named.lane.coefficient, gate.as_ref());
+        let (_, coefficient) = under(site, named.lane.coefficient, open);
         FanLane {
             coefficient,
             ..named.lane
@@ -103,7 +104,7 @@ pub(super) fn run(args: &FanArgs) -> Result<(), Ending> {
     let plan = FanPlan {
         block,
         mask: site.mask,
-        edit: under(site, 0.0, gate.as_ref()).0.edit,
+        edit: under(site, 0.0, open).0.edit,
         directions,
         lanes: named.iter().map(lane).collect(),
     };

@@ -68,13 +68,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     }
     store_fault(&mut keeping);
 
-    let gate = match &condition {
-        Some(condition) => Some(condition.set(&set)?),
-        None => None,
-    };
-    if let Some(gate) = &gate {
-        measured = gate.close(&measured, unsteered);
-    }
+    let gate = condition::closed(condition.as_ref(), &set, &mut measured, unsteered)?;
 
     let mut result = Measurement::new(
         lab::model_identity(&opened),

@@ -54,13 +54,7 @@ pub(super) fn run(
     .map_err(failed)?;
     progress.finish();
     open::remark("rows per position are measured anew each time: the run store keeps vectors");
-    let gate = match &condition {
-        Some(condition) => Some(condition.set(&set)?),
-        None => None,
-    };
-    if let Some(gate) = &gate {
-        measured = gate.close(&measured, unsteered);
-    }
+    let gate = condition::closed(condition.as_ref(), &set, &mut measured, unsteered)?;
     let mut result = Measurement::new(
         lab::model_identity(opened),
         VectorIdentity {

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::args::TokensArgs;
-use super::condition::{Condition, under};
+use super::condition::Condition;
 use super::generate::{asked, ids, prompt};
 use super::open::{self, Opened, failed, remark};
 use super::output::Ending;
 use super::tokens_table::{lens_table, strip_table};
 use super::units;
 use crate::engine::{Cancel, Generation, SamplerSettings};
-use crate::measure::Site;
 use crate::measure::tokens::{Passage, StripOptions, UnsteeredRun};
+use crate::measure::{Site, under};
 use crate::steering::{LaneSteering, SteerHook};
 
 pub(super) fn run(args: &TokensArgs) -> Result<(), Ending> {
@@ -41,7 +41,11 @@ pub(super) fn run(args: &TokensArgs) -> Result<(), Ending> {
         Some(condition) => Some(condition.text(&ids(&opened, &words, rendered)?)?),
         None => None,
     };
-    let (site, coefficient) = under(site, coefficient, gate.as_ref());
+    let (site, coefficient) = under(
+        site,
+        coefficient,
+        gate.as_ref().is_none_or(|gate| gate.open),
+    );
     let passage = passage(args, coefficient, &opened, &site, &words, rendered)?;
     let unsteered = UnsteeredRun::new(Arc::clone(&opened.model), passage, site.block, &never)
         .map_err(failed)?;

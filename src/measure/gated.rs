@@ -4,6 +4,7 @@
 //! Measurements are made and kept without a condition; it is applied to their rows afterwards. A moved
 //! threshold therefore measures nothing again.
 
+use super::Site;
 use super::error::MeasureError;
 use crate::units::Edit;
 
@@ -25,4 +26,16 @@ pub fn close_rows(rows: &mut [Vec<f32>], open: &[bool], unsteered: usize) {
             row.fill(propensity);
         }
     }
+}
+
+/// What is done to one text: where its gate is not `open` nothing, whatever the operator.
+pub fn under(site: Site<'_>, coefficient: f32, open: bool) -> (Site<'_>, f32) {
+    if open {
+        return (site, coefficient);
+    }
+    let plain = Site {
+        edit: Edit::ADD,
+        ..site
+    };
+    (plain, 0.0)
 }

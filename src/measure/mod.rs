@@ -38,7 +38,7 @@ pub use asked::Asked;
 pub use cache::{CacheFacts, CacheOptions, PromptCache, Site, SweepCell};
 pub use divergence::kl;
 pub use error::MeasureError;
-pub use gated::{close_rows, unsteered_at};
+pub use gated::{close_rows, under, unsteered_at};
 pub use kept::{KeptResults, SiteKey};
 pub use naive::naive_propensity;
 pub use neutral::{NEUTRAL_PROMPTS, NEUTRAL_TEXT, text_ids};

@@ -73,7 +73,7 @@ impl UnsteeredRun {
         let tokens = self.passage.pieces(tokenizer)?;
         let (Some(token), Some(start)) = (tokens.get(position), self.embeddings.row(position))
         else {
-            let last = tokens.len().saturating_sub(1);
+            let last = self.embeddings.n().saturating_sub(1);
             return Err(TokensError::Position { position, last });
         };
         let ours = self.climb(&self.cache, None, position, start, cancel)?;

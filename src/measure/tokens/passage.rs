@@ -12,6 +12,8 @@ use crate::engine::{EngineError, Model, StreamDecoder, TextTokenizer};
 pub struct Passage {
     ids: Vec<u32>,
     prompt_len: usize,
+    /// Tokens that are read.
+    read: usize,
 }
 
 /// A token with its text.
@@ -53,7 +55,21 @@ impl Passage {
         Ok(Self {
             ids: [prompt, text].concat(),
             prompt_len: prompt.len(),
+            read: tokens,
         })
+    }
+
+    /// The last token is predicted but not read: nobody asks what would follow the text. Comparisons then have no row at its
+    /// position.
+    #[must_use]
+    pub fn without_what_follows(self) -> Self {
+        let read = self.ids.len() - 1;
+        Self { read, ..self }
+    }
+
+    /// The tokens that the models read.
+    pub fn read(&self) -> &[u32] {
+        &self.ids[..self.read]
     }
 
     /// The same from text. Where the two together have other tokens than the prompt alone (a word that goes on across the

@@ -73,7 +73,7 @@ impl UnsteeredRun {
         };
         let part = [Part {
             sequence: 0,
-            ids: passage.ids(),
+            ids: passage.read(),
         }];
         let last = model.extend(&mut cache, &part, Keep::All, &mut seen, cancel)?;
         Ok(Self {
@@ -131,7 +131,7 @@ impl UnsteeredRun {
         if site.direction.iter().all(|v| *v == 0.0) {
             return Err(TokensError::ZeroDirection);
         }
-        let (n, d) = (self.passage.ids().len(), self.model.hidden_size());
+        let (n, d) = (self.passage.read().len(), self.model.hidden_size());
         let lane = LaneSteering::new(site.mask, self.passage.prompt_len(), coefficient);
         let off = site.edit.operator.is_off(coefficient) || !lane.covers(lane.first_position);
         let first = if off { n } else { lane.first_position.min(n) };

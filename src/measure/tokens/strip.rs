@@ -124,7 +124,7 @@ impl UnsteeredRun {
         cancel: &Cancel,
     ) -> Result<TokenStrip, TokensError> {
         self.check(steered)?;
-        let (n, prompt_len) = (self.passage.ids().len(), self.passage.prompt_len());
+        let (n, prompt_len) = (self.passage.read().len(), self.passage.prompt_len());
         let from = if options.whole { 0 } else { prompt_len - 1 };
         let tokenizer = self.model.tokenizer();
         let tokens = self.passage.pieces(tokenizer)?;

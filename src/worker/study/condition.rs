@@ -2,7 +2,7 @@
 
 use super::{Room, Trouble};
 use crate::engine::Cancel;
-use crate::measure::{PreparedInput, PreparedSet, Site, unsteered_at};
+use crate::measure::{PreparedInput, PreparedSet, unsteered_at};
 use crate::protocol::{Condition, Gated};
 use crate::steering::Gate;
 use crate::units::Edit;
@@ -64,18 +64,6 @@ impl Room<'_> {
         let read = read.map_err(|e| self.trouble(e.id(), &e))?;
         Ok(Some(judgement(&gate, read.first().copied().flatten())))
     }
-}
-
-/// What is done to a text that a gate judges so: nothing where it is closed, whatever the operator.
-pub(super) fn under(site: Site<'_>, coefficient: f32, gate: Option<Gated>) -> (Site<'_>, f32) {
-    if gate.is_none_or(|gate| gate.open) {
-        return (site, coefficient);
-    }
-    let plain = Site {
-        edit: Edit::ADD,
-        ..site
-    };
-    (plain, 0.0)
 }
 
 /// The loaded inputs under a condition, judged in slices on the engine's thread.

@@ -2,12 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::condition::under;
 use super::{Room, Trouble};
-use crate::measure::Site;
 use crate::measure::tokens::{
     Candidate, LogitLens, Passage, SteeredRun, StripOptions, UnsteeredRun,
 };
+use crate::measure::{Site, under};
 use crate::protocol::{Lens, Likely, StudyNews, TokenRow, TokenStrip, TokensStudy};
 
 /// Candidates named per side.
@@ -72,7 +71,9 @@ fn read(room: &Room<'_>, study: &TokensStudy) -> Result<Runs, Trouble> {
     let model = room.model;
     let (prompt, _) = room.prompt(&study.prompt, study.chat.as_ref())?;
     let told = |e: &crate::measure::tokens::TokensError| room.trouble(e.id(), e);
+    // Every token of the text is shown as what the position before it makes of it.
     let passage = Passage::new(model, &prompt, &study.tokens).map_err(|e| told(&e))?;
+    let passage = passage.without_what_follows();
     let unsteered = UnsteeredRun::new(Arc::clone(model), passage, study.block, room.cancel)
         .map_err(|e| told(&e))?;
     let direction = vector
@@ -85,7 +86,7 @@ fn read(room: &Room<'_>, study: &TokensStudy) -> Result<Runs, Trouble> {
         edit: study.edit,
     };
     let gate = room.judge(study.condition.as_ref(), &prompt)?;
-    let (site, coefficient) = under(site, study.coefficient, gate);
+    let (site, coefficient) = under(site, study.coefficient, gate.is_none_or(|gate| gate.open));
     let steered = unsteered
         .steer(&site, coefficient, study.frozen, room.cancel)
         .map_err(|e| told(&e))?;

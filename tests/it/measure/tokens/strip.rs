@@ -243,6 +243,16 @@ fn a_position_does_not_depend_on_how_much_of_the_text_is_shown() {
     assert_eq!(begun.rows[..70], whole.rows[..70]);
     assert_eq!(begun.rows[70].kl.to_bits(), whole.rows[70].kl.to_bits());
     assert!(unsteered.memory_bytes() > 3 * 200 * 48 * 4);
+    // The last token is predicted all the same, and everything before it stays what it is.
+    let unread = long.without_what_follows();
+    let (unsteered, steered) = runs(&model, &unread, &site, 1.3, false);
+    let strip = unsteered.strip(&steered, WHOLE, &Cancel::never());
+    let strip = strip.expect("a strip");
+    assert_eq!((strip.rows.len(), strip.tokens.len()), (199, 200));
+    assert_eq!(strip.rows, whole.rows[..199]);
+    assert_eq!(strip.kl, whole.kl);
+    let beyond = unsteered.lens(&steered, 199, 5, &Cancel::never());
+    assert_eq!(beyond.expect_err("not read").id(), "position-range");
 }
 
 #[test]
