@@ -9,8 +9,8 @@ use crate::engine::{Branch, Cancel, NoHook, Rows};
 use crate::measure::MeasureError;
 use crate::units::BlockIndex;
 
-/// Most residual rows that are on their way up together: a block's weights are read once for all of them,
-/// and what the block makes of them still stays in the last-level cache.
+/// Most residual rows that are on their way up together: a block's weights are read once for all of them, and
+/// so many are bound by arithmetic already.
 const ROWS: usize = 2048;
 
 /// What is measured of each input in one sweep: a site and its multipliers.
