@@ -13,8 +13,8 @@ use super::open::{self, Opened, failed, remark};
 use super::output::{Ending, Progress};
 use super::units;
 use crate::engine::{Cancel, EngineError, Finish, SamplerSettings};
+use crate::measure::Site;
 use crate::measure::controls::{Control, drawn};
-use crate::measure::{Site, under};
 use crate::steering::{Fan, FanLane, FanPlan};
 
 /// Fewest and most coefficients.
@@ -94,20 +94,14 @@ pub(super) fn run(args: &FanArgs) -> Result<(), Ending> {
         None => None,
     };
     let open = gate.as_ref().is_none_or(|gate| gate.open);
-    let lane = |named: &Named| {
-        let (_, coefficient) = under(site, named.lane.coefficient, open);
-        FanLane {
-            coefficient,
-            ..named.lane
-        }
-    };
     let plan = FanPlan {
         block,
         mask: site.mask,
-        edit: under(site, 0.0, open).0.edit,
+        edit: site.edit,
         directions,
-        lanes: named.iter().map(lane).collect(),
+        lanes: named.iter().map(|named| named.lane).collect(),
     };
+    let plan = if open { plan } else { plan.closed() };
     let sampling = SamplerSettings {
         temperature: args.sampling.temperature,
         top_k: args.sampling.top_k,

@@ -187,10 +187,7 @@ impl Attention<'_> {
         scratch.scores.resize(TILE * stride, 0.0);
         let pages = &job.pages[base / PANEL..][..cached.div_ceil(PANEL)];
         for (p, page) in pages.iter().enumerate() {
-            let keys = Panel {
-                data: &page[g.keys(h)..][..d * PANEL],
-                stride: PANEL,
-            };
+            let keys = Panel::rows(&page[g.keys(h)..][..d * PANEL], PANEL);
             product(
                 isa,
                 left,
@@ -237,10 +234,7 @@ impl Attention<'_> {
                 k,
             };
             for column in (0..width).step_by(PANEL) {
-                let values = Panel {
-                    data: &page[g.values(h) + column..],
-                    stride: width,
-                };
+                let values = Panel::rows(&page[g.values(h) + column..], width);
                 let target = Target {
                     data: &mut scratch.out[column..],
                     stride: width,
@@ -280,10 +274,7 @@ impl Attention<'_> {
         let high = rows.clone().map(|r| lanes(query(r)).end).max().unwrap_or(0);
         let mut tile = [0.0; TILE * PANEL];
         for p in low / PANEL..high.div_ceil(PANEL) {
-            let keys = Panel {
-                data: &own_keys[p * d * PANEL..][..d * PANEL],
-                stride: PANEL,
-            };
+            let keys = Panel::rows(&own_keys[p * d * PANEL..][..d * PANEL], PANEL);
             product(
                 Isa::best(),
                 left,

@@ -1,10 +1,17 @@
 //! What the decoder computes: extending cached sequences, resuming from residual checkpoints, logits.
 
+use std::ops::Range;
+
+use rayon::prelude::*;
+
 use super::jobs::Store;
 use super::kernel::{Isa, softcap};
 use super::ops::times;
 use super::{Cancel, EngineError, Hook, KvCache, Model, NoHook, Rows};
 use crate::units::BlockIndex;
+
+/// Logits below which one thread scales and caps them: a vocabulary or less.
+const ALONE: usize = 1 << 18;
 
 /// New tokens of one sequence.
 #[derive(Debug, Clone, Copy)]
@@ -148,6 +155,36 @@ impl Model {
         Ok(logits)
     }
 
+    /// The same logits, a part of the vocabulary at a time: `see(ids, logits (n, ids))` in order of ids, which are all of them
+    /// at once on a GPU and where there are few. What looks at every logit once needs no memory for all of them, and finds
+    /// them in the caches.
+    ///
+    /// # Errors
+    /// [`EngineError::Request`] for rows of another width, [`EngineError::Cancelled`].
+    pub fn logits_in_parts(
+        &self,
+        rows: &Rows,
+        cancel: &Cancel,
+        mut see: impl FnMut(Range<usize>, &[f32]) + Send,
+    ) -> Result<(), EngineError> {
+        self.check_width(rows)?;
+        if rows.n() == 0 {
+            return Ok(());
+        }
+        self.decoder.logits_in_parts(rows, &mut |ids, logits| {
+            cancel.check()?;
+            self.finish(logits);
+            see(ids, logits);
+            Ok(())
+        })
+    }
+
+    /// Ids that [`logits_in_parts`](Self::logits_in_parts) shows at once for `n` rows, at most.
+    pub fn vocabulary_part(&self, n: usize) -> usize {
+        let part = self.decoder.vocabulary_part(n);
+        part.min(self.config.vocab_size)
+    }
+
     /// Two logits per row, of its own two token ids `[positive, negative]`: the same numbers as
     /// [`logits`](Self::logits) gives, without the rest of the vocabulary.
     ///
@@ -185,9 +222,16 @@ impl Model {
     /// Scale and cap of logits, in place.
     fn finish(&self, logits: &mut [f32]) {
         let spec = &self.config.spec;
-        times(logits, spec.logit_scale);
-        if let Some(cap) = spec.logit_cap {
-            softcap(Isa::best(), logits, 1.0, cap);
+        let one = |logits: &mut [f32]| {
+            times(logits, spec.logit_scale);
+            if let Some(cap) = spec.logit_cap {
+                softcap(Isa::best(), logits, 1.0, cap);
+            }
+        };
+        if logits.len() < ALONE {
+            one(logits);
+        } else if spec.logit_scale.is_some() || spec.logit_cap.is_some() {
+            logits.par_chunks_mut(ALONE / 4).for_each(one);
         }
     }
 }

@@ -116,7 +116,8 @@ impl CustomOp1 for Gated {
         let mut y = scratch::values(m * self.f);
         let out = Shared::new(&mut y);
         let layer = self;
-        self.packed.sweep(m, &Run { layer, x, out });
+        let panels = 0..self.packed.panels();
+        self.packed.sweep(m, panels, &Run { layer, x, out });
         Ok((CpuStorage::F32(y), Shape::from((m, self.f))))
     }
 }

@@ -59,28 +59,45 @@ impl Linear {
     pub(super) fn forward_onto(&self, x: &Tensor, residual: Tensor) -> candle_core::Result<Tensor> {
         let shape = residual.dims2()?;
         let mut y = scratch::taken(residual)?;
-        with_f32(x, |x| self.multiply(x, &mut y, true))??;
+        with_f32(x, |x| self.multiply(x, 0..self.n, &mut y, true))??;
         Tensor::from_vec(y, shape, x.device())
     }
 
-    /// `x Wᵀ` into `y`, or onto what stands there.
-    fn multiply(&self, x: &[f32], y: &mut [f32], add: bool) -> candle_core::Result<()> {
-        let m = x.len() / self.k;
-        if x.len() != m * self.k || y.len() != m * self.n {
-            let (x, y) = (x.len(), y.len());
-            candle_core::bail!(
-                "{x} values as rows of {}, {y} as rows of {}",
-                self.k,
-                self.n
-            );
+    /// The columns `columns` of `x (m, k) → (m, n)` into `y (m, columns)`; they begin with a panel.
+    pub(super) fn columns(
+        &self,
+        x: &Tensor,
+        columns: Range<usize>,
+        y: &mut [f32],
+    ) -> candle_core::Result<()> {
+        with_f32(x, |x| self.multiply(x, columns, y, false))?
+    }
+
+    /// Columns of `x Wᵀ` into `y`, or onto what stands there.
+    fn multiply(
+        &self,
+        x: &[f32],
+        columns: Range<usize>,
+        y: &mut [f32],
+        add: bool,
+    ) -> candle_core::Result<()> {
+        let (m, Self { n, k, .. }) = (x.len() / self.k, self);
+        if x.len() != m * k || y.len() != m * columns.len() {
+            let (x, y, width) = (x.len(), y.len(), columns.len());
+            candle_core::bail!("{x} values as rows of {k}, {y} as rows of {width}");
         }
+        if columns.end > *n || !columns.start.is_multiple_of(PANEL) {
+            candle_core::bail!("columns {columns:?} of {n}, {PANEL} to a panel");
+        }
+        let panels = columns.start / PANEL..columns.end.div_ceil(PANEL);
         let run = Run {
             layer: self,
             x,
+            columns,
             out: Shared::new(y),
             add,
         };
-        self.packed.sweep(m, &run);
+        self.packed.sweep(m, panels, &run);
         Ok(())
     }
 
@@ -110,6 +127,8 @@ impl Linear {
 struct Run<'a> {
     layer: &'a Linear,
     x: &'a [f32],
+    /// Those that are computed.
+    columns: Range<usize>,
     out: Shared,
     /// Onto what stands there.
     add: bool,
@@ -134,12 +153,13 @@ impl RowSource for Dense {
 
 impl Product for Run<'_> {
     fn tile(&self, rows: Range<usize>, panels: Range<usize>, w: Right<'_>) {
-        let Linear { n, k, ref bias, .. } = *self.layer;
+        let Linear { k, ref bias, .. } = *self.layer;
+        let (n, end) = (self.columns.len(), self.columns.end);
         let (isa, out, add) = (Isa::best(), self.out, self.add);
         let x = left(self.x, k, &rows);
         let (column, full) = (panels.start * PANEL, panels.len() * PANEL);
-        let width = full.min(n - column);
-        let first = rows.start * n + column;
+        let width = full.min(end - column);
+        let first = rows.start * n + column - self.columns.start;
         if width == full {
             #[expect(unsafe_code, reason = "tasks write disjoint row and column ranges")]
             // SAFETY: these rows and columns exist in the result and belong to this task alone.
@@ -262,7 +282,7 @@ impl CustomOp1 for MatMul<'_> {
         let x = contiguous(x, lx)?;
         let m = x.len() / k;
         let mut y = scratch::values(m * n);
-        self.0.multiply(x, &mut y, false)?;
+        self.0.multiply(x, 0..n, &mut y, false)?;
         Ok((CpuStorage::F32(y), Shape::from((m, n))))
     }
 }

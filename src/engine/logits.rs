@@ -22,17 +22,22 @@ pub fn sum_apart(p: &[f32], q: &[f32], tops: [f64; 2]) -> [f64; 3] {
     logits::sum_apart(Isa::best(), p, q, tops)
 }
 
-/// Place of token `id` by its logit, 1 for the largest; of equal ones the lower id stands first. 0 for a token
-/// that is not there.
-pub fn rank(x: &[f32], id: u32) -> usize {
-    if (id as usize) < x.len() {
-        logits::rank(Isa::best(), x, id as usize)
-    } else {
-        0
-    }
+/// How many tokens stand before one with logit `own` at place `at` of the row: those with a larger logit, and of those with
+/// the same the ones before it. For a row in parts, `at` is the token's place in the part: its length or more where
+/// the part ends before it, 0 where it begins after it.
+pub fn ahead(x: &[f32], at: usize, own: f32) -> usize {
+    logits::ahead(Isa::best(), x, at, own)
 }
 
-/// The `k` largest with their ids, largest first, of equal ones the lower id first.
-pub fn largest_k(x: &[f32], k: usize) -> Vec<(u32, f32)> {
-    logits::largest_k(Isa::best(), x, k)
+/// The largest with its id, of equal ones the first; `None` for none.
+pub fn first_largest(x: &[f32]) -> Option<(u32, f32)> {
+    let mut top = Vec::with_capacity(2);
+    largest_k(x, 0, 1, &mut top);
+    top.first().copied()
+}
+
+/// Makes of `top`, the `k` largest of what was seen so far with their ids, those that are the largest together with `x`, whose
+/// first id is `first`: largest first, of equal ones the lower id first.
+pub fn largest_k(x: &[f32], first: u32, k: usize, top: &mut Vec<(u32, f32)>) {
+    logits::largest_k(Isa::best(), x, first, k, top);
 }

@@ -132,10 +132,15 @@ impl Packed {
         self.segments.iter().map(bytes).sum()
     }
 
-    /// Runs `product` on `m` rows and all panels, on all threads where that pays.
-    pub(super) fn sweep(&self, m: usize, product: &impl Product) {
-        let all = self.segments.last().map_or(0, |s| s.panels.end);
-        grid(m, all, self.k, |rows, panels| {
+    /// Their number.
+    pub(super) fn panels(&self) -> usize {
+        self.segments.last().map_or(0, |s| s.panels.end)
+    }
+
+    /// Runs `product` on `m` rows and the panels `these`, on all threads where that pays.
+    pub(super) fn sweep(&self, m: usize, these: Range<usize>, product: &impl Product) {
+        grid(m, these.len(), self.k, |rows, panels| {
+            let panels = these.start + panels.start..these.start + panels.end;
             for segment in &self.segments {
                 let from = panels.start.max(segment.panels.start);
                 let to = panels.end.min(segment.panels.end);
@@ -166,7 +171,7 @@ impl Packed {
             WIDENED.with_borrow_mut(|wide| {
                 wide.resize(self.k * PANEL, 0.0);
                 w.widen(Isa::best(), self.k, wide);
-                let wide = Right::F32(wide.as_slice());
+                let wide = Right::Widened(wide, w.address(take, self.k));
                 pieces(&rows, |part| product.tile(part, these.clone(), wide));
             });
         }
@@ -248,7 +253,7 @@ fn column_of(w: Right<'_>, column: usize, row: &mut [f32]) {
         }
     }
     match w {
-        Right::F32(w) => widen(w, column, row),
+        Right::F32(w) | Right::Widened(w, _) => widen(w, column, row),
         Right::F16(w) => widen(w, column, row),
         Right::Bf16(w) => widen(w, column, row),
         Right::Blocks(w) => quant::decode_column(w.panel(0), column, row),

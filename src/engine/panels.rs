@@ -10,8 +10,9 @@ use super::attention::Attention;
 use super::batch::Batch;
 use super::block::{Block, MlpIn};
 use super::cache::{Blocks, Geometry, Span};
-use super::decoder::Decoder;
+use super::decoder::{Decoder, SeePart};
 use super::jobs::Store;
+use super::kernel::PANEL;
 use super::linear::{Linear, with_f32};
 use super::norm::Norm;
 use super::ops::times;
@@ -21,6 +22,14 @@ use super::scratch::{self, WorkingMemory};
 use super::spec::Spec;
 use super::threads::{in_pool, thread_count};
 use super::{Cancel, Config, EngineError, Hook, KvCache, Precision, Rows};
+
+/// Logits that are computed before somebody looks at them, where that is done in parts: they stay in the second-level
+/// caches, and memory fresh from the system costs more than a tenth of such a product.
+const PART: usize = 1 << 20;
+/// Tokens of a part, at least.
+const LEAST: usize = 1 << 10;
+/// What looking at a logit costs, in multiply-adds.
+const SEEN: usize = 256;
 
 /// Token embedding: rows of its own, or those of the output head.
 #[derive(Debug)]
@@ -155,6 +164,29 @@ impl Decoder for Panels {
             };
             Ok(scratch::taken(logits)?)
         })
+    }
+
+    fn logits_in_parts(&self, rows: &Rows, see: &mut SeePart<'_>) -> Result<(), EngineError> {
+        let (n, vocab) = (rows.n(), self.config.vocab_size);
+        let x = Tensor::from_slice(rows.as_slice(), (n, rows.width()), &Device::Cpu)?;
+        let x = self.final_norm.forward(&x)?;
+        let part = self.vocabulary_part(n);
+        in_pool(n, vocab * (rows.width() + SEEN), || {
+            let mut logits = vec![0.0; n * part];
+            for from in (0..vocab).step_by(part) {
+                let ids = from..vocab.min(from + part);
+                let logits = &mut logits[..n * ids.len()];
+                self.head.columns(&x, ids.clone(), logits)?;
+                see(ids, logits)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn vocabulary_part(&self, n: usize) -> usize {
+        let parts = (n * self.config.vocab_size).div_ceil(PART);
+        let part = self.config.vocab_size.div_ceil(parts.max(1));
+        part.max(LEAST).next_multiple_of(PANEL)
     }
 
     fn head_rows(&self, ids: &[u32]) -> Result<Vec<f32>, EngineError> {

@@ -5,8 +5,8 @@ use super::{EngineError, TextTokenizer};
 /// A character has at most four bytes, and a byte is at most one token.
 const LONGEST_CHARACTER: usize = 4;
 /// Tokens of the text before the stream that are decoded along, so that the first new token keeps
-/// its leading space and a character begun there can be finished.
-const CONTEXT: usize = 8;
+/// its leading space and a character begun there can be finished; at least, and at most.
+const CONTEXT: (usize, usize) = (8, 16);
 
 /// Decodes a growing token sequence; byte-level, byte-fallback and metaspace tokenizers alike.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ impl StreamDecoder {
     /// # Errors
     /// [`EngineError::Text`].
     pub fn after(tokenizer: &TextTokenizer, prompt: &[u32]) -> Result<Self, EngineError> {
-        let ids = prompt[prompt.len().saturating_sub(CONTEXT)..].to_vec();
+        let ids = prompt[prompt.len().saturating_sub(CONTEXT.0)..].to_vec();
         let before = tokenizer.decode(&ids)?;
         Ok(Self {
             tokenizer: tokenizer.clone(),
@@ -58,7 +58,7 @@ impl StreamDecoder {
         if text.ends_with('\u{FFFD}') && pending < LONGEST_CHARACTER {
             return Ok(String::new());
         }
-        self.advance(&text)
+        self.advance(text)
     }
 
     /// The stream ends: whatever is left, incomplete characters as U+FFFD.
@@ -67,10 +67,10 @@ impl StreamDecoder {
     /// [`EngineError::Text`].
     pub fn finish(&mut self) -> Result<String, EngineError> {
         let text = self.tokenizer.decode(&self.ids)?;
-        self.advance(&text)
+        self.advance(text)
     }
 
-    fn advance(&mut self, text: &str) -> Result<String, EngineError> {
+    fn advance(&mut self, text: String) -> Result<String, EngineError> {
         // Equal up to the new text, but for a character that was given up as incomplete and now came whole.
         let same: usize = text
             .chars()
@@ -79,10 +79,13 @@ impl StreamDecoder {
             .map(|(a, _)| a.len_utf8())
             .sum();
         let new = text.get(same..).unwrap_or_default().to_owned();
-        let drop = self.ids.len().saturating_sub(CONTEXT);
-        self.ids.drain(..drop);
+        self.before = text;
+        // Shortened now and then only: the text of what is left has to be decoded again.
+        if self.ids.len() > CONTEXT.1 {
+            self.ids.drain(..self.ids.len() - CONTEXT.0);
+            self.before = self.tokenizer.decode(&self.ids)?;
+        }
         self.context = self.ids.len();
-        self.before = self.tokenizer.decode(&self.ids)?;
         Ok(new)
     }
 }

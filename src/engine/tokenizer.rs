@@ -1,8 +1,9 @@
 //! Text to token ids and back, on the tokenizers library.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::Value;
 use tokenizers::Tokenizer;
@@ -13,6 +14,10 @@ use super::EngineError;
 #[derive(Clone)]
 pub struct TextTokenizer {
     inner: Arc<Tokenizer>,
+    /// Names of the tokens that texts leave out.
+    specials: Arc<HashMap<u32, Box<str>>>,
+    /// Tokens spelled out so far.
+    pieces: Arc<RwLock<HashMap<u32, Box<str>>>>,
     /// Highest id.
     highest: u32,
     /// Highest id without the added tokens.
@@ -66,7 +71,12 @@ impl TextTokenizer {
         let highest = |added| inner.get_vocab(added).values().copied().max();
         let all = highest(true).ok_or_else(|| bad("empty vocabulary".to_owned()))?;
         let (size, base) = (inner.get_vocab_size(true), highest(false).unwrap_or(0));
+        let added = inner.get_added_tokens_decoder().into_iter();
+        let specials = added.filter(|(_, token)| token.special);
+        let specials = specials.map(|(id, token)| (id, token.content.into()));
         Ok(Self {
+            specials: Arc::new(specials.collect()),
+            pieces: Arc::default(),
             inner: Arc::new(inner),
             highest: all,
             base,
@@ -153,24 +163,32 @@ impl TextTokenizer {
     /// # Errors
     /// [`EngineError::Text`].
     pub fn piece(&self, id: u32) -> Result<String, EngineError> {
+        let known = self.pieces.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(text) = known.get(&id) {
+            return Ok(text.to_string());
+        }
+        drop(known);
+        let text = self.spell(id)?;
+        let mut known = self.pieces.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(id, text.as_str().into());
+        Ok(text)
+    }
+
+    fn spell(&self, id: u32) -> Result<String, EngineError> {
         // What begins a text may lose its space, so it is read behind itself.
         let (once, twice) = (self.decode(&[id])?, self.decode(&[id, id])?);
         let text = twice.strip_prefix(&once).unwrap_or(&once);
         if text.is_empty()
             && let Some(name) = self.special(id)
         {
-            return Ok(name);
+            return Ok(name.to_owned());
         }
         Ok(text.to_owned())
     }
 
     /// Name of a token that [`decode`](Self::decode) leaves out, such as `<|endoftext|>`.
-    pub fn special(&self, id: u32) -> Option<String> {
-        let added = self.inner.get_added_tokens_decoder();
-        added
-            .get(&id)
-            .filter(|token| token.special)
-            .map(|token| token.content.clone())
+    pub fn special(&self, id: u32) -> Option<&str> {
+        self.specials.get(&id).map(|name| &**name)
     }
 
     /// Number of tokens, added ones included.

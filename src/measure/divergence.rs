@@ -1,7 +1,7 @@
-//! Kullback–Leibler divergence and likelihood of next-token distributions, in f64.
+//! Kullback–Leibler divergence of next-token distributions, in f64.
 
-use super::tokens::{kl_divergence, log_normaliser};
-use crate::engine::logits::{all_finite, largest_k};
+use super::tokens::kl_divergence;
+use crate::engine::logits::{all_finite, first_largest};
 
 /// KL(p‖q) in nats of two rows of logits over one vocabulary: Σ p·(log p − log q).
 ///
@@ -14,18 +14,10 @@ pub fn kl(p: &[f32], q: &[f32]) -> f64 {
     }
 }
 
-/// −log p(token) in nats; infinite where the row is not finite or has no such token.
-pub(super) fn surprise(logits: &[f32], token: u32) -> f64 {
-    match logits.get(token as usize) {
-        Some(own) if all_finite(logits) => log_normaliser(logits) - f64::from(*own),
-        _ => f64::INFINITY,
-    }
-}
-
 /// Index of the greatest logit, the first of equal ones; `None` where the row is not finite.
 pub(super) fn most_likely(logits: &[f32]) -> Option<u32> {
-    let top = all_finite(logits).then(|| largest_k(logits, 1))?;
-    top.first().map(|(id, _)| *id)
+    let top = all_finite(logits).then(|| first_largest(logits))?;
+    top.map(|(id, _)| id)
 }
 
 #[cfg(test)]
@@ -39,14 +31,12 @@ mod tests {
         let expected = 0.5 * (0.5f64 / 0.8).ln() + 0.5 * (0.5f64 / 0.2).ln();
         assert!((kl(&p, &q) - expected).abs() < 1e-6);
         assert!(kl(&q, &q).abs() < 1e-12);
-        assert!((surprise(&q, 1) - 5.0f64.ln()).abs() < 1e-6);
         assert_eq!(most_likely(&[0.0, 2.0, 2.0]), Some(1));
     }
 
     #[test]
     fn overflow_is_infinite_and_never_a_number() {
         assert!(kl(&[f32::NAN, 0.0], &[0.0, 0.0]).is_infinite());
-        assert!(surprise(&[f32::INFINITY], 0).is_infinite());
         assert_eq!(most_likely(&[0.0, f32::NAN]), None);
         // Far apart, but finite.
         assert!((kl(&[1000.0, 0.0], &[0.0, 1000.0]) - 1000.0).abs() < 1e-9);

@@ -5,13 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::cache::Site;
-use super::divergence::{most_likely, surprise};
 use super::error::MeasureError;
+use super::tokens::{rows_at_once, side_by_side};
 use crate::engine::{Cancel, Keep, KvCache, Model, Part, Rows};
 use crate::steering::{LaneSteering, SteerHook};
-
-/// Rows whose logits are in memory at a time.
-const ROWS: usize = 32;
 
 /// The neutral text under one coefficient.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -53,14 +50,15 @@ pub fn tax(
             let (mut hits, mut nats) = (0, 0.0);
             // The last row predicts what comes after the text.
             let lane = &lane[..per_lane - width];
-            for (rows, next) in lane.chunks(ROWS * width).zip(ids[1..].chunks(ROWS)) {
-                let logits = model.logits(&Rows::from_vec(rows.to_vec(), width)?)?;
-                let vocab = model.config().vocab_size;
-                for (logits, &token) in logits.chunks_exact(vocab).zip(next) {
-                    hits += usize::from(most_likely(logits) == Some(token));
-                    nats += surprise(logits, token);
+            let at_once = rows_at_once(model);
+            for (rows, next) in lane.chunks(at_once * width).zip(ids[1..].chunks(at_once)) {
+                let next: Vec<Option<u32>> = next.iter().copied().map(Some).collect();
+                for figures in side_by_side(model, rows, &[], &next, 0, cancel)? {
+                    // Infinite where the row is not finite: such a model says nothing any more.
+                    let next = figures.and_then(|figures| figures.sides[0].next);
+                    nats += next.map_or(f64::INFINITY, |next| -next.log_probability);
+                    hits += usize::from(next.is_some_and(|next| next.rank == 1));
                 }
-                cancel.check()?;
             }
             let tokens = ids.len() - 1;
             Ok(TaxRow {

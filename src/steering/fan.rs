@@ -34,6 +34,18 @@ pub struct FanPlan {
     pub lanes: Vec<FanLane>,
 }
 
+impl FanPlan {
+    /// The same lanes with nothing done in any of them, whatever the operator: a condition on the prompt does not hold.
+    #[must_use]
+    pub fn closed(mut self) -> Self {
+        self.edit = Edit::ADD;
+        for lane in &mut self.lanes {
+            lane.coefficient = 0.0;
+        }
+        self
+    }
+}
+
 /// What one step added to one lane.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FanPiece {

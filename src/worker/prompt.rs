@@ -41,19 +41,10 @@ pub(super) fn of_layout(
             Some(_) if inside(&layout.system, i) => PromptPart::System,
             Some(_) => PromptPart::Template,
         };
-        let text = word(model, *id)?;
+        let text = model.tokenizer().piece(*id)?;
         Ok(PromptToken { text, part })
     });
     each.collect()
-}
-
-/// A token's text; of a special token its name.
-fn word(model: &Model, id: u32) -> Result<String, EngineError> {
-    let tokenizer = model.tokenizer();
-    match tokenizer.special(id) {
-        Some(name) => Ok(name),
-        None => tokenizer.piece(id),
-    }
 }
 
 fn tokens(
@@ -62,7 +53,6 @@ fn tokens(
     chat: Option<&ChatFormat>,
 ) -> Result<Vec<PromptToken>, EngineError> {
     let tokenizer = model.tokenizer();
-    let word = |id: u32| word(model, id);
     let Some(chat) = chat else {
         let ids = tokenizer.encode(prompt)?;
         let own = tokenizer.encode_verbatim(prompt)?.len();
@@ -75,7 +65,7 @@ fn tokens(
                 PromptPart::User
             };
             Ok(PromptToken {
-                text: word(*id)?,
+                text: tokenizer.piece(*id)?,
                 part,
             })
         });
@@ -109,7 +99,7 @@ fn tokens(
             _ => PromptPart::Template,
         };
         Ok(PromptToken {
-            text: word(*id)?,
+            text: tokenizer.piece(*id)?,
             part,
         })
     });

@@ -26,12 +26,13 @@ per_isa! {
     fn sum_apart(p: &[f32], q: &[f32], tops: [f64; 2]) -> [f64; 3] = sum_apart_body
 }
 per_isa! {
-    /// Place of `x[i]` among the values, 1 for the largest; of equal ones the first stands first.
-    fn rank(x: &[f32], i: usize) -> usize = rank_body
+    /// How many values stand before `own`: larger ones, and equal ones before index `at`.
+    fn ahead(x: &[f32], at: usize, own: f32) -> usize = ahead_body
 }
 per_isa! {
-    /// Index and value of the `k` largest values, largest first, of equal ones the first.
-    fn largest_k(x: &[f32], k: usize) -> Vec<(u32, f32)> = largest_k_body
+    /// Makes of `top`, index and value of the `k` largest so far, those that are the largest with `x`, whose first index
+    /// is `first`: largest first, of equal ones the first.
+    fn largest_k(x: &[f32], first: u32, k: usize, top: &mut Vec<(u32, f32)>) = largest_k_body
 }
 
 #[inline(always)]
@@ -97,36 +98,47 @@ fn sum_apart_body<const F: bool>(p: &[f32], q: &[f32], tops: [f64; 2]) -> [f64; 
 }
 
 #[inline(always)]
-fn rank_body<const F: bool>(x: &[f32], i: usize) -> usize {
-    let own = x[i];
-    let (before, after) = x.split_at(i);
+fn ahead_body<const F: bool>(x: &[f32], at: usize, own: f32) -> usize {
+    let (before, after) = x.split_at(at.min(x.len()));
     let count = |x: &[f32], counts: fn(f32, f32) -> bool| -> usize {
         let part = |part: &[f32]| part.iter().map(|v| u32::from(counts(*v, own))).sum::<u32>();
         x.chunks(1 << 16).map(|x| part(x) as usize).sum()
     };
-    1 + count(before, |v, own| v >= own) + count(after, |v, own| v > own)
+    count(before, |v, own| v >= own) + count(after, |v, own| v > own)
 }
 
 #[inline(always)]
-fn largest_k_body<const F: bool>(x: &[f32], k: usize) -> Vec<(u32, f32)> {
-    /// Values of which the largest decides whether one by one is worth looking.
-    const PART: usize = 128;
-    let mut top: Vec<(u32, f32)> = Vec::with_capacity(k + 1);
-    for (c, part) in x.chunks(PART).enumerate() {
-        let least = top.get(k.wrapping_sub(1)).map(|(_, least)| *least);
-        if least.is_some_and(|least| largest_body::<F>(part) <= least) {
+fn largest_k_body<const F: bool>(x: &[f32], first: u32, k: usize, top: &mut Vec<(u32, f32)>) {
+    /// Values that are looked at together before any is by itself, at first and then within them.
+    const PARTS: [usize; 2] = [128, LANES];
+    // A sum of flags vectorises, an early end does not.
+    let none_above = |part: &[f32], least: Option<f32>| {
+        let above = |least| part.iter().map(|v| u32::from(*v > least)).sum::<u32>();
+        least.is_some_and(|least| above(least) == 0)
+    };
+    let least = |top: &[(u32, f32)]| top.get(k.wrapping_sub(1)).map(|(_, value)| *value);
+    if k == 0 {
+        return;
+    }
+    for (c, part) in x.chunks(PARTS[0]).enumerate() {
+        if none_above(part, least(top)) {
             continue;
         }
-        for (i, value) in part.iter().enumerate() {
-            if top.len() == k && top.last().is_none_or(|(_, least)| value <= least) {
+        for (f, few) in part.chunks(PARTS[1]).enumerate() {
+            if none_above(few, least(top)) {
                 continue;
             }
-            let at = top.partition_point(|(_, other)| other >= value);
-            top.insert(at, ((c * PART + i) as u32, *value));
-            top.truncate(k);
+            let begin = first + (c * PARTS[0] + f * PARTS[1]) as u32;
+            for (id, value) in (begin..).zip(few) {
+                if least(top).is_some_and(|least| *value <= least) {
+                    continue;
+                }
+                let at = top.partition_point(|(_, other)| other >= value);
+                top.insert(at, (id, *value));
+                top.truncate(k);
+            }
         }
     }
-    top
 }
 
 #[inline(always)]
@@ -263,14 +275,26 @@ mod tests {
             let x: Vec<f32> = row(1003, 5).iter().map(|v| v.round()).collect();
             let mut order: Vec<usize> = (0..x.len()).collect();
             order.sort_by(|a, b| x[*b].partial_cmp(&x[*a]).unwrap());
-            let top = largest_k(isa, &x, 40);
+            let mut top = Vec::new();
+            largest_k(isa, &x, 0, 40, &mut top);
             let ids: Vec<usize> = top.iter().map(|(id, _)| *id as usize).collect();
             assert_eq!(ids, order[..40]);
+            // The same in two parts that no vector divides.
+            let mut apart = Vec::new();
+            largest_k(isa, &x[..301], 0, 40, &mut apart);
+            largest_k(isa, &x[301..], 301, 40, &mut apart);
+            assert_eq!(top, apart);
             for (place, i) in order.iter().enumerate().step_by(97) {
-                assert_eq!(rank(isa, &x, *i), place + 1);
+                assert_eq!(ahead(isa, &x, *i, x[*i]), place);
+                let [before, after] = [&x[..301], &x[301..]];
+                let apart = ahead(isa, before, *i, x[*i]);
+                let apart = apart + ahead(isa, after, i.saturating_sub(301), x[*i]);
+                assert_eq!(apart, place);
             }
-            assert_eq!(largest_k(isa, &x[..3], 9).len(), 3);
-            assert!(largest_k(isa, &x, 0).is_empty());
+            let (mut few, mut none) = (Vec::new(), Vec::new());
+            largest_k(isa, &x[..3], 0, 9, &mut few);
+            largest_k(isa, &x, 0, 0, &mut none);
+            assert_eq!((few.len(), none.len()), (3, 0));
         }
     }
 }

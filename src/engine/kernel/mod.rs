@@ -18,7 +18,7 @@ pub(super) mod row;
 mod x86;
 
 pub(super) use few::PANELS;
-pub(super) use panel::{Element, Panel};
+pub(super) use panel::{Address, Element, Panel};
 pub(super) use right::{MANY, Right, multiply};
 
 pub(super) use activation::{activate, gate, softcap};

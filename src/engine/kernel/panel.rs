@@ -153,13 +153,37 @@ impl Element for bf16 {
 pub(in crate::engine) struct Panel<'a, T = f32> {
     pub(in crate::engine) data: &'a [T],
     pub(in crate::engine) stride: usize,
+    /// What is read next, where that is not what stands behind it.
+    pub(super) next: Option<Address>,
+}
+
+/// Where something stands in memory, to ask for it early: nothing is read there.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::engine) struct Address(usize);
+
+impl Address {
+    pub(super) fn of<T>(data: &[T]) -> Self {
+        Self(data.as_ptr().addr())
+    }
+
+    pub(super) fn pointer(self) -> *const u8 {
+        std::ptr::without_provenance(self.0)
+    }
 }
 
 impl<'a, T: Element> Panel<'a, T> {
     /// Rows one behind the other.
     pub(in crate::engine) fn packed(data: &'a [T]) -> Self {
-        let stride = PANEL;
-        Self { data, stride }
+        Self::rows(data, PANEL)
+    }
+
+    /// Rows `stride` apart.
+    pub(in crate::engine) fn rows(data: &'a [T], stride: usize) -> Self {
+        Self {
+            data,
+            stride,
+            next: None,
+        }
     }
 
     /// The first `k` rows as f32, one behind the other, into `out`.

@@ -3,7 +3,7 @@
 use half::{bf16, f16};
 
 use super::few::{self, PANELS};
-use super::{Isa, Left, PANEL, Panel, Store, Target, product, widen};
+use super::{Address, Isa, Left, PANEL, Panel, Store, Target, product, product_at, widen};
 use crate::engine::quant::{Blocks, RUN};
 
 /// Rows from which a panel that is not f32 is widened once for all of them: below, widening it on the
@@ -17,6 +17,8 @@ pub(in crate::engine) enum Right<'a> {
     F16(&'a [f16]),
     Bf16(&'a [bf16]),
     Blocks(Blocks<'a>),
+    /// A panel that was widened, and the one that will be next.
+    Widened(&'a [f32], Address),
 }
 
 impl Right<'_> {
@@ -28,10 +30,24 @@ impl Right<'_> {
         }
     }
 
+    /// Where panel `i` of `k` steps begins.
+    pub(in crate::engine) fn address(self, i: usize, k: usize) -> Address {
+        fn of<T>(data: &[T], from: usize) -> Address {
+            Address::of(&data[from.min(data.len())..])
+        }
+        let from = i * k * PANEL;
+        match self {
+            Self::F32(data) | Self::Widened(data, _) => of(data, from),
+            Self::F16(data) => of(data, from),
+            Self::Bf16(data) => of(data, from),
+            Self::Blocks(blocks) => of(blocks.data, i * Blocks::panel_bytes(blocks.kind, k)),
+        }
+    }
+
     /// The first panel of `k` steps as f32.
     pub(in crate::engine) fn widen(self, isa: Isa, k: usize, out: &mut [f32]) {
         match self {
-            Self::F32(data) => widen(isa, Panel::packed(data), k, out),
+            Self::F32(data) | Self::Widened(data, _) => widen(isa, Panel::packed(data), k, out),
             Self::F16(data) => widen(isa, Panel::packed(data), k, out),
             Self::Bf16(data) => widen(isa, Panel::packed(data), k, out),
             Self::Blocks(blocks) => {
@@ -70,6 +86,14 @@ pub(in crate::engine) unsafe fn multiply(
             Right::F32(data) => few::product_at(isa, x, data, panels, y, ys, store),
             Right::F16(data) => few::product_at(isa, x, data, panels, y, ys, store),
             Right::Bf16(data) => few::product_at(isa, x, data, panels, y, ys, store),
+            Right::Widened(data, next) => {
+                assert!(panels == 1, "one panel is widened at a time");
+                let panel = Panel {
+                    next: Some(next),
+                    ..Panel::packed(data)
+                };
+                product_at(isa, x, panel, y, ys, store);
+            }
             Right::Blocks(blocks) => {
                 for i in 0..panels {
                     decoded(isa, x, blocks.panel(i), y.add(i * PANEL), ys, add);

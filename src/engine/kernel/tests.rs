@@ -53,10 +53,7 @@ fn tile_product_equals_a_sum_in_f64_on_every_instruction_set() {
                 product(
                     isa,
                     left,
-                    Panel {
-                        data: &p,
-                        stride: 40,
-                    },
+                    Panel::rows(&p, 40),
                     Target {
                         data: &mut y,
                         stride: 50,
@@ -104,10 +101,7 @@ fn rows_of_a_product_do_not_depend_on_how_many_there_are() {
             product(
                 isa,
                 left,
-                Panel {
-                    data: &p,
-                    stride: PANEL,
-                },
+                Panel::rows(&p, PANEL),
                 Target {
                     data: &mut y,
                     stride: PANEL,
@@ -182,10 +176,7 @@ fn narrow_equals_wide<T: Element>(narrow: impl Fn(f32) -> T) {
     let wide: Vec<f32> = panel.iter().map(|v| v.widen()).collect();
     for isa in isas() {
         let mut widened = vec![0.0; k * PANEL];
-        let stored = Panel {
-            data: panel.as_slice(),
-            stride: PANEL,
-        };
+        let stored = Panel::rows(panel.as_slice(), PANEL);
         widen(isa, stored, k, &mut widened);
         assert_eq!(widened, wide, "{isa:?}");
         for m in [1, 2, 5, 12, 29] {
@@ -202,10 +193,7 @@ fn narrow_equals_wide<T: Element>(narrow: impl Fn(f32) -> T) {
             };
             product(isa, left, stored, target(&mut a), Store::Set);
             let data = wide.as_slice();
-            let panel = Panel {
-                data,
-                stride: PANEL,
-            };
+            let panel = Panel::rows(data, PANEL);
             product(isa, left, panel, target(&mut b), Store::Set);
             assert_eq!(a, b, "{isa:?} {m} rows");
         }

@@ -48,15 +48,21 @@ pub(super) unsafe fn product_512<T: Element>(
     store: Store,
 ) {
     let size = x.k * PANEL;
+    let here = p.data.as_ptr();
     // With one tile nothing is gained: whoever comes next may have few rows too.
-    let next = x.m > ROWS_512 && p.stride == PANEL && p.data.len() >= 2 * size;
-    let from = if next { size } else { 0 };
+    let behind = x.m > ROWS_512 && p.stride == PANEL && p.data.len() >= 2 * size;
+    let (next, asked) = match p.next {
+        Some(next) => (next.pointer(), x.k * ASKED),
+        None if behind => (here.wrapping_add(size).cast(), x.k * ASKED),
+        None => (here.cast(), 0),
+    };
+    // Tiles of about one height: a row or two by themselves take the time of four.
+    let tiles = x.m.div_ceil(ROWS_512);
     let mut i = 0;
-    while i < x.m {
-        let take = (x.m - i).min(ROWS_512);
-        // Every tile asks for another part of the panel behind this one.
-        let ahead = p.data.as_ptr().wrapping_add(from).cast::<u8>();
-        let ahead = ahead.wrapping_add(if next { i / ROWS_512 * x.k * ASKED } else { 0 });
+    for tile in 0..tiles {
+        let take = (x.m - i).div_ceil(tiles - tile);
+        // Every tile asks for another part of what comes next.
+        let ahead = next.wrapping_add(tile * asked);
         macro_rules! tile {
             ($($m:literal),*) => {
                 match take {
@@ -65,7 +71,7 @@ pub(super) unsafe fn product_512<T: Element>(
                         x: x.data.as_ptr().add(i * x.stride),
                         xs: x.stride,
                         k: x.k,
-                        p: p.data.as_ptr(),
+                        p: here,
                         ps: p.stride,
                         ahead,
                         y: y.add(i * ys),

@@ -173,6 +173,10 @@ impl Decoder for Tensors {
             .map_err(|e| self.target().explain(e))
     }
 
+    fn vocabulary_part(&self, _: usize) -> usize {
+        self.stack.config().vocab_size
+    }
+
     fn head_rows(&self, ids: &[u32]) -> Result<Vec<f32>, EngineError> {
         Ok(stack::values(self.head.select(ids)?.weight())?)
     }

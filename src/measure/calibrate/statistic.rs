@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::engine::{Cancel, EngineError, Keep, KvCache, Model, NoHook, Part, Rows};
 use crate::measure::cache::Site;
-use crate::measure::divergence::{kl, most_likely};
+use crate::measure::divergence::most_likely;
 use crate::measure::error::MeasureError;
 use crate::measure::tax::forced;
+use crate::measure::tokens::{Figures, rows_at_once, side_by_side};
 use crate::stats::quantile;
 use crate::steering::{LaneSteering, SteerHook};
 use crate::units::{BlockIndex, Edit, Mask};
@@ -15,9 +16,6 @@ use crate::units::{BlockIndex, Edit, Mask};
 pub const ROLLOUT: usize = 20;
 /// Quantile of KL over prompts and positions.
 pub const QUANTILE: f64 = 0.95;
-
-/// Rows whose logits are in memory at a time, of either kind.
-const ROWS: usize = 32;
 
 /// What the statistic reads.
 #[derive(Debug)]
@@ -260,14 +258,16 @@ impl KlStatistic {
         base: &[f32],
         cancel: &Cancel,
     ) -> Result<Vec<f64>, MeasureError> {
-        let (width, vocab) = (self.model.hidden_size(), self.model.config().vocab_size);
-        let logits = |rows: &[f32]| self.model.logits(&Rows::from_vec(rows.to_vec(), width)?);
-        let mut all = Vec::with_capacity(steered.len() / width);
-        for (steered, base) in steered.chunks(ROWS * width).zip(base.chunks(ROWS * width)) {
-            let (steered, base) = (logits(steered)?, logits(base)?);
-            let rows = steered.chunks_exact(vocab).zip(base.chunks_exact(vocab));
-            all.extend(rows.map(|(p, q)| kl(p, q)));
-            cancel.check()?;
+        let at_once = rows_at_once(&self.model);
+        let part = at_once * self.model.hidden_size();
+        let next = vec![None; at_once];
+        let mut all = Vec::with_capacity(steered.len() / self.model.hidden_size());
+        for (steered, base) in steered.chunks(part).zip(base.chunks(part)) {
+            let n = steered.len() / self.model.hidden_size();
+            let figures = side_by_side(&self.model, base, steered, &next[..n], 0, cancel)?;
+            // Not finite: such a model says nothing any more.
+            let kl = |row: Option<Figures>| row.map_or(f64::INFINITY, |figures| figures.kl);
+            all.extend(figures.into_iter().map(kl));
         }
         Ok(all)
     }

@@ -4,10 +4,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::distribution::Side;
-use super::passage::{Candidate, Spelling};
+use super::passage::{Candidate, candidates};
 use super::side_by_side::{rows_at_once, side_by_side};
 use super::{SteeredRun, TextToken, TokensError, UnsteeredRun};
-use crate::engine::{Branch, Cancel, Hook, KvCache, Place, Rows};
+use crate::engine::{Branch, Cancel, Hook, KvCache, Place, Rows, TextTokenizer};
 use crate::units::{BlockIndex, Mask};
 
 /// One position of a text, block by block.
@@ -70,7 +70,7 @@ impl UnsteeredRun {
     ) -> Result<LogitLens, TokensError> {
         self.check(steered)?;
         let tokenizer = self.model.tokenizer();
-        let tokens = self.passage.pieces(tokenizer)?;
+        let tokens = &self.tokens;
         let (Some(token), Some(start)) = (tokens.get(position), self.embeddings.row(position))
         else {
             let last = self.embeddings.n().saturating_sub(1);
@@ -89,16 +89,14 @@ impl UnsteeredRun {
         let (d, n_blocks) = (self.model.hidden_size(), self.model.n_blocks());
         let next = [self.passage.next(position)];
         let (first, chunk) = (n_blocks - theirs.len() / d, rows_at_once(&self.model));
-        let mut spelling = Spelling::new(tokenizer);
         let mut rows = Vec::with_capacity(n_blocks);
         for begin in (0..n_blocks).step_by(chunk) {
-            cancel.check()?;
             let end = n_blocks.min(begin + chunk);
             let edited = begin.max(first).min(end);
             let ours = &ours[begin * d..end * d];
             let theirs = &theirs[edited.saturating_sub(first) * d..end.saturating_sub(first) * d];
             let next = next.repeat(end - begin);
-            let figures = side_by_side(&self.model, ours, theirs, &next, top)?;
+            let figures = side_by_side(&self.model, ours, theirs, &next, top.max(1), cancel)?;
             for (b, figures) in (begin..end).zip(figures) {
                 let figures = figures.ok_or(TokensError::NotFinite {
                     position,
@@ -108,8 +106,8 @@ impl UnsteeredRun {
                 rows.push(LensRow {
                     block: BlockIndex(b),
                     kl: figures.kl,
-                    unsteered: reading(ours, &mut spelling)?,
-                    steered: reading(theirs, &mut spelling)?,
+                    unsteered: reading(ours, tokenizer)?,
+                    steered: reading(theirs, tokenizer)?,
                 });
             }
         }
@@ -148,11 +146,11 @@ impl UnsteeredRun {
     }
 }
 
-fn reading(side: Side, spelling: &mut Spelling<'_>) -> Result<LensReading, TokensError> {
+fn reading(side: Side, tokenizer: &TextTokenizer) -> Result<LensReading, TokensError> {
     Ok(LensReading {
         log_probability: side.next.map(|next| next.log_probability),
         rank: side.next.map(|next| next.rank),
-        top: spelling.candidates(side.top)?,
+        top: candidates(tokenizer, side.top)?,
     })
 }
 

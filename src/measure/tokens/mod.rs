@@ -13,9 +13,11 @@ mod run;
 mod side_by_side;
 mod strip;
 
+pub(in crate::measure) use distribution::Figures;
 pub use distribution::{kl_divergence, log_normaliser};
 pub use error::TokensError;
 pub use lens::{LensReading, LensRow, LogitLens};
 pub use passage::{Candidate, Passage, TextToken};
 pub use run::{SteeredRun, UnsteeredRun};
+pub(in crate::measure) use side_by_side::{rows_at_once, side_by_side};
 pub use strip::{KlSummary, Reading, StripOptions, TokenRow, TokenStrip};

@@ -1,7 +1,5 @@
 //! The text that both models read.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::TokensError;
@@ -123,7 +121,7 @@ impl Passage {
         let piece = |&id: &u32| {
             let text = stream.push(id)?;
             let text = match tokenizer.special(id) {
-                Some(name) if text.is_empty() => name,
+                Some(name) if text.is_empty() => name.to_owned(),
                 _ => text,
             };
             Ok(TextToken { id, text })
@@ -145,41 +143,17 @@ fn continuation(
     }
 }
 
-/// Texts of single tokens, each looked up once.
-#[derive(Debug)]
-pub(super) struct Spelling<'a> {
-    tokenizer: &'a TextTokenizer,
-    known: HashMap<u32, String>,
-}
-
-impl<'a> Spelling<'a> {
-    pub(super) fn new(tokenizer: &'a TextTokenizer) -> Self {
-        Self {
-            tokenizer,
-            known: HashMap::new(),
-        }
-    }
-
-    pub(super) fn candidates(
-        &mut self,
-        top: Vec<(u32, f64)>,
-    ) -> Result<Vec<Candidate>, EngineError> {
-        let candidate = |(id, probability)| {
-            Ok(Candidate {
-                id,
-                text: self.of(id)?,
-                probability,
-            })
-        };
-        top.into_iter().map(candidate).collect()
-    }
-
-    fn of(&mut self, id: u32) -> Result<String, EngineError> {
-        if let Some(text) = self.known.get(&id) {
-            return Ok(text.clone());
-        }
-        let text = self.tokenizer.piece(id)?;
-        self.known.insert(id, text.clone());
-        Ok(text)
-    }
+/// Most likely tokens with their texts.
+pub(super) fn candidates(
+    tokenizer: &TextTokenizer,
+    top: Vec<(u32, f64)>,
+) -> Result<Vec<Candidate>, EngineError> {
+    let candidate = |(id, probability)| {
+        Ok(Candidate {
+            id,
+            text: tokenizer.piece(id)?,
+            probability,
+        })
+    };
+    top.into_iter().map(candidate).collect()
 }

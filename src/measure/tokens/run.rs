@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Passage, TokensError};
+use super::{Passage, TextToken, TokensError};
 use crate::engine::{
     Branch, Cancel, Hook, HookPoint, Keep, KvCache, Model, NoHook, Part, Place, Rows,
 };
@@ -16,6 +16,8 @@ use crate::units::{BlockIndex, Mask};
 pub struct UnsteeredRun {
     pub(super) model: Arc<Model>,
     pub(super) passage: Passage,
+    /// The text's tokens, spelled out.
+    pub(super) tokens: Vec<TextToken>,
     pub(super) block: BlockIndex,
     /// Sequence 0.
     pub(super) cache: KvCache,
@@ -80,6 +82,7 @@ impl UnsteeredRun {
             embeddings: Rows::from_vec(seen.embeddings, d)?,
             entering: Rows::from_vec(seen.entering, d)?,
             site: Rows::from_vec(seen.site, d)?,
+            tokens: passage.pieces(model.tokenizer())?,
             model,
             passage,
             block,

@@ -5,10 +5,10 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::distribution::{Figures, Side};
-use super::passage::{Candidate, Spelling};
+use super::passage::{Candidate, candidates};
 use super::side_by_side::{rows_at_once, side_by_side};
 use super::{SteeredRun, TextToken, TokensError, UnsteeredRun};
-use crate::engine::Cancel;
+use crate::engine::{Cancel, TextTokenizer};
 use crate::stats::{mean, quantile};
 use crate::units::{BlockIndex, Mask};
 
@@ -127,22 +127,20 @@ impl UnsteeredRun {
         let (n, prompt_len) = (self.passage.read().len(), self.passage.prompt_len());
         let from = if options.whole { 0 } else { prompt_len - 1 };
         let tokenizer = self.model.tokenizer();
-        let tokens = self.passage.pieces(tokenizer)?;
-        let mut spelling = Spelling::new(tokenizer);
+        let tokens = &self.tokens;
         let chunk = rows_at_once(&self.model);
         let mut rows = Vec::with_capacity(n - from);
         for begin in (from..n).step_by(chunk) {
-            cancel.check()?;
             let positions = begin..n.min(begin + chunk);
-            for (position, figures) in self.figures(steered, positions, options.top)? {
+            for (position, figures) in self.figures(steered, positions, options.top, cancel)? {
                 let [ours, theirs] = figures.sides;
                 let [projection, edited] = self.projections(steered, position);
                 rows.push(TokenRow {
                     position,
                     kl: figures.kl,
                     next: tokens.get(position + 1).cloned(),
-                    unsteered: reading(ours, projection, &mut spelling)?,
-                    steered: reading(theirs, edited, &mut spelling)?,
+                    unsteered: reading(ours, projection, tokenizer)?,
+                    steered: reading(theirs, edited, tokenizer)?,
                 });
             }
         }
@@ -158,7 +156,7 @@ impl UnsteeredRun {
             frozen: steered.frozen,
             prompt_len,
             first_edited: steered.first,
-            tokens,
+            tokens: tokens.clone(),
             first_difference: rows
                 .iter()
                 .find(|row| row.unsteered.best() != row.steered.best())
@@ -174,6 +172,7 @@ impl UnsteeredRun {
         steered: &SteeredRun,
         positions: Range<usize>,
         top: usize,
+        cancel: &Cancel,
     ) -> Result<Vec<(usize, Figures)>, TokensError> {
         let (d, begin) = (self.model.hidden_size(), positions.start);
         let edited = begin.max(steered.first).min(positions.end);
@@ -185,7 +184,7 @@ impl UnsteeredRun {
             &steered.last.as_slice()[(edited - first) * d..(positions.end - first) * d]
         };
         let next: Vec<_> = positions.clone().map(|p| self.passage.next(p)).collect();
-        let figures = side_by_side(&self.model, ours, theirs, &next, top)?;
+        let figures = side_by_side(&self.model, ours, theirs, &next, top.max(1), cancel)?;
         let named = |(position, figures): (usize, Option<Figures>)| {
             figures
                 .map(|figures| (position, figures))
@@ -219,15 +218,11 @@ impl Reading {
     }
 }
 
-fn reading(
-    side: Side,
-    projection: f64,
-    spelling: &mut Spelling<'_>,
-) -> Result<Reading, TokensError> {
+fn reading(side: Side, projection: f64, tokenizer: &TextTokenizer) -> Result<Reading, TokensError> {
     Ok(Reading {
         projection,
         log_probability: side.next.map(|next| next.log_probability),
         rank: side.next.map(|next| next.rank),
-        top: spelling.candidates(side.top)?,
+        top: candidates(tokenizer, side.top)?,
     })
 }

@@ -7,7 +7,6 @@ use crate::engine::SamplerSettings;
 use crate::measure::controls::{Control, drawn};
 use crate::protocol::{FanPart, FanStudy, StudyNews, TokenPiece};
 use crate::steering::{Fan, FanLane, FanPlan};
-use crate::units::Edit;
 use crate::worker::generate::finish_reason;
 
 pub(super) fn run(room: &Room<'_>, study: &FanStudy) -> Result<usize, Trouble> {
@@ -49,13 +48,6 @@ pub(super) fn run(room: &Room<'_>, study: &FanStudy) -> Result<usize, Trouble> {
     }
     let (prompt, stop) = room.prompt(&study.prompt, study.chat.as_ref())?;
     let gate = room.judge(study.condition.as_ref(), &prompt)?;
-    let mut edit = study.edit;
-    if gate.is_some_and(|gate| !gate.open) {
-        edit = Edit::ADD;
-        for lane in &mut lanes {
-            lane.coefficient = 0.0;
-        }
-    }
     room.news(StudyNews::FanLanes { labels, gate });
     let sampling = SamplerSettings {
         temperature: study.sampling.temperature,
@@ -66,9 +58,14 @@ pub(super) fn run(room: &Room<'_>, study: &FanStudy) -> Result<usize, Trouble> {
     let plan = FanPlan {
         block: study.block,
         mask: study.mask,
-        edit,
+        edit: study.edit,
         directions,
         lanes,
+    };
+    let plan = if gate.is_none_or(|gate| gate.open) {
+        plan
+    } else {
+        plan.closed()
     };
     let most = study.sampling.max_tokens;
     let mut fan = Fan::start(room.model, prompt, plan, &sampling, stop, most)
