@@ -70,10 +70,10 @@ fn read(shape: Shape, lanes: usize, logits: usize, hook: &mut dyn Hook) {
     }
 }
 
-fn strip(run: &UnsteeredRun, site: &Site<'_>, frozen: bool, whole: bool) -> TokenStrip {
+fn strip(run: &UnsteeredRun, site: &Site<'_>, frozen: bool) -> TokenStrip {
     let never = Cancel::never();
     let steered = run.steer(site, 0.8, frozen, &never).expect("a run");
-    let options = StripOptions { top: 5, whole };
+    let options = StripOptions { top: 5 };
     run.strip(&steered, options, &never).expect("a strip")
 }
 
@@ -114,7 +114,7 @@ fn strip_from_nothing(bencher: Bencher<'_, '_>, shape: Shape) {
     bencher.bench_local(|| {
         let (model, never) = (Arc::clone(model(shape)), Cancel::never());
         let run = UnsteeredRun::new(model, shown(shape), site.block, &never).expect("a run");
-        strip(&run, &site, false, false)
+        strip(&run, &site, false)
     });
 }
 
@@ -125,7 +125,7 @@ fn strip_again(bencher: Bencher<'_, '_>, shape: Shape) {
     let (site, never) = (site(shape, &v), Cancel::never());
     let model = Arc::clone(model(shape));
     let run = UnsteeredRun::new(model, shown(shape), site.block, &never).expect("a run");
-    bencher.bench_local(|| strip(&run, &site, false, false));
+    bencher.bench_local(|| strip(&run, &site, false));
 }
 
 /// The same with attention frozen.
@@ -135,7 +135,7 @@ fn strip_again_frozen(bencher: Bencher<'_, '_>, shape: Shape) {
     let (site, never) = (site(shape, &v), Cancel::never());
     let model = Arc::clone(model(shape));
     let run = UnsteeredRun::new(model, shown(shape), site.block, &never).expect("a run");
-    bencher.bench_local(|| strip(&run, &site, true, false));
+    bencher.bench_local(|| strip(&run, &site, true));
 }
 
 /// The logit lens at one position.

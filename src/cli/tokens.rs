@@ -47,15 +47,13 @@ pub(super) fn run(args: &TokensArgs) -> Result<(), Ending> {
         gate.as_ref().is_none_or(|gate| gate.open),
     );
     let passage = passage(args, coefficient, &opened, &site, &words, rendered)?;
+    let passage = if args.whole { passage.whole() } else { passage };
     let unsteered = UnsteeredRun::new(Arc::clone(&opened.model), passage, site.block, &never)
         .map_err(failed)?;
     let steered = unsteered
         .steer(&site, coefficient, args.frozen, &never)
         .map_err(failed)?;
-    let options = StripOptions {
-        top: args.top,
-        whole: args.whole,
-    };
+    let options = StripOptions { top: args.top };
     let strip = unsteered.strip(&steered, options, &never).map_err(failed)?;
     let lens = args
         .lens

@@ -57,14 +57,21 @@ impl Model {
                 ids,
             })
             .collect();
-        let rows = self.extend(&mut fresh, &grown, keep, hook, cancel)?;
+        let first = match keep {
+            Keep::All => 0,
+            Keep::From(first) => first,
+            Keep::Last | Keep::Nothing => {
+                let rows = self.extend(&mut fresh, &grown, keep, hook, cancel)?;
+                *cache = fresh;
+                return Ok(rows);
+            }
+        };
+        let rows = self.extend(&mut fresh, &grown, Keep::All, hook, cancel)?;
         *cache = fresh;
-        if keep != Keep::All {
-            return Ok(rows);
-        }
         let (d, mut kept, mut row) = (rows.width(), Vec::new(), 0);
         for (ids, old) in &whole {
-            kept.extend_from_slice(&rows.as_slice()[(row + old) * d..(row + ids.len()) * d]);
+            let from = row + (old + first).min(ids.len());
+            kept.extend_from_slice(&rows.as_slice()[from * d..(row + ids.len()) * d]);
             row += ids.len();
         }
         Rows::from_vec(kept, d)

@@ -1,5 +1,7 @@
 //! Packing of a call's rows, and the checks that its arguments fit together.
 
+use std::ops::Range;
+
 use super::cache::Span;
 use super::{Branch, EngineError, Keep, KvCache, Model, Part, Place, Rows};
 use crate::units::BlockIndex;
@@ -11,8 +13,17 @@ pub(super) struct Batch {
     pub(super) positions: Vec<usize>,
     /// Rows that take the frequencies of long texts; empty where none does.
     pub(super) long: Vec<bool>,
-    /// Rows returned.
+    /// Rows returned, in order; of every part or branch those at its end.
     pub(super) kept: Vec<usize>,
+}
+
+impl Batch {
+    /// Those of a part's or branch's `rows` that are returned.
+    pub(super) fn kept_of(&self, rows: Range<usize>) -> Range<usize> {
+        let before = self.kept.partition_point(|row| *row < rows.start);
+        let first = self.kept.get(before).copied().unwrap_or(rows.end);
+        first.min(rows.end)..rows.end
+    }
 }
 
 impl Model {
@@ -53,6 +64,9 @@ impl Model {
         }
         let kept = match keep {
             Keep::Last => spans.iter().map(|s| s.row + s.len - 1).collect(),
+            Keep::From(first) => (spans.iter())
+                .flat_map(|s| (s.row + s.len.min(first))..(s.row + s.len))
+                .collect(),
             Keep::All => (0..places.len()).collect(),
             Keep::Nothing => Vec::new(),
         };

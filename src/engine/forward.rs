@@ -27,6 +27,8 @@ pub struct Part<'a> {
 pub enum Keep {
     /// The last row of each part. The rest of the last block is skipped unless a hook wants that block.
     Last,
+    /// The rows of each part from its token of this index on; of the others the last block is skipped likewise.
+    From(usize),
     /// Every row.
     All,
     /// None: only keys and values are wanted.

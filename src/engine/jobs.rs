@@ -1,5 +1,7 @@
 //! Which queries see which keys: the attention work of a packed batch.
 
+use std::ops::Range;
+
 use super::attention::{Job, Query};
 use super::batch::Batch;
 use super::cache::Span;
@@ -28,7 +30,7 @@ impl Store<'_> {
         }
     }
 
-    /// The work of `block`: all rows of the batch, or each part's last where `trim` is set. A query
+    /// The work of `block`: all rows of the batch, or those that are returned where `trim` is set. A query
     /// sees `window` positions, its own included.
     pub(super) fn jobs(
         &self,
@@ -38,16 +40,13 @@ impl Store<'_> {
         window: Option<usize>,
     ) -> (Vec<Query>, Vec<Job<'_>>) {
         let first = |position: usize| window.map_or(0, |w| (position + 1).saturating_sub(w));
+        let shown = |rows: Range<usize>| if trim { batch.kept_of(rows) } else { rows };
         let mut queries: Vec<Query> = Vec::new();
         let mut jobs: Vec<Job<'_>> = Vec::new();
         match self {
             Store::Append(_, spans) | Store::Frozen(_, spans) => {
                 for span in *spans {
-                    let rows = if trim {
-                        span.row + span.len - 1..span.row + span.len
-                    } else {
-                        span.row..span.row + span.len
-                    };
+                    let rows = shown(span.row..span.row + span.len);
                     for chunk in rows.clone().step_by(QUERIES_PER_JOB) {
                         let from = queries.len();
                         for row in chunk..rows.end.min(chunk + QUERIES_PER_JOB) {
@@ -77,14 +76,10 @@ impl Store<'_> {
                         if queries.len() - from >= QUERIES_PER_JOB {
                             break;
                         }
-                        let shown = if trim {
-                            branch.len - 1..branch.len
-                        } else {
-                            0..branch.len
-                        };
-                        for t in shown {
+                        for shown in shown(row..row + branch.len) {
+                            let t = shown - row;
                             queries.push(Query {
-                                row: row + t,
+                                row: shown,
                                 first: first(branch.start + t),
                                 cached: branch.start,
                                 own_row: row,

@@ -31,7 +31,7 @@ pub(super) trait Layers {
         spans: &[Span],
     ) -> candle_core::Result<()>;
 
-    /// Attention of all rows; with `trim` of each part's last row alone.
+    /// Attention of all rows; with `trim` of the rows that are returned alone.
     fn attend(
         &self,
         b: usize,

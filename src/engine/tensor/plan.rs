@@ -32,8 +32,8 @@ struct Window {
     positions: Option<usize>,
     /// Of all rows.
     all: OnceLock<Vec<Tile>>,
-    /// Of the last row of each part.
-    last: OnceLock<Vec<Tile>>,
+    /// Of the rows that are returned.
+    kept: OnceLock<Vec<Tile>>,
 }
 
 /// Rows that see the same cached positions.
@@ -128,7 +128,7 @@ impl Plan {
                 .map(|positions| Window {
                     positions,
                     all: OnceLock::new(),
-                    last: OnceLock::new(),
+                    kept: OnceLock::new(),
                 })
                 .collect(),
         })
@@ -138,7 +138,7 @@ impl Plan {
         &self.rotary[rope]
     }
 
-    /// The work of a block whose queries see `window` positions; with `trim` of each part's last row alone.
+    /// The work of a block whose queries see `window` positions; with `trim` of the rows that are returned alone.
     pub(super) fn tiles(
         &self,
         window: Option<usize>,
@@ -148,11 +148,11 @@ impl Plan {
         let Some(found) = self.windows.iter().find(|w| w.positions == window) else {
             candle_core::bail!("no block has a window of {window:?}");
         };
-        let cell = if trim { &found.last } else { &found.all };
+        let cell = if trim { &found.kept } else { &found.all };
         if let Some(tiles) = cell.get() {
             return Ok(tiles);
         }
-        let tiles = self.compute(window, trim, &batch.positions)?;
+        let tiles = self.compute(window, trim, batch)?;
         Ok(cell.get_or_init(|| tiles))
     }
 
@@ -160,18 +160,18 @@ impl Plan {
         &self,
         window: Option<usize>,
         trim: bool,
-        positions: &[usize],
+        batch: &Batch,
     ) -> candle_core::Result<Vec<Tile>> {
         let pieces: Vec<Piece> = self
             .groups
             .iter()
-            .flat_map(|group| self.pieces(group, window, trim, positions))
+            .flat_map(|group| self.pieces(group, window, trim, batch))
             .collect();
         let mut tiles = Vec::new();
         let mut rest = pieces.as_slice();
         while !rest.is_empty() {
             let (taken, others) = rest.split_at(self.together(rest));
-            tiles.push(tile(taken, positions, &self.device)?);
+            tiles.push(tile(taken, &batch.positions, &self.device)?);
             rest = others;
         }
         Ok(tiles)
@@ -183,15 +183,20 @@ impl Plan {
         group: &Group,
         window: Option<usize>,
         trim: bool,
-        positions: &[usize],
+        batch: &Batch,
     ) -> Vec<Piece> {
+        let positions = &batch.positions;
         let first = |position: usize| window.map_or(0, |w| (position + 1).saturating_sub(w));
         let queries: Vec<Query> = group
             .lanes
             .iter()
             .flat_map(|lane| {
-                let shown = if trim { lane.end - 1 } else { lane.start };
-                (shown..lane.end).map(|row| Query {
+                let shown = if trim {
+                    batch.kept_of(lane.clone())
+                } else {
+                    lane.clone()
+                };
+                shown.map(|row| Query {
                     row,
                     lane: lane.start,
                     first: first(positions[row]),

@@ -1,5 +1,7 @@
 //! The text that both models read.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::TokensError;
@@ -12,6 +14,8 @@ pub struct Passage {
     prompt_len: usize,
     /// Tokens that are read.
     read: usize,
+    /// Position of the first row of a comparison.
+    shown: usize,
 }
 
 /// A token with its text.
@@ -54,6 +58,7 @@ impl Passage {
             ids: [prompt, text].concat(),
             prompt_len: prompt.len(),
             read: tokens,
+            shown: prompt.len() - 1,
         })
     }
 
@@ -63,6 +68,17 @@ impl Passage {
     pub fn without_what_follows(self) -> Self {
         let read = self.ids.len() - 1;
         Self { read, ..self }
+    }
+
+    /// Comparisons begin at the first token of the prompt rather than at its last, which predicts the first of the text.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        Self { shown: 0, ..self }
+    }
+
+    /// Positions that comparisons have a row of.
+    pub fn shown(&self) -> Range<usize> {
+        self.shown..self.read
     }
 
     /// The tokens that the models read.

@@ -11,7 +11,7 @@ use crate::steering::{LaneSteering, SteerHook, apply};
 use crate::units::{BlockIndex, Mask};
 
 /// One unsteered pass over a text, kept for comparisons at one block: keys and values of all blocks, and the residual
-/// stream before the first block, before and after the site's and after the last (`4 · n · d` values of 4 bytes).
+/// stream before the first block, before and after the site's and after the last (up to `4 · n · d` values of 4 bytes).
 #[derive(Debug)]
 pub struct UnsteeredRun {
     pub(super) model: Arc<Model>,
@@ -27,7 +27,7 @@ pub struct UnsteeredRun {
     entering: Rows,
     /// After the site's block, `(n, d)`.
     pub(super) site: Rows,
-    /// After the last block, `(n, d)`.
+    /// After the last block, of the [shown](Passage::shown) positions.
     pub(super) last: Rows,
 }
 
@@ -77,7 +77,8 @@ impl UnsteeredRun {
             sequence: 0,
             ids: passage.read(),
         }];
-        let last = model.extend(&mut cache, &part, Keep::All, &mut seen, cancel)?;
+        let keep = Keep::From(passage.shown().start);
+        let last = model.extend(&mut cache, &part, keep, &mut seen, cancel)?;
         Ok(Self {
             embeddings: Rows::from_vec(seen.embeddings, d)?,
             entering: Rows::from_vec(seen.entering, d)?,

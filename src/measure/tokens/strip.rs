@@ -17,16 +17,11 @@ use crate::units::{BlockIndex, Mask};
 pub struct StripOptions {
     /// Most likely tokens named per side, at least 1.
     pub top: usize,
-    /// From the first token of the prompt on, rather than from the last.
-    pub whole: bool,
 }
 
 impl Default for StripOptions {
     fn default() -> Self {
-        Self {
-            top: 5,
-            whole: false,
-        }
+        Self { top: 5 }
     }
 }
 
@@ -124,14 +119,13 @@ impl UnsteeredRun {
         cancel: &Cancel,
     ) -> Result<TokenStrip, TokensError> {
         self.check(steered)?;
-        let (n, prompt_len) = (self.passage.read().len(), self.passage.prompt_len());
-        let from = if options.whole { 0 } else { prompt_len - 1 };
+        let (shown, prompt_len) = (self.passage.shown(), self.passage.prompt_len());
         let tokenizer = self.model.tokenizer();
         let tokens = &self.tokens;
         let chunk = rows_at_once(&self.model);
-        let mut rows = Vec::with_capacity(n - from);
-        for begin in (from..n).step_by(chunk) {
-            let positions = begin..n.min(begin + chunk);
+        let mut rows = Vec::with_capacity(shown.len());
+        for begin in shown.clone().step_by(chunk) {
+            let positions = begin..shown.end.min(begin + chunk);
             for (position, figures) in self.figures(steered, positions, options.top, cancel)? {
                 let [ours, theirs] = figures.sides;
                 let [projection, edited] = self.projections(steered, position);
@@ -176,7 +170,8 @@ impl UnsteeredRun {
     ) -> Result<Vec<(usize, Figures)>, TokensError> {
         let (d, begin) = (self.model.hidden_size(), positions.start);
         let edited = begin.max(steered.first).min(positions.end);
-        let ours = &self.last.as_slice()[begin * d..positions.end * d];
+        let shown = self.passage.shown().start;
+        let ours = &self.last.as_slice()[(begin - shown) * d..(positions.end - shown) * d];
         let theirs = if edited == positions.end {
             &[]
         } else {

@@ -90,10 +90,7 @@ fn read(room: &Room<'_>, study: &TokensStudy) -> Result<Runs, Trouble> {
     let steered = unsteered
         .steer(&site, coefficient, study.frozen, room.cancel)
         .map_err(|e| told(&e))?;
-    let options = StripOptions {
-        top: TOP,
-        whole: false,
-    };
+    let options = StripOptions { top: TOP };
     let strip = unsteered
         .strip(&steered, options, room.cancel)
         .map_err(|e| told(&e))?;

@@ -10,6 +10,7 @@ use steerscope::units::{BlockIndex, Mask};
 
 use super::support::{Edit, Record, assert_close, forward};
 use super::tiny::{Tiny, direction, prompt};
+use crate::measure::support::tiny_of;
 
 const LEN: usize = 75;
 const PROMPT: usize = 40;
@@ -108,8 +109,19 @@ fn row_of_a_batch_equals_the_single_run_bit_for_bit_whatever_the_lengths() {
             &Cancel::never(),
         )
         .expect("a pass");
+    let mut tails = KvCache::new(&model, texts.len());
+    let keep = Keep::From(3);
+    let tails = model.extend(&mut tails, &parts, keep, &mut NoHook, &Cancel::never());
+    let (tails, mut tail) = (tails.expect("a pass"), 0);
     let mut from = 0;
     for (i, ids) in texts.iter().enumerate() {
+        for row in 3..ids.len() {
+            let d = model.hidden_size();
+            let whole = &all.as_slice()[from + row * d..][..d];
+            let kept = tails.row(tail).expect("a row");
+            assert_eq!(bits(kept), bits(whole), "row {row} of text {i}");
+            tail += 1;
+        }
         let alone = forward(&model, ids, &mut NoHook);
         let to = from + alone.as_slice().len();
         assert_eq!(
@@ -124,6 +136,7 @@ fn row_of_a_batch_equals_the_single_run_bit_for_bit_whatever_the_lengths() {
         );
         from = to;
     }
+    assert_eq!(tail, tails.n());
     // And so does the token after, on top of these caches.
     let next: Vec<Part<'_>> = (0..texts.len())
         .map(|sequence| Part {
@@ -306,6 +319,40 @@ fn answer_logits_are_the_same_numbers_as_the_whole_row() {
         let want = ids.map(|id| all[i * 97 + id as usize]);
         assert_eq!(bits(pair), bits(&want), "row {i}");
     }
+}
+
+#[test]
+fn logits_in_parts_are_the_same_numbers_as_whole_rows() {
+    let (model, d) = (tiny_of(9001), 48);
+    let values = (0..300 * d).map(|i| ((i * 7919 + 13) % 101) as f32 / 50.0 - 1.0);
+    let rows = Rows::from_vec(values.collect(), d).expect("rows");
+    let vocab = model.config().vocab_size;
+    let all = model.logits(&rows).expect("logits");
+    let mut seen = Vec::new();
+    let done = model.logits_in_parts(&rows, &Cancel::never(), |ids, logits| {
+        for (row, part) in logits.chunks_exact(ids.len()).enumerate() {
+            let whole = &all[row * vocab..][ids.clone()];
+            assert_eq!(bits(part), bits(whole), "row {row}, tokens {ids:?}");
+        }
+        seen.push(ids);
+    });
+    done.expect("logits");
+    assert!(seen.len() > 1, "{seen:?}");
+    assert_eq!((seen[0].start, seen[seen.len() - 1].end), (0, vocab));
+    assert!(seen.windows(2).all(|pair| pair[0].end == pair[1].start));
+    // Between two parts a cancelled job ends.
+    let current = Arc::new(AtomicU64::new(1));
+    let cancel = Cancel::new(Arc::clone(&current), 1);
+    let mut parts = 0;
+    let stopped = model.logits_in_parts(&rows, &cancel, |_, _| {
+        parts += 1;
+        current.store(2, Ordering::Relaxed);
+    });
+    assert!(
+        matches!(stopped, Err(EngineError::Cancelled)),
+        "{stopped:?}"
+    );
+    assert_eq!(parts, 1);
 }
 
 #[test]

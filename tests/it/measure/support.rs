@@ -21,9 +21,16 @@ pub(crate) fn numbers(value: &Value) -> Vec<f64> {
 
 /// Four blocks of width 48 with random weights and the tokenizer of the bundled model.
 pub(crate) fn tiny() -> Arc<Model> {
-    let json = r#"{"model_type":"llama","hidden_size":48,"intermediate_size":96,"num_hidden_layers":4,
-        "num_attention_heads":6,"num_key_value_heads":2,"head_dim":8,"vocab_size":4096,
-        "max_position_embeddings":256,"rms_norm_eps":1e-5,"tie_word_embeddings":true}"#;
+    tiny_of(4096)
+}
+
+/// The same with as many tokens.
+pub(crate) fn tiny_of(vocabulary: usize) -> Arc<Model> {
+    let json = format!(
+        r#"{{"model_type":"llama","hidden_size":48,"intermediate_size":96,"num_hidden_layers":4,
+        "num_attention_heads":6,"num_key_value_heads":2,"head_dim":8,"vocab_size":{vocabulary},
+        "max_position_embeddings":256,"rms_norm_eps":1e-5,"tie_word_embeddings":true}}"#
+    );
     let bytes = include_bytes!("../../../assets/model/tokenizer.json");
     let tokenizer = TextTokenizer::from_bytes(bytes, "tokenizer.json").expect("a tokenizer");
     let config = Config::from_json(json.as_bytes(), "config.json").expect("a configuration");

@@ -8,7 +8,7 @@ use steerscope::measure::tokens::kl_divergence;
 use steerscope::steering::{LaneSteering, SteerHook};
 use steerscope::units::{BlockIndex, Mask};
 
-use super::{WHOLE, close, passage, plain, runs, softmax};
+use super::{TOP, close, passage, plain, runs, softmax};
 use crate::engine::family_directories;
 use crate::measure::support::direction;
 
@@ -34,7 +34,7 @@ fn the_lens_reads_every_block_and_ends_in_the_models_own_words() {
             for frozen in [false, true] {
                 let (unsteered, steered) = runs(&model, &passage, &site, 0.9, frozen);
                 let strip = unsteered
-                    .strip(&steered, WHOLE, &Cancel::never())
+                    .strip(&steered, TOP, &Cancel::never())
                     .expect("a strip");
                 for position in [0, 5, 12, 13, 30, 39] {
                     let lens = unsteered

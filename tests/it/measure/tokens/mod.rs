@@ -11,17 +11,16 @@ use steerscope::measure::Site;
 use steerscope::measure::tokens::{Passage, SteeredRun, StripOptions, TokenStrip, UnsteeredRun};
 use steerscope::units::{BlockIndex, HookPoint};
 
-pub(super) const WHOLE: StripOptions = StripOptions {
-    top: 5,
-    whole: true,
-};
+pub(super) const TOP: StripOptions = StripOptions { top: 5 };
 
 pub(super) fn passage(model: &Model, prompt: usize, text: usize) -> Passage {
     let vocab = model.config().vocab_size.min(97);
     let ids: Vec<u32> = (0..prompt + text)
         .map(|i| ((i * i * 31 + i * 7 + 5) % vocab) as u32)
         .collect();
-    Passage::new(model, &ids[..prompt], &ids[prompt..]).expect("a passage")
+    Passage::new(model, &ids[..prompt], &ids[prompt..])
+        .expect("a passage")
+        .whole()
 }
 
 pub(super) fn runs(
@@ -40,7 +39,7 @@ pub(super) fn runs(
 pub(super) fn strip(model: &Arc<Model>, passage: &Passage, site: &Site<'_>, c: f32) -> TokenStrip {
     let (unsteered, steered) = runs(model, passage, site, c, false);
     unsteered
-        .strip(&steered, WHOLE, &Cancel::never())
+        .strip(&steered, TOP, &Cancel::never())
         .expect("a strip")
 }
 

@@ -7,7 +7,7 @@ use steerscope::measure::tokens::{Passage, SteeredRun, TokensError, UnsteeredRun
 use steerscope::measure::{MeasureError, Site};
 use steerscope::units::{BlockIndex, Mask};
 
-use super::{WHOLE, passage, strip};
+use super::{TOP, passage, strip};
 use crate::measure::support::{direction, tiny};
 
 #[test]
@@ -66,7 +66,7 @@ fn what_cannot_be_compared_is_refused_with_a_remedy() {
         assert_eq!(wild.id(), "not-finite", "{wild}");
     }
     let other = read(2).expect("a run");
-    let other = other.strip(&steered, WHOLE, &never).expect_err("refused");
+    let other = other.strip(&steered, TOP, &never).expect_err("refused");
     assert_eq!(other.id(), "other-run");
     let unknown = Passage::new(&model, &[1], &[90_000]).expect("a passage");
     let unknown = UnsteeredRun::new(Arc::clone(&model), unknown, BlockIndex(0), &never);
@@ -80,7 +80,7 @@ fn what_cannot_be_compared_is_refused_with_a_remedy() {
 fn texts_become_tokens_and_tokens_their_texts() {
     let model = tiny();
     let passage = Passage::from_texts(&model, "Once upon a time", " there was a dog.");
-    let passage = passage.expect("a passage");
+    let passage = passage.expect("a passage").whole();
     let prompt = model
         .tokenizer()
         .encode("Once upon a time")

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use steerscope::engine::{Cancel, Model, NoHook};
 use steerscope::measure::Site;
-use steerscope::measure::tokens::{Passage, StripOptions};
+use steerscope::measure::tokens::Passage;
 use steerscope::steering::{LaneSteering, SteerHook};
 use steerscope::units::{BlockIndex, DeviceChoice, Edit, HookPoint, Mask};
 
-use super::{WHOLE, close, kl, passage, plain, runs, softmax, strip};
+use super::{TOP, close, kl, passage, plain, runs, softmax, strip};
 use crate::engine::family_directories;
-use crate::measure::support::{direction, tiny};
+use crate::measure::support::{direction, tiny, tiny_of};
 
 /// Every figure of a strip from two plain passes.
 fn check(model: &Arc<Model>, site: &Site<'_>, c: f32, name: &str) {
@@ -68,6 +68,27 @@ fn check(model: &Arc<Model>, site: &Site<'_>, c: f32, name: &str) {
         }
     }
     assert_eq!(strip.first_difference, first, "{name} {}", site.mask);
+    // Of the prompt's positions before the last nothing is computed that is not shown.
+    let shown = Passage::new(model, &ids[..13], &ids[13..]).expect("a passage");
+    for (shown, row) in super::strip(model, &shown, site, c)
+        .rows
+        .iter()
+        .zip(&strip.rows[12..])
+    {
+        let what = format!(
+            "{name} {} block {} position {}",
+            site.mask, site.block, row.position
+        );
+        assert_eq!(shown.position, row.position, "{what}");
+        close(shown.kl, row.kl, &what);
+        for (shown, row) in [
+            (&shown.unsteered, &row.unsteered),
+            (&shown.steered, &row.steered),
+        ] {
+            close(shown.projection, row.projection, &what);
+            close(shown.top[0].probability, row.top[0].probability, &what);
+        }
+    }
     let figures: Vec<f64> = strip.rows[..ids.len() - 1].iter().map(|r| r.kl).collect();
     let summary = strip.kl.expect("a summary");
     assert_eq!(summary.n, ids.len() - 1);
@@ -122,6 +143,22 @@ fn every_point_inside_a_block_is_that_of_two_plain_passes() {
 }
 
 #[test]
+fn a_vocabulary_that_is_looked_at_in_parts_gives_the_same_figures() {
+    let model = tiny_of(20_011);
+    assert!(model.vocabulary_part(80) < 20_011, "parts");
+    let v = direction(model.hidden_size());
+    for mask in [Mask::All, Mask::FromAnswer] {
+        let site = Site {
+            edit: Edit::ADD,
+            direction: &v,
+            block: BlockIndex(2),
+            mask,
+        };
+        check(&model, &site, 1.1, "parts");
+    }
+}
+
+#[test]
 fn on_tensors_every_figure_is_that_of_two_plain_passes() {
     for dir in family_directories() {
         let model = Model::open_on(dir.path(), DeviceChoice::TensorCpu).expect("loads");
@@ -156,7 +193,7 @@ fn at_coefficient_zero_both_sides_are_the_same_bits() {
             };
             let (unsteered, steered) = runs(&model, &passage(&model, 9, 20), &site, 0.0, frozen);
             let strip = unsteered
-                .strip(&steered, WHOLE, &Cancel::never())
+                .strip(&steered, TOP, &Cancel::never())
                 .expect("a strip");
             for row in &strip.rows {
                 assert_eq!(row.kl.to_bits(), 0, "position {}", row.position);
@@ -194,9 +231,15 @@ fn an_edit_of_zero_length_in_two_lanes_is_exact_too() {
         let (unsteered, steered) = runs(&model, &passage(&model, 9, 40), &site, 1e-30, frozen);
         assert_eq!(steered.first_edited(), 0);
         let strip = unsteered
-            .strip(&steered, WHOLE, &Cancel::never())
+            .strip(&steered, TOP, &Cancel::never())
             .expect("a strip");
         assert!(strip.rows.iter().all(|row| row.kl.to_bits() == 0));
+        // Where the last block is computed for the shown positions alone.
+        let ids = unsteered.passage().ids();
+        let shown = Passage::new(&model, &ids[..9], &ids[9..]).expect("a passage");
+        let (unsteered, steered) = runs(&model, &shown, &site, 1e-30, frozen);
+        let shown = unsteered.strip(&steered, TOP, &Cancel::never());
+        assert_eq!(shown.expect("a strip").rows, strip.rows[8..]);
     }
 }
 
@@ -230,23 +273,27 @@ fn a_position_does_not_depend_on_how_much_of_the_text_is_shown() {
         mask: Mask::FromLastPrompt,
     };
     let long = passage(&model, 20, 180);
-    let (unsteered, steered) = runs(&model, &long, &site, 1.3, false);
-    let whole = unsteered
-        .strip(&steered, WHOLE, &Cancel::never())
-        .expect("a strip");
-    let shown = unsteered.strip(&steered, StripOptions::default(), &Cancel::never());
-    let shown = shown.expect("a strip");
-    assert_eq!((whole.rows.len(), shown.rows.len()), (200, 181));
-    assert_eq!(shown.rows, whole.rows[19..]);
-    let begun = Passage::new(&model, &long.ids()[..20], &long.ids()[20..71]).expect("a passage");
-    let begun = strip(&model, &begun, &site, 1.3);
+    let whole = strip(&model, &long, &site, 1.3);
+    let cut = |end: usize| {
+        let ids = &long.ids()[..end];
+        Passage::new(&model, &ids[..20], &ids[20..]).expect("a passage")
+    };
+    for block in (0..model.n_blocks()).map(BlockIndex) {
+        let site = Site { block, ..site };
+        let whole = strip(&model, &long, &site, 1.3);
+        let shown = strip(&model, &cut(200), &site, 1.3);
+        assert_eq!((whole.rows.len(), shown.rows.len()), (200, 181));
+        assert_eq!(shown.rows, whole.rows[19..], "block {block}");
+    }
+    let begun = strip(&model, &cut(71).whole(), &site, 1.3);
     assert_eq!(begun.rows[..70], whole.rows[..70]);
     assert_eq!(begun.rows[70].kl.to_bits(), whole.rows[70].kl.to_bits());
+    let (unsteered, _) = runs(&model, &long, &site, 1.3, false);
     assert!(unsteered.memory_bytes() > 3 * 200 * 48 * 4);
     // The last token is predicted all the same, and everything before it stays what it is.
     let unread = long.without_what_follows();
     let (unsteered, steered) = runs(&model, &unread, &site, 1.3, false);
-    let strip = unsteered.strip(&steered, WHOLE, &Cancel::never());
+    let strip = unsteered.strip(&steered, TOP, &Cancel::never());
     let strip = strip.expect("a strip");
     assert_eq!((strip.rows.len(), strip.tokens.len()), (199, 200));
     assert_eq!(strip.rows, whole.rows[..199]);
@@ -271,7 +318,7 @@ fn frozen_attention_changes_nothing_above_the_last_block_and_something_below() {
             let (unsteered, steered) = runs(&model, &passage, &site, 1.5, frozen);
             assert_eq!(steered.is_frozen(), frozen);
             unsteered
-                .strip(&steered, WHOLE, &Cancel::never())
+                .strip(&steered, TOP, &Cancel::never())
                 .expect("a strip")
         });
         let [own, frozen] = strips;
