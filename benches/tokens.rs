@@ -55,16 +55,21 @@ fn shown(shape: Shape) -> Passage {
 
 /// One pass over `lanes` copies of the text, with logits of the last `logits` positions of each.
 fn read(shape: Shape, lanes: usize, logits: usize, hook: &mut dyn Hook) {
+    read_keeping(Keep::All, shape, lanes, logits, hook);
+}
+
+fn read_keeping(keep: Keep, shape: Shape, lanes: usize, logits: usize, hook: &mut dyn Hook) {
     let (model, passage) = (model(shape), passage(shape));
     let mut cache = KvCache::new(model, lanes);
     let ids = passage.ids();
     let parts: Vec<Part<'_>> = (0..lanes).map(|sequence| Part { sequence, ids }).collect();
     let rows = model
-        .extend(&mut cache, &parts, Keep::All, hook, &Cancel::never())
+        .extend(&mut cache, &parts, keep, hook, &Cancel::never())
         .expect("a pass");
     let d = model.hidden_size();
+    let per_lane = rows.n() / lanes;
     for lane in 0..lanes {
-        let last = rows.as_slice()[((lane + 1) * ids.len() - logits) * d..][..logits * d].to_vec();
+        let last = rows.as_slice()[((lane + 1) * per_lane - logits) * d..][..logits * d].to_vec();
         let last = steerscope::engine::Rows::from_vec(last, d).expect("rows");
         black_box(model.logits(&last).expect("logits"));
     }
@@ -77,7 +82,14 @@ fn strip(run: &UnsteeredRun, site: &Site<'_>, frozen: bool) -> TokenStrip {
     run.strip(&steered, options, &never).expect("a strip")
 }
 
-/// Reading the text once: no logits but the last position's.
+/// Reading the text as generation does: the last block computes the last position alone.
+#[divan::bench(args = PLAIN, sample_count = 10, sample_size = 1)]
+fn prefill_for_the_next_token(bencher: Bencher<'_, '_>, shape: Shape) {
+    model(shape);
+    bencher.bench_local(|| read_keeping(Keep::Last, shape, 1, 1, &mut NoHook));
+}
+
+/// Reading the text once with every position in every block: no logits but the last position's.
 #[divan::bench(args = PLAIN, sample_count = 10, sample_size = 1)]
 fn prefill(bencher: Bencher<'_, '_>, shape: Shape) {
     model(shape);
