@@ -150,7 +150,7 @@ pub fn truncate(text: &str, columns: usize, ellipsis: &str) -> String {
 }
 
 /// Byte ranges of the lines of `text` wrapped at words to at most `columns`; a blank at a break
-/// belongs to no line, a word longer than a line is cut by grapheme, newlines end lines.
+/// belongs to no line, a word longer than a line is cut by grapheme (a wider grapheme by scalar), newlines end lines.
 pub fn wrap(text: &str, columns: usize) -> Vec<Range<usize>> {
     let columns = columns.max(1);
     let mut lines = Vec::new();
@@ -169,7 +169,7 @@ fn wrap_line(line: &str, offset: usize, columns: usize, lines: &mut Vec<Range<us
     let mut gap: Option<(usize, usize, usize)> = None;
     let mut at = 0;
     let mut in_blank = false;
-    for grapheme in line.graphemes(true) {
+    for grapheme in clusters(line, columns) {
         let blank = grapheme.chars().all(char::is_whitespace);
         let w = grapheme.width();
         if blank {
@@ -207,6 +207,24 @@ fn wrap_line(line: &str, offset: usize, columns: usize, lines: &mut Vec<Range<us
         at
     };
     lines.push(offset + begin..offset + end);
+}
+
+/// Graphemes; those wider than a line scalar by scalar: a cluster of letters and vowel signs may take three columns.
+fn clusters(line: &str, columns: usize) -> impl Iterator<Item = &str> {
+    line.graphemes(true).flat_map(move |cluster| {
+        let size = if cluster.width() > columns {
+            1
+        } else {
+            cluster.chars().count()
+        };
+        let mut rest = cluster;
+        std::iter::from_fn(move || {
+            let end = rest.char_indices().nth(size).map_or(rest.len(), |(i, _)| i);
+            let (piece, behind) = rest.split_at_checked(end)?;
+            rest = behind;
+            (!piece.is_empty()).then_some(piece)
+        })
+    })
 }
 
 /// Byte index of the grapheme boundary after `at`.

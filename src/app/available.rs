@@ -71,6 +71,10 @@ impl App {
                 self.row_loads().is_some(),
                 "nothing is measured yet; press w",
             ),
+            Action::NextFigure if self.focus == Pane::Datasets => need(
+                self.lab.across_vectors,
+                "lengths are a choice where vectors are compared; press e",
+            ),
             Action::OwnBlocks => need(
                 self.lab.across_vectors,
                 "blocks are a choice where vectors are compared; press e",
@@ -143,7 +147,8 @@ impl App {
             Pane::Coefficient => Some(self.steering.now().coefficient.to_string()),
             Pane::Histogram => {
                 let m = self.experiment.current()?;
-                let mut out = String::from("input\tsteerability\n");
+                let mut out = self.heading()?;
+                out.push_str("input\tsteerability\n");
                 for r in m.results.iter().flatten() {
                     let id = self
                         .prompts
@@ -156,7 +161,8 @@ impl App {
             }
             Pane::Curve => {
                 let m = self.experiment.current()?;
-                let mut out = String::from("multiplier\tmean\tlower_quartile\tupper_quartile\n");
+                let mut out = self.heading()?;
+                out.push_str("multiplier\tmean\tlower_quartile\tupper_quartile\n");
                 for p in &m.curve.points {
                     let _ = writeln!(out, "{}	{}	{}	{}", p.multiplier, p.mean, p.lower, p.upper);
                 }
@@ -172,5 +178,11 @@ impl App {
             | Pane::Tokens
             | Pane::Fan => self.lab_text(),
         }
+    }
+
+    /// Comment lines above copied figures: what they are of and how they were made.
+    fn heading(&self) -> Option<String> {
+        let (title, protocol) = self.provenance()?;
+        Some(format!("# {title}\n# {protocol}\n"))
     }
 }

@@ -37,6 +37,10 @@ const VECTORS: &[Pane] = &[Pane::Vectors];
 const DATASETS: &[Pane] = &[Pane::Datasets];
 const STRIP: &[Pane] = &[Pane::Tokens];
 const MAP: &[Pane] = &[Pane::Map];
+const FACTORS: &[Pane] = &[Pane::Factors];
+const SHIFT: &[Pane] = &[Pane::Shift];
+const MATCHED: &[Pane] = &[Pane::Shift, Pane::Predictors];
+const FAN: &[Pane] = &[Pane::Fan];
 const SLIDERS: &[Pane] = &[Pane::Layer, Pane::Coefficient];
 const COEFFICIENT: &[Pane] = &[Pane::Coefficient];
 const LAYER: &[Pane] = &[Pane::Layer];
@@ -83,8 +87,16 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::RunStudy, When::In(FIGURES), &["w"], "read what steering costs on the neutral text", None),
     // Laboratory.
     row(Action::SuggestedBlock, When::In(MAP), &["b"], "to the block that the sweep suggests", Some(("suggested", 3))),
-    row(Action::NextFigure, When::In(LAB), &["s"], "show the next figure", Some(("figure", 3))),
-    row(Action::OtherComparison, When::In(LAB), &["e"], "the other comparison: raw or equal kappa, one or all, data sets or vectors", Some(("compare", 3))),
+    row(Action::NextFigure, When::In(MAP), &["s"], "propensity, change from 0, wrong-way share, spread", Some(("figure", 3))),
+    row(Action::NextFigure, When::In(FACTORS), &["s"], "shares of the variance, or the variance", Some(("figure", 3))),
+    row(Action::NextFigure, When::In(SHIFT), &["s"], "the next matrix", Some(("figure", 3))),
+    row(Action::NextFigure, When::In(DATASETS), &["s"], "vectors at their length, or at equal kappa", Some(("figure", 3))),
+    row(Action::OtherComparison, When::In(MAP), &["e"], "multipliers of the vector, or of equal kappa at every block", Some(("compare", 3))),
+    row(Action::OtherComparison, When::In(FACTORS), &["e"], "each data set's own vector, or the loaded one for all", Some(("compare", 3))),
+    row(Action::OtherComparison, When::In(DATASETS), &["e"], "data sets with their own vectors or the loaded one, or vectors", Some(("compare", 3))),
+    row(Action::OtherComparison, When::In(MATCHED), &["e"], "this data set, or all of them", Some(("compare", 3))),
+    row(Action::OtherComparison, When::In(STRIP), &["e"], "free attention, or frozen to the unsteered keys and values", Some(("freeze", 3))),
+    row(Action::OtherComparison, When::In(FAN), &["e"], "lanes of control directions beside, or not", Some(("control lanes", 3))),
     row(Action::LoadRow, When::In(DATASETS), &["enter"], "load the vector or the data set under the cursor", Some(("load", 1))),
     row(Action::OwnBlocks, When::In(DATASETS), &["b"], "vectors each at its own block, or all at the slider's", Some(("blocks", 4))),
     row(Action::RunStudy, When::In(LAB), &["w"], "run the study of this screen", Some(("run", 2))),

@@ -309,21 +309,27 @@ fn effects_that_need_no_state_are_passed_on() {
 
 #[test]
 fn each_pane_copies_what_it_shows() {
-    for (pane, expected) in [
-        (Pane::Prompts, "Once upon"),
-        (Pane::Baseline, " he went"),
-        (Pane::Steered, " she went"),
-        (Pane::Layer, "3"),
-        (Pane::Histogram, "input\tsteerability\n100\t"),
-        (Pane::Curve, "multiplier\tmean"),
+    for (pane, begins, holds) in [
+        (Pane::Prompts, "Once upon", ""),
+        (Pane::Baseline, " he went", ""),
+        (Pane::Steered, " she went", ""),
+        (Pane::Layer, "3", ""),
+        // Figures say first what they are of.
+        (Pane::Histogram, "# ", "\ninput\tsteerability\n100\t"),
+        (Pane::Curve, "# ", "\nmultiplier\tmean"),
     ] {
         let mut world = focused(pane);
         world.key("y");
-        assert!(
-            matches!(world.effects.as_slice(), [Effect::CopyText(t)] if t.starts_with(expected)),
-            "{pane:?}: {:?}",
-            world.effects
-        );
+        let [Effect::CopyText(text)] = world.effects.as_slice() else {
+            panic!("{pane:?}: {:?}", world.effects);
+        };
+        assert!(text.starts_with(begins) && text.contains(holds), "{text}");
+        if begins == "# " {
+            let heading: Vec<&str> = text.lines().take_while(|l| l.starts_with('#')).collect();
+            assert_eq!(heading.len(), 2, "{text}");
+            assert!(heading[0].contains("block 3 of"), "{text}");
+            assert!(heading[1].contains("mask") && heading[1].contains("multipliers"));
+        }
     }
 }
 

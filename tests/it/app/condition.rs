@@ -1,6 +1,7 @@
 //! The condition on prompts (CAST).
 
-use steerscope::app::Msg;
+use steerscope::app::focus::Pane;
+use steerscope::app::{Effect, Msg};
 use steerscope::protocol::{Command, Event, Gated, Study};
 
 use super::world::{World, bundled};
@@ -29,6 +30,16 @@ fn a_condition_is_part_of_texts_figures_and_pins() {
     let screen = world.screen(120, 40);
     assert!(screen.contains("if like 'mood'"), "{screen}");
     assert!(screen.contains("48/64 prompts"), "{screen}");
+    // Copied figures say it.
+    while world.app.focus() != Pane::Histogram {
+        world.key("tab");
+    }
+    world.key("y");
+    let copied = world.effects.iter().any(|effect| {
+        matches!(effect, Effect::CopyText(text)
+            if text.contains("if like 'mood'") && text.contains("(48 of 64 prompts steered)"))
+    });
+    assert!(copied, "{:?}", world.effects);
     // A pin keeps it, undo takes it back.
     world.key("p");
     world.key("u");

@@ -59,6 +59,14 @@ fn cutting_respects_the_display_width() {
     assert_eq!(truncate("abc", 0, "…"), "");
 }
 
+#[test]
+fn a_cluster_wider_than_a_line_is_cut_too() {
+    let text = "\u{3041}\u{dd8}x";
+    let lines: Vec<&str> = wrap(text, 2).into_iter().map(|line| &text[line]).collect();
+    assert_eq!(lines, ["\u{3041}", "\u{dd8}x"]);
+    assert_eq!(wrap(text, 4).len(), 1);
+}
+
 proptest! {
     #[test]
     fn sanitized_text_has_no_control_characters_and_is_stable(text in any::<String>()) {
