@@ -3,9 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use candle_transformers::generation::LogitsProcessor;
-
-use super::sample::draw;
+use super::sample::Sampler;
 use super::{Cancel, EngineError, Hook, Keep, KvCache, Model, Part, SamplerSettings};
 
 /// Why a lane ended.
@@ -31,7 +29,7 @@ pub struct LaneStep {
 }
 
 struct LaneState {
-    processor: LogitsProcessor,
+    sampler: Sampler,
     /// Drawn but not yet in the cache.
     next: Option<u32>,
     produced: usize,
@@ -42,7 +40,7 @@ struct LaneState {
 impl LaneState {
     fn new(settings: &SamplerSettings) -> Self {
         Self {
-            processor: settings.processor(),
+            sampler: settings.sampler(),
             next: None,
             produced: 0,
             open: true,
@@ -223,7 +221,7 @@ impl Generation {
 
     fn advance(&mut self, lane: usize, logits: &[f32]) -> Result<LaneStep, EngineError> {
         let state = &mut self.lanes[lane];
-        let drawn = draw(&mut state.processor, logits)?;
+        let drawn = state.sampler.next(logits)?;
         let (token, finish) = match drawn {
             None => (None, Some(Finish::NonFinite)),
             Some(id) if self.stop_ids.contains(&id) => (None, Some(Finish::Eos)),

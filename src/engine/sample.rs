@@ -1,9 +1,10 @@
-//! Choosing the next token, on candle-transformers' sampler.
+//! Choosing the next token: the most likely one, or one drawn by candle-transformers' sampler.
 
 use candle_core::{Device, Tensor};
 use candle_transformers::generation::{LogitsProcessor, Sampling};
 
 use super::EngineError;
+use super::logits::{all_finite, first_largest};
 
 /// How the next token is chosen; greedy when `temperature` is zero.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,33 +31,71 @@ impl Default for SamplerSettings {
 }
 
 impl SamplerSettings {
-    pub(super) fn processor(&self) -> LogitsProcessor {
+    pub(super) fn sampler(&self) -> Sampler {
         let temperature = self.temperature;
         let k = self.top_k.filter(|k| *k > 0);
         let p = self.top_p.filter(|p| *p > 0.0 && *p < 1.0);
         // Below this the division overflows f32 for usual logits, and the result is the argmax anyway.
-        let sampling = if temperature.is_nan() || temperature < 1e-5 {
-            Sampling::ArgMax
-        } else {
-            match (k, p) {
-                (None, None) => Sampling::All { temperature },
-                (Some(k), None) => Sampling::TopK { k, temperature },
-                (None, Some(p)) => Sampling::TopP { p, temperature },
-                (Some(k), Some(p)) => Sampling::TopKThenTopP { k, p, temperature },
-            }
+        if temperature.is_nan() || temperature < 1e-5 {
+            return Sampler::MostLikely;
+        }
+        let sampling = match (k, p) {
+            (None, None) => Sampling::All { temperature },
+            (Some(k), None) => Sampling::TopK { k, temperature },
+            (None, Some(p)) => Sampling::TopP { p, temperature },
+            (Some(k), Some(p)) => Sampling::TopKThenTopP { k, p, temperature },
         };
-        LogitsProcessor::from_sampling(self.seed, sampling)
+        Sampler::Drawn(LogitsProcessor::from_sampling(self.seed, sampling))
     }
 }
 
-/// Draws from one row of logits; `None` when they are not all finite.
-pub(super) fn draw(
-    processor: &mut LogitsProcessor,
-    logits: &[f32],
-) -> Result<Option<u32>, EngineError> {
-    if !logits.iter().all(|l| l.is_finite()) {
-        return Ok(None);
+/// How one lane goes on.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one for each lane, for as long as the lane lives"
+)]
+pub(super) enum Sampler {
+    /// With the most likely token, the first of equal ones.
+    MostLikely,
+    /// With one that is drawn.
+    Drawn(LogitsProcessor),
+}
+
+impl Sampler {
+    /// The next token after one row of logits; `None` when they are not all finite.
+    pub(super) fn next(&mut self, logits: &[f32]) -> Result<Option<u32>, EngineError> {
+        if !all_finite(logits) {
+            return Ok(None);
+        }
+        match self {
+            Self::MostLikely => Ok(first_largest(logits).map(|(id, _)| id)),
+            Self::Drawn(processor) => {
+                let logits = Tensor::from_slice(logits, logits.len(), &Device::Cpu)?;
+                Ok(Some(processor.sample(&logits)?))
+            }
+        }
     }
-    let logits = Tensor::from_slice(logits, logits.len(), &Device::Cpu)?;
-    Ok(Some(processor.sample(&logits)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_likely_is_the_first_of_equal_ones_and_what_is_no_number_ends_a_lane() {
+        let drawn = SamplerSettings {
+            temperature: 0.7,
+            ..SamplerSettings::default()
+        };
+        let logits: Vec<f32> = (0..100).map(|i| [0.5, 3.0, -1.0][i % 3]).collect();
+        let mut greedy = SamplerSettings::default().sampler();
+        assert_eq!(greedy.next(&logits).unwrap(), Some(1));
+        for settings in [SamplerSettings::default(), drawn] {
+            for odd in [f32::NAN, f32::INFINITY] {
+                let mut logits = logits.clone();
+                logits[40] = odd;
+                assert_eq!(settings.sampler().next(&logits).unwrap(), None);
+            }
+        }
+    }
 }
