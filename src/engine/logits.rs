@@ -29,11 +29,13 @@ pub fn ahead(x: &[f32], at: usize, own: f32) -> usize {
     logits::ahead(Isa::best(), x, at, own)
 }
 
-/// The largest with its id, of equal ones the first; `None` for none.
-pub fn first_largest(x: &[f32]) -> Option<(u32, f32)> {
+/// The most likely token, of equal ones the first; `None` where the logits are not all finite, or there are none.
+pub fn most_likely(x: &[f32]) -> Option<u32> {
     let mut top = Vec::with_capacity(2);
-    largest_k(x, 0, 1, &mut top);
-    top.first().copied()
+    if all_finite(x) {
+        largest_k(x, 0, 1, &mut top);
+    }
+    top.first().map(|(id, _)| *id)
 }
 
 /// Makes of `top`, the `k` largest of what was seen so far with their ids, those that are the largest together with `x`, whose

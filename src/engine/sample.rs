@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 use candle_transformers::generation::{LogitsProcessor, Sampling};
 
 use super::EngineError;
-use super::logits::{all_finite, first_largest};
+use super::logits::{all_finite, most_likely};
 
 /// How the next token is chosen; greedy when `temperature` is zero.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,15 +64,13 @@ pub(super) enum Sampler {
 impl Sampler {
     /// The next token after one row of logits; `None` when they are not all finite.
     pub(super) fn next(&mut self, logits: &[f32]) -> Result<Option<u32>, EngineError> {
-        if !all_finite(logits) {
-            return Ok(None);
-        }
         match self {
-            Self::MostLikely => Ok(first_largest(logits).map(|(id, _)| id)),
-            Self::Drawn(processor) => {
+            Self::MostLikely => Ok(most_likely(logits)),
+            Self::Drawn(processor) if all_finite(logits) => {
                 let logits = Tensor::from_slice(logits, logits.len(), &Device::Cpu)?;
                 Ok(Some(processor.sample(&logits)?))
             }
+            Self::Drawn(_) => Ok(None),
         }
     }
 }

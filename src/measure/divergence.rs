@@ -1,7 +1,7 @@
 //! Kullback–Leibler divergence of next-token distributions, in f64.
 
 use super::tokens::kl_divergence;
-use crate::engine::logits::{all_finite, first_largest};
+use crate::engine::logits::all_finite;
 
 /// KL(p‖q) in nats of two rows of logits over one vocabulary: Σ p·(log p − log q).
 ///
@@ -14,15 +14,10 @@ pub fn kl(p: &[f32], q: &[f32]) -> f64 {
     }
 }
 
-/// Index of the greatest logit, the first of equal ones; `None` where the row is not finite.
-pub(super) fn most_likely(logits: &[f32]) -> Option<u32> {
-    let top = all_finite(logits).then(|| first_largest(logits))?;
-    top.map(|(id, _)| id)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::logits::most_likely;
 
     #[test]
     fn two_coins() {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::engine::logits::most_likely;
 use crate::engine::{Cancel, EngineError, Keep, KvCache, Model, NoHook, Part, Rows};
 use crate::measure::cache::Site;
-use crate::measure::divergence::most_likely;
 use crate::measure::error::MeasureError;
 use crate::measure::tax::forced;
 use crate::measure::tokens::{Figures, rows_at_once, side_by_side};

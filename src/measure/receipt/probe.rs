@@ -7,8 +7,8 @@ use super::{
     Check, Item, PROBE_PROMPT, PROBE_TOKENS, ProbedModel, ProbedSite, ProbedVector, RECEIPT_SCHEMA,
     Receipt, Verdict, effect, pairs,
 };
+use crate::engine::logits::most_likely;
 use crate::engine::{Cancel, Keep, KvCache, Model, NoHook, Part};
-use crate::measure::divergence::most_likely;
 use crate::measure::{MeasureError, Site};
 use crate::steering::{LaneSteering, PairSet, SteerHook, SteeringVector};
 use crate::units::{BlockIndex, Edit, Mask};
